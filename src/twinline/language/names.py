@@ -1,0 +1,49 @@
+"""Which names are allowed, as types that say so to pydantic and to the OpenAPI.
+
+Names that we give (prompts, routes, environments, labels) are plain words joined by
+slashes. Model names are MLflow's or a provider's, so they may hold almost anything.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"
+LABEL_PATTERN = r"^([A-Za-z]|[0-9]+[A-Za-z._-])[A-Za-z0-9._-]*$"
+ENVIRONMENT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
+FREE_NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*$"
+
+RESERVED = frozenset(
+    {"access", "deployments", "diff", "export", "history", "import", "labels", "latest"}
+    | {"rollback", "versions"}
+)
+"""Last segments that are parts of our URLs, so no name may end in them."""
+
+
+def _ends_unlike_a_url(name: str) -> str:
+    last = name.rpartition("/")[2]
+    if last in RESERVED or last.isdigit():
+        raise ValueError(f"a name may not end in {last!r}: that is read as part of the address")
+    return name
+
+
+Name = Annotated[
+    str,
+    Field(pattern=NAME_PATTERN, max_length=200, examples=["support/answer"]),
+    AfterValidator(_ends_unlike_a_url),
+]
+"""A prompt's or route's name: letters, digits, ``. _ -``, folders by slash."""
+
+Environment = Annotated[
+    str, Field(pattern=ENVIRONMENT_PATTERN, max_length=50, examples=["production"])
+]
+"""``dev``, ``staging``, ``production`` or any other lower-case word."""
+
+Label = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=100, examples=["production"])]
+"""A movable name on a version; never only digits, which would read as a version."""
+
+FreeName = Annotated[str, Field(pattern=FREE_NAME_PATTERN, max_length=256, examples=["churn"])]
+"""A model's or dataset's name, as its registry gives it: no control characters."""
+
+LATEST = "latest"
+"""The label that the system keeps on the highest version of each prompt."""

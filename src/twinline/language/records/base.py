@@ -1,0 +1,53 @@
+"""What every record and every request is, and the pages that lists come in."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+
+def _in_utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment with its time zone; kept and answered in UTC."""
+
+Json = dict[str, Any]
+"""A JSON object whose members are the caller's own."""
+
+Reason = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=1000,
+        examples=["answers in the wrong language since Tuesday"],
+        description="Why; kept in the history and in the audit log.",
+    ),
+]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Record(BaseModel):
+    """A frozen value: what the domain decides on, the API answers and the client returns.
+
+    Unknown members are ignored, so that a client understands a newer server.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, defer_build=True)
+
+
+class Request(BaseModel):
+    """A frozen value that somebody sends us: unknown members are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+
+Item = TypeVar("Item")
+
+
+class Page(Record, Generic[Item]):
+    """One page of a list. ``next`` is the cursor of the following page, None at the end."""
+
+    items: tuple[Item, ...]
+    next: str | None = None

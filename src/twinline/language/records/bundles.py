@@ -1,0 +1,130 @@
+"""Bundles, and what is known about the pair in one."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from twinline.language.canonical import Digest
+from twinline.language.records.base import Count, Instant, Json, Reason, Record, Request
+from twinline.language.records.prompts import PromptKind, Template, Variable
+from twinline.language.refs import (
+    BundleRef,
+    ModelAliasRef,
+    ModelVersionRef,
+    PromptLabelRef,
+    PromptVersionRef,
+)
+
+BundleKind = Literal["pair", "unresolved"]
+PairingStatus = Literal["designed_for", "compatible", "incompatible"]
+
+
+class NewBundle(Request):
+    """A pair to make a bundle of. Labels and aliases are resolved to versions now."""
+
+    model: ModelVersionRef | ModelAliasRef
+    prompt: PromptVersionRef | PromptLabelRef
+    parameters: Annotated[
+        Json, Field(default_factory=dict, description="What the pair is called with.")
+    ]
+
+
+class Bundle(Record):
+    """Model version + prompt version + parameters, by the digest of its canonical JSON.
+
+    A bundle of kind ``unresolved`` stands for requests that named a pair we could not
+    find: both sides are None and ``words`` holds what was sent.
+    """
+
+    ref: BundleRef
+    digest: Digest
+    kind: BundleKind
+    model: ModelVersionRef | None
+    prompt: PromptVersionRef | None
+    parameters: Json
+    words: Json | None
+    created_at: Instant
+
+
+class NewPairing(Request):
+    """A statement about a prompt version and a model version."""
+
+    model: ModelVersionRef
+    prompt: PromptVersionRef
+    status: PairingStatus
+    evidence: Annotated[str, Field(max_length=2000)] = ""
+    reason: Reason
+
+
+class Pairing(Record):
+    """The newest statement about a pair."""
+
+    model: ModelVersionRef
+    prompt: PromptVersionRef
+    status: PairingStatus
+    evidence: str
+    reason: str
+    actor: str
+    at: Instant
+
+
+class NewEvaluation(Request):
+    """How a bundle scored on a named suite."""
+
+    bundle: BundleRef
+    suite: Annotated[str, Field(min_length=1, max_length=200, examples=["golden-questions"])]
+    passed: Annotated[int, Field(ge=0)]
+    failed: Annotated[int, Field(ge=0)]
+    score: Annotated[
+        float | None, Field(ge=0, le=1, description="In [0, 1], higher is better.")
+    ] = None
+    threshold: Annotated[
+        float | None, Field(ge=0, le=1, description="The score it had to reach.")
+    ] = None
+    evidence: Annotated[str, Field(max_length=2000, description="Where the details are.")] = ""
+
+
+class Evaluation(Record):
+    """How a bundle scored on a named suite, and when.
+
+    ``verdict`` is ``passed`` when the score reached the threshold or, without a
+    threshold, when no case failed.
+    """
+
+    bundle: BundleRef
+    suite: str
+    passed: Count
+    failed: Count
+    score: float | None
+    threshold: float | None
+    verdict: Literal["passed", "failed"]
+    evidence: str
+    actor: str
+    at: Instant
+
+
+class ServedModel(Record):
+    """The model side of a resolved bundle."""
+
+    ref: ModelVersionRef
+    uri: str
+    pinned: bool
+    parameters: Json = Field(description="The bundle's parameters.")
+
+
+class ServedPrompt(Record):
+    """The prompt side of a resolved bundle, with its text."""
+
+    ref: PromptVersionRef
+    kind: PromptKind
+    template: Template
+    variables: tuple[Variable, ...]
+    parameters: Json = Field(description="The parameters versioned with the prompt.")
+
+
+class ServedBundle(Record):
+    """All that an application needs to answer a request with a bundle."""
+
+    ref: BundleRef
+    model: ServedModel
+    prompt: ServedPrompt
