@@ -83,9 +83,7 @@ class Ref:
         try:
             return cls.parse(value)
         except InvalidReference as error:
-            raise PydanticCustomError(
-                "reference", "{detail}", {"detail": error.detail}
-            ) from error
+            raise PydanticCustomError("reference", "{detail}", {"detail": error.detail}) from error
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,13 @@ class Record(BaseModel):
     Unknown members are ignored, so that a client understands a newer server.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Request(BaseModel):
     """A frozen value that somebody sends us: unknown members are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Item = TypeVar("Item")

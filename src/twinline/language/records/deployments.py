@@ -70,11 +70,11 @@ class RollbackRequest(Request):
 
     side: Side
     to: PromptVersionRef | ModelVersionRef | None = Field(
-        None, description="Name the version outright instead of taking the previous one."
+        default=None, description="Name the version outright instead of taking the previous one."
     )
     reason: Reason
     accept_untested: bool = Field(
-        False, description="Go on although the resulting pair has no evidence."
+        default=False, description="Go on although the resulting pair has no evidence."
     )
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from twinline.language.records.base import Count, Instant, Json, Record, Request
 from twinline.language.records.bundles import ServedBundle
@@ -13,7 +13,7 @@ Status = Literal["ok", "error"]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class Measured(Request):
+class Measured(Record):
     """What came of a request. None means not known (yet), never zero."""
 
     status: Status | None = None
@@ -33,8 +33,10 @@ class NewOutcome(Measured):
     Sending the same ``id`` again changes nothing.
     """
 
-    id: UUID | None = Field(None, description="A UUIDv7 of the caller's; None makes one.")
+    id: UUID | None = Field(default=None, description="A UUIDv7 of the caller's; None makes one.")
     source: Annotated[str, Field(max_length=100, examples=["judge"])] = ""
+
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="after")
     def _says_something(self) -> "NewOutcome":
@@ -60,7 +62,7 @@ class NewInference(Measured):
     have. What cannot be resolved is kept as unresolved, never dropped.
     """
 
-    id: UUID | None = Field(None, description="A UUIDv7 of the caller's; None makes one.")
+    id: UUID | None = Field(default=None, description="A UUIDv7 of the caller's; None makes one.")
     slot: SlotRef | None = None
     deployment: Annotated[int | None, Field(ge=1)] = None
     bundle: Annotated[Text | None, Field(examples=["bundles:/9f86d081884c"])] = None
@@ -71,11 +73,13 @@ class NewInference(Measured):
     reason: Text | None = None
     context: Json | None = None
     keep_context: bool = Field(
-        False, description="Keep the context itself; by default only its digest is kept."
+        default=False, description="Keep the context itself; by default only its digest is kept."
     )
     decision: Annotated[Text | None, Field(examples=["loan-4711"])] = None
     trace_id: Text | None = None
     parent_id: UUID | None = None
+
+    model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="after")
     def _names_a_pair(self) -> "NewInference":
@@ -90,7 +94,14 @@ class NewInference(Measured):
 class InferenceBatch(Request):
     """Inferences to record together; each is judged on its own."""
 
-    inferences: Annotated[tuple[Json, ...], Field(min_length=1, max_length=10_000)]
+    inferences: Annotated[
+        tuple[NewInference | Json, ...],
+        Field(
+            min_length=1,
+            max_length=10_000,
+            description="An item that is no inference is refused alone, not the batch.",
+        ),
+    ]
 
 
 class Recorded(Record):
@@ -98,7 +109,7 @@ class Recorded(Record):
 
     id: UUID | None
     result: Literal["recorded", "duplicate", "unresolved", "refused"]
-    detail: str | None = Field(None, description="For a refused item: why.")
+    detail: str | None = Field(default=None, description="For a refused item: why.")
 
 
 class BatchResult(Record):
@@ -138,7 +149,7 @@ class ResolveRequest(Request):
     environment: Annotated[str, Field(min_length=1, max_length=50, examples=["production"])]
     context: Annotated[Json, Field(default_factory=dict, examples=[{"tenant": "bank-a"}])]
     record: bool = Field(True, description="Record the inference before the answer leaves.")
-    inference_id: UUID | None = Field(None, description="A UUIDv7; None makes one.")
+    inference_id: UUID | None = Field(default=None, description="A UUIDv7; None makes one.")
     keep_context: bool = False
     decision: Text | None = None
     trace_id: Text | None = None
@@ -155,7 +166,9 @@ class Resolution(Record):
     arm: str | None
     rule: str | None
     reason: str
-    unknown: tuple[str, ...] = Field((), description="Attributes that rules asked for in vain.")
+    unknown: tuple[str, ...] = Field(
+        default=(), description="Attributes that rules asked for in vain."
+    )
 
 
 class Latency(Record):

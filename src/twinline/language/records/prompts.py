@@ -65,9 +65,7 @@ class NewPromptVersion(Request):
     tags: Annotated[
         Json | None, Field(description="Of the prompt; None leaves them as they are.")
     ] = None
-    labels: Annotated[
-        tuple[Label, ...], Field(description="Labels to move to this version.")
-    ] = ()
+    labels: Annotated[tuple[Label, ...], Field(description="Labels to move to this version.")] = ()
 
     @model_validator(mode="after")
     def _latest_is_ours(self) -> "NewPromptVersion":
@@ -95,7 +93,7 @@ class PromptVersion(Record):
     message: str
     author: str
     created_at: Instant
-    labels: tuple[str, ...] = Field((), description="Labels that name it now.")
+    labels: tuple[str, ...] = Field(default=(), description="Labels that name it now.")
 
 
 class Prompt(Record):

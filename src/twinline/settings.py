@@ -1,0 +1,58 @@
+"""Every setting: its name, type, default and meaning. Read once, at the edges.
+
+Each is an environment variable with the prefix ``TWINLINE_``: ``port`` is
+``TWINLINE_PORT``. Options on the command line win over them.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """How this process should run."""
+
+    model_config = SettingsConfigDict(env_prefix="TWINLINE_", frozen=True)
+
+    home: Annotated[Path, Field(description="Where the embedded PostgreSQL and its logs live.")] = (
+        user_data_path("twinline", appauthor=False)
+    )
+    host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    ] = 8420
+    database_url: Annotated[
+        str | None,
+        Field(
+            description="A PostgreSQL 15+ to use instead of the embedded one: "
+            "postgresql://user:password@host/database"
+        ),
+    ] = None
+    postgres_bin: Annotated[
+        Path | None,
+        Field(description="The folder of PostgreSQL executables for the embedded server."),
+    ] = None
+    pool_size: Annotated[
+        int, Field(ge=1, le=200, description="Database connections that this process may hold.")
+    ] = 20
+    mlflow_url: Annotated[
+        str | None, Field(description="The MLflow server to read models from.")
+    ] = None
+    mlflow_token: Annotated[
+        SecretStr | None, Field(description="Bearer token for the MLflow server.")
+    ] = None
+    url: Annotated[
+        str | None,
+        Field(description="The server that the command line talks to; default http://HOST:PORT."),
+    ] = None
+    api_key: Annotated[
+        SecretStr | None, Field(description="The API key that the command line sends.")
+    ] = None
+
+    @property
+    def server_url(self) -> str:
+        """Where the command line finds the server."""
+        return self.url or f"http://{self.host}:{self.port}"
