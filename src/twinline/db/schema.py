@@ -1,0 +1,393 @@
+"""Every table, on one page. Names are the glossary's words.
+
+Three layers: a small graph (nodes and edges: versions, runs, datasets, bundles,
+deployments), pointer history (label moves, deployments, pairings), and facts
+(inferences, outcomes) with exact rollups beside them. Versions, bundles, deployments
+and facts are never updated or deleted: triggers in the migrations refuse it.
+Partitions of the ledger are made by `inferences/partitions.py`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _json(name: str, *, null: bool = False) -> Column[object]:
+    return Column(name, JSONB(none_as_null=True), nullable=null)
+
+
+def _at(name: str, *, null: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=null)
+
+
+def _node_key() -> Column[int]:
+    return Column("node_id", BigInteger, ForeignKey("node.id"), primary_key=True)
+
+
+# --- the graph -------------------------------------------------------------------------
+
+node = Table(
+    "node",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _text("kind"),
+    Column("ref", Text, nullable=False, unique=True),
+    _at("created_at"),
+)
+edge = Table(
+    "edge",
+    metadata,
+    Column("source", BigInteger, ForeignKey("node.id"), nullable=False),
+    Column("target", BigInteger, ForeignKey("node.id"), nullable=False),
+    _text("kind"),
+    _at("since"),
+    PrimaryKeyConstraint("source", "target", "kind"),
+    Index(None, "target", "source"),
+)
+
+# --- prompts ---------------------------------------------------------------------------
+
+prompt = Table(
+    "prompt",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _text("description"),
+    _json("tags"),
+    _at("created_at"),
+)
+prompt_version = Table(
+    "prompt_version",
+    metadata,
+    _node_key(),
+    Column("prompt_id", BigInteger, ForeignKey("prompt.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    _text("kind"),
+    _json("template"),
+    _json("variables"),
+    _json("parameters"),
+    _text("digest"),
+    _text("message"),
+    _text("author"),
+    _at("created_at"),
+    UniqueConstraint("prompt_id", "number"),
+    UniqueConstraint("prompt_id", "digest"),
+    CheckConstraint("number > 0", name="number_positive"),
+    CheckConstraint("kind in ('text', 'chat')", name="kind"),
+)
+label_move = Table(
+    "label_move",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("prompt_id", BigInteger, nullable=False),
+    _text("label"),
+    Column("number", Integer, nullable=False),
+    Column("previous", Integer),
+    _text("reason"),
+    _text("actor"),
+    _at("at"),
+    ForeignKeyConstraint(
+        ["prompt_id", "number"], ["prompt_version.prompt_id", "prompt_version.number"]
+    ),
+    CheckConstraint("label <> 'latest'", name="latest_is_kept_by_the_system"),
+    Index(None, "prompt_id", "label", "id"),
+)
+
+# --- models ----------------------------------------------------------------------------
+
+model = Table(
+    "model",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _text("source"),
+    _at("created_at"),
+    CheckConstraint("source in ('mlflow', 'provider')", name="source"),
+)
+model_version = Table(
+    "model_version",
+    metadata,
+    _node_key(),
+    Column("model_id", BigInteger, ForeignKey("model.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    _text("source_uri"),
+    Column("pinned", Boolean, nullable=False),
+    _text("digest"),
+    Column("run_node_id", BigInteger, ForeignKey("run.node_id")),
+    _json("params"),
+    _json("metrics"),
+    _json("tags"),
+    _json("aliases"),
+    _at("created_at"),
+    UniqueConstraint("model_id", "number"),
+    CheckConstraint("number > 0", name="number_positive"),
+)
+run = Table(
+    "run",
+    metadata,
+    _node_key(),
+    Column("id", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("experiment"),
+    _text("status"),
+    _at("started_at", null=True),
+    _at("ended_at", null=True),
+    _json("params"),
+    _json("metrics"),
+    _json("tags"),
+    _at("created_at"),
+)
+dataset = Table(
+    "dataset",
+    metadata,
+    _node_key(),
+    _text("name"),
+    _text("digest"),
+    _text("source_type"),
+    _text("source"),
+    _json("profile"),
+    _at("created_at"),
+    UniqueConstraint("name", "digest"),
+)
+
+# --- bundles ---------------------------------------------------------------------------
+
+bundle = Table(
+    "bundle",
+    metadata,
+    _node_key(),
+    Column("digest", Text, nullable=False, unique=True),
+    _text("kind"),
+    Column("model_version", BigInteger, ForeignKey("model_version.node_id")),
+    Column("prompt_version", BigInteger, ForeignKey("prompt_version.node_id")),
+    _json("parameters"),
+    _json("words", null=True),
+    _at("created_at"),
+    CheckConstraint(
+        "case kind when 'pair' then model_version is not null and prompt_version is not null"
+        " and words is null when 'unresolved' then words is not null else false end",
+        name="kind",
+    ),
+    Index(None, "model_version"),
+    Index(None, "prompt_version"),
+)
+pairing = Table(
+    "pairing",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("model_version", BigInteger, ForeignKey("model_version.node_id"), nullable=False),
+    Column("prompt_version", BigInteger, ForeignKey("prompt_version.node_id"), nullable=False),
+    _text("status"),
+    _text("evidence"),
+    _text("reason"),
+    _text("actor"),
+    _at("at"),
+    CheckConstraint("status in ('designed_for', 'compatible', 'incompatible')", name="status"),
+    Index(None, "prompt_version", "model_version", "id"),
+)
+evaluation = Table(
+    "evaluation",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("subject", BigInteger, ForeignKey("node.id"), nullable=False),
+    _text("suite"),
+    Column("passed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("score", Double),
+    Column("threshold", Double),
+    _text("evidence"),
+    _text("actor"),
+    _at("at"),
+    Index(None, "subject", "suite", "id"),
+)
+
+# --- deployments -----------------------------------------------------------------------
+
+slot = Table(
+    "slot",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _text("route"),
+    _text("environment"),
+    _at("created_at"),
+    UniqueConstraint("route", "environment"),
+)
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("slot_id", BigInteger, ForeignKey("slot.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("node_id", BigInteger, ForeignKey("node.id"), nullable=False, unique=True),
+    _json("policy"),
+    _text("digest"),
+    Column("bundle", BigInteger, ForeignKey("bundle.node_id"), nullable=False),
+    _text("kind"),
+    Column("undoes", Integer),
+    _text("actor"),
+    _text("reason"),
+    _at("at"),
+    PrimaryKeyConstraint("slot_id", "number"),
+    ForeignKeyConstraint(["slot_id", "undoes"], ["deployment.slot_id", "deployment.number"]),
+    CheckConstraint("number > 0", name="number_positive"),
+    CheckConstraint("undoes < number", name="undoes_an_earlier_one"),
+    CheckConstraint("(undoes is not null) = (kind <> 'deploy')", name="only_ways_back_undo"),
+    CheckConstraint("kind in ('deploy', 'rollback', 'recall', 'guard')", name="kind"),
+    Index(None, "slot_id", "at"),
+)
+
+# --- the ledger ------------------------------------------------------------------------
+
+_MEASURES = (
+    ("status", SmallInteger),
+    ("latency_ms", Double),
+    ("input_tokens", Integer),
+    ("output_tokens", Integer),
+    ("cost_usd", Double),
+    ("score", Double),
+)
+
+
+def _measures() -> tuple[Column[object], ...]:
+    return tuple(Column(name, kind) for name, kind in _MEASURES)
+
+
+inference = Table(
+    "inference",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _at("at"),
+    Column("slot_id", BigInteger, ForeignKey("slot.id")),
+    Column("deployment", Integer),
+    Column("bundle_id", BigInteger, ForeignKey("bundle.node_id"), nullable=False),
+    _text("arm", null=True),
+    _text("rule", null=True),
+    _text("reason", null=True),
+    _text("context_digest", null=True),
+    _json("context", null=True),
+    _text("decision", null=True),
+    _text("trace_id", null=True),
+    Column("parent_id", Uuid),
+    *_measures(),
+    ForeignKeyConstraint(["slot_id", "deployment"], ["deployment.slot_id", "deployment.number"]),
+    Index(None, "bundle_id", "id"),
+    Index(None, "decision", postgresql_where=text("decision is not null")),
+    Index(None, "trace_id", postgresql_where=text("trace_id is not null")),
+    postgresql_partition_by="range (id)",
+)
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("inference_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("id", Uuid, nullable=False),
+    _text("source"),
+    _at("at"),
+    *_measures(),
+    PrimaryKeyConstraint("inference_id", "number"),
+    UniqueConstraint("inference_id", "id"),
+    postgresql_partition_by="range (inference_id)",
+)
+
+
+def _rollup(period: str) -> Table:
+    """Counts by bundle, slot, deployment and ``period`` (slot 0, deployment 0: none)."""
+    return Table(
+        f"rollup_{period}",
+        metadata,
+        Column("bundle_id", BigInteger, nullable=False),
+        Column("slot_id", BigInteger, nullable=False),
+        Column("deployment", Integer, nullable=False),
+        _at(period),
+        Column("requests", BigInteger, nullable=False),
+        Column("errors", BigInteger, nullable=False),
+        Column("decision_requests", BigInteger, nullable=False),
+        Column("latencies", ARRAY(BigInteger), nullable=False),
+        Column("input_tokens", BigInteger, nullable=False),
+        Column("output_tokens", BigInteger, nullable=False),
+        Column("cost_usd", Numeric, nullable=False),
+        Column("scored", BigInteger, nullable=False),
+        Column("score_sum", Numeric, nullable=False),
+        _at("first_at"),
+        _at("last_at"),
+        PrimaryKeyConstraint("bundle_id", "slot_id", "deployment", period),
+        Index(None, "slot_id", period),
+    )
+
+
+rollup_hour = _rollup("hour")
+rollup_day = _rollup("day")
+
+# --- access ----------------------------------------------------------------------------
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("prefix", Text, nullable=False, unique=True),
+    _text("owner"),
+    _text("role"),
+    _text("created_by"),
+    _at("created_at"),
+    _at("expires_at", null=True),
+    _at("revoked_at", null=True),
+)
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _at("at"),
+    _text("actor"),
+    _text("action"),
+    _text("subject"),
+    _text("why"),
+    _json("before", null=True),
+    _json("after", null=True),
+    _text("previous_hash"),
+    Column("hash", Text, nullable=False, unique=True),
+)
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _text("principal"),
+    _text("key"),
+    _text("fingerprint"),
+    Column("status", SmallInteger),
+    _json("answer", null=True),
+    _at("at"),
+    PrimaryKeyConstraint("principal", "key"),
+    Index(None, "at"),
+)

@@ -1,0 +1,153 @@
+"""The only place where a transaction begins and ends.
+
+``Reading`` and ``Writing`` are different types: a store function that writes takes a
+``Writing``, and a ``Reading`` really is read-only, because PostgreSQL is told so.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, RowMapping, create_engine, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from twinline.language.errors import DatabaseUnavailable
+
+_CONNECTION_OPTIONS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        # psycopg prepares what it executes often, and PostgreSQL then may keep a plan
+        # that ignores the parameters; our queries depend on them.
+        "plan_cache_mode": "force_custom_plan",
+        "lock_timeout": "5s",
+        "statement_timeout": "30s",
+        "idle_in_transaction_session_timeout": "60s",
+        "timezone": "UTC",
+    }.items()
+)
+
+
+class Reading:
+    """A read-only transaction with one snapshot of the database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> Sequence[RowMapping]:
+        """All rows of a statement."""
+        return self._connection.execute(statement, values).mappings().all()
+
+    def row(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> RowMapping | None:
+        """The only row of a statement, None when it has none."""
+        return self._connection.execute(statement, values).mappings().one_or_none()
+
+    def value(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the only row, None when there is no row."""
+        return self._connection.execute(statement, values).scalar_one_or_none()
+
+    def values(self, statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
+        """The first column of every row."""
+        return list(self._connection.execute(statement, values).scalars())
+
+
+class Writing(Reading):
+    """A transaction that may write, on behalf of ``actor``."""
+
+    def __init__(self, connection: Connection, actor: str) -> None:
+        super().__init__(connection)
+        self.actor = actor
+        self._last_steps: list[Callable[[], None]] = []
+
+    def before_commit(self, step: Callable[[], None]) -> None:
+        """Run ``step`` as one of the last things of this transaction, in the order given.
+
+        For what takes a lock that everybody wants: it is then held for the shortest
+        time, and never while waiting for another lock, so it cannot be in a deadlock.
+        """
+        self._last_steps.append(step)
+
+    def finish(self) -> None:
+        """Run the steps that were left for the end."""
+        for step in self._last_steps:
+            step()
+
+    def run(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
+        """Execute a statement whose rows do not matter."""
+        self._connection.execute(statement, values)
+
+    def run_many(self, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
+        """Execute a statement once for each of ``values``; none at all when it is empty."""
+        if values:
+            self._connection.execute(statement, values)
+
+
+class Database:
+    """A PostgreSQL, and a bounded pool of connections to it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def reading(self) -> Generator[Reading]:
+        """A read-only transaction at one snapshot.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL does not answer, or all connections are busy.
+        """
+        with _named_errors(), self.engine.connect() as connection:
+            snapshot = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            with snapshot.begin():
+                yield Reading(snapshot)
+
+    @contextmanager
+    def writing(self, actor: str) -> Generator[Writing]:
+        """A transaction that commits when the block ends, and rolls back when it raises.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL does not answer, or all connections are busy.
+        """
+        with _named_errors(), self.engine.begin() as connection:
+            tx = Writing(connection, actor)
+            yield tx
+            tx.finish()
+
+    def close(self) -> None:
+        """Give all connections back to PostgreSQL."""
+        self.engine.dispose()
+
+
+def connect(url: str, *, pool_size: int = 20, wait_seconds: float = 2.0) -> Database:
+    """A database at a ``postgresql://`` URL; nothing is opened before the first use.
+
+    ``wait_seconds`` is how long a transaction waits for a free connection before it is
+    refused, so that an overloaded server says so instead of queueing without bound.
+    """
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=wait_seconds,
+        pool_pre_ping=True,
+        connect_args={"options": _CONNECTION_OPTIONS, "connect_timeout": 3},
+    )
+    return Database(engine)
+
+
+@contextmanager
+def _named_errors() -> Generator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(
+            "All database connections are busy; try again in a moment."
+        ) from error
+    except (OperationalError, InterfaceError) as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
+        raise DatabaseUnavailable(f"The database does not answer: {reason}") from error
