@@ -1,0 +1,191 @@
+"""Make and revoke keys, find out who asks, and keep the audit log."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from twinline.access import rules, store
+from twinline.access.rules import Permission
+from twinline.db.session import Reading, Writing
+from twinline.language.errors import KeyReused, NotAllowed, NotAuthenticated
+from twinline.language.nearest import not_found
+from twinline.language.records import (
+    ApiKey,
+    AuditEvent,
+    ChainVerdict,
+    IssuedKey,
+    NewKey,
+    Page,
+    Role,
+)
+
+SYSTEM = "twinline"
+"""The actor of what the system does by itself."""
+
+REMEMBER = timedelta(days=7)
+"""How long an idempotency key stands for its first answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that was given before."""
+
+    status: int
+    body: Any
+
+
+def now(tx: Reading) -> datetime:
+    """The database's clock, which is the one that history is kept by."""
+    return store.now(tx)
+
+
+def authorize(tx: Reading, key: str | None, permission: Permission) -> ApiKey:
+    """Who holds ``key``, provided that its role has ``permission``.
+
+    Raises:
+        NotAuthenticated: there is no key, or it is unknown, expired or revoked.
+        NotAllowed: the key's role lacks the permission.
+    """
+    found = authenticate(tx, key)
+    if not rules.may(found.role, permission):
+        raise NotAllowed(
+            f"The role {found.role.value!r} of key {found.prefix} lacks the permission "
+            f"{permission.value!r}; ask an admin for a key with a role that has it.",
+            role=found.role.value,
+            permission=permission.value,
+        )
+    return found
+
+
+def authenticate(tx: Reading, key: str | None) -> ApiKey:
+    """Who holds ``key``.
+
+    Raises:
+        NotAuthenticated: there is no key, or it is unknown, expired or revoked.
+    """
+    if not key:
+        raise NotAuthenticated(
+            "Send an API key as `X-API-Key: twl_...` or `Authorization: Bearer twl_...`."
+        )
+    if not rules.looks_like_key(key):
+        raise NotAuthenticated("This is no API key of ours: prefix or checksum is wrong.")
+    found = store.key_by_hash(tx, rules.hash_key(key))
+    if found is None or not rules.usable(found, store.now(tx)):
+        raise NotAuthenticated("This API key is unknown, expired or revoked.")
+    return found
+
+
+def issue_key(tx: Writing, wanted: NewKey) -> IssuedKey:
+    """Make a key. The answer holds the secret, which cannot be had again."""
+    key = rules.format_key(secrets.token_urlsafe(32))
+    values = {**wanted.model_dump(), "prefix": key[: rules.PUBLIC_LENGTH]}
+    kept = store.add_key(tx, rules.hash_key(key), values)
+    audit(tx, "key.issue", kept.prefix, after=kept.model_dump(mode="json"))
+    return IssuedKey(**kept.model_dump(), key=key)
+
+
+def issue_first_key(tx: Writing) -> IssuedKey | None:
+    """Make an admin key when there is no key at all; None when there is one."""
+    store.lock_keys(tx)
+    if store.keys(tx):
+        return None
+    return issue_key(tx, NewKey(owner="admin", role=Role.ADMIN))
+
+
+def revoke_key(tx: Writing, prefix: str) -> ApiKey:
+    """Revoke a key; it is refused from the next request on.
+
+    Raises:
+        NotFound: there is no key with this prefix.
+    """
+    kept = store.revoke_key(tx, prefix)
+    if kept is None:
+        raise not_found("key", prefix, [known.prefix for known in store.keys(tx)])
+    audit(tx, "key.revoke", prefix, after=kept.model_dump(mode="json"))
+    return kept
+
+
+def keys(tx: Reading) -> Page[ApiKey]:
+    """All keys, without their secrets."""
+    return Page(items=store.keys(tx))
+
+
+def audit(
+    tx: Writing,
+    action: str,
+    subject: str,
+    *,
+    why: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Append to the audit log what ``tx.actor`` does in this transaction.
+
+    It is written just before the commit: events form one chain, for whose end all
+    writers queue.
+    """
+    event = {
+        "actor": tx.actor,
+        "action": action,
+        "subject": subject,
+        "why": why,
+        "before": before,
+        "after": after,
+    }
+    tx.before_commit(lambda: _append_to_log(tx, event))
+
+
+def _append_to_log(tx: Writing, event: dict[str, Any]) -> None:
+    store.lock_chain(tx)
+    last = store.last_event(tx)
+    place = {
+        "seq": last.seq + 1 if last else 1,
+        "at": store.now(tx),
+        "previous_hash": last.hash if last else rules.GENESIS,
+        "hash": "",
+    }
+    unhashed = AuditEvent.model_validate(event | place)
+    hash = rules.event_hash(unhashed.model_dump(mode="json"))
+    store.add_event(tx, unhashed.model_copy(update={"hash": hash}))
+
+
+def audit_log(tx: Reading, *, before: int | None, limit: int) -> Page[AuditEvent]:
+    """The audit log, the newest event first."""
+    events = store.events(tx, before=before, limit=limit)
+    return Page(items=events, next=str(events[-1].seq) if len(events) == limit else None)
+
+
+def verify_log(tx: Reading) -> ChainVerdict:
+    """Recompute every hash of the audit log."""
+    broken_at = rules.first_break(store.chain(tx))
+    last = store.last_event(tx)
+    return ChainVerdict(
+        events=last.seq if last else 0, whole=broken_at is None, broken_at=broken_at
+    )
+
+
+def claim(tx: Writing, key: str, fingerprint: str) -> Answer | None:
+    """Claim an idempotency key of ``tx.actor``; the first answer when it was used before.
+
+    Raises:
+        KeyReused: it was used for a request with another fingerprint.
+    """
+    if store.claim_key(tx, tx.actor, key, fingerprint):
+        return None
+    earlier = store.remembered(tx, tx.actor, key)
+    if earlier["fingerprint"] != fingerprint:
+        raise KeyReused(
+            f"The idempotency key {key!r} was used for another request; take a new one.", key=key
+        )
+    return Answer(earlier["status"], earlier["answer"])
+
+
+def remember(tx: Writing, key: str, status: int, body: Any) -> None:
+    """Keep the answer that a claimed key stands for from now on."""
+    store.remember(tx, tx.actor, key, status, body)
+
+
+def forget(tx: Writing) -> int:
+    """Drop the answers that are older than REMEMBER; how many there were."""
+    return store.forget(tx, REMEMBER)

@@ -1,0 +1,94 @@
+"""Which role may do what, what a key looks like, and how audit events are chained."""
+
+import hashlib
+import zlib
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from twinline.language.canonical import digest
+from twinline.language.records import ApiKey, AuditEvent, Role
+
+KEY_PREFIX = "twl_"
+PUBLIC_LENGTH = 12
+GENESIS = "0" * 64
+
+
+class Permission(StrEnum):
+    """What an endpoint can ask for."""
+
+    READ = "read"
+    RESOLVE = "resolve"
+    RECORD = "inferences:write"
+    PROMPTS = "prompts:write"
+    MODELS = "models:write"
+    BUNDLES = "bundles:write"
+    EVALUATIONS = "evaluations:write"
+    DEPLOY = "deployments:write"
+    AUDIT = "audit:read"
+    KEYS = "keys:write"
+
+
+_AUTHORING = {
+    Permission.READ,
+    Permission.PROMPTS,
+    Permission.MODELS,
+    Permission.BUNDLES,
+    Permission.EVALUATIONS,
+}
+
+GRANTED: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.READ}),
+    Role.AUTHOR: frozenset(_AUTHORING),
+    Role.RELEASER: frozenset({Permission.READ, Permission.BUNDLES, Permission.DEPLOY}),
+    Role.SERVICE: frozenset({Permission.READ, Permission.RESOLVE, Permission.RECORD}),
+    Role.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Whether a role holds a permission; what is not granted is denied."""
+    return permission in GRANTED[role]
+
+
+def format_key(secret: str) -> str:
+    """The key that people see: prefix, secret, and a checksum that catches typing errors."""
+    return f"{KEY_PREFIX}{secret}{_checksum(secret)}"
+
+
+def looks_like_key(key: str) -> bool:
+    """Whether prefix and checksum are right, which says nothing about the key being known."""
+    body = key.removeprefix(KEY_PREFIX)
+    return key.startswith(KEY_PREFIX) and len(body) > 8 and _checksum(body[:-8]) == body[-8:]
+
+
+def hash_key(key: str) -> str:
+    """What is stored instead of a key. It has 256 random bits, so no salt is needed."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def usable(key: ApiKey, now: datetime) -> bool:
+    """Whether a known key is neither revoked nor expired."""
+    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+
+
+def event_hash(event: dict[str, Any]) -> str:
+    """The hash of an audit event over everything in it but its own hash."""
+    return digest({name: value for name, value in event.items() if name != "hash"})
+
+
+def first_break(events: Iterable[AuditEvent]) -> int | None:
+    """The sequence number of the first event that does not fit the chain, None if all do."""
+    previous, expected = GENESIS, 1
+    for event in events:
+        recomputed = event_hash(event.model_dump(mode="json"))
+        if (event.seq, event.previous_hash, event.hash) != (expected, previous, recomputed):
+            return expected
+        previous, expected = event.hash, expected + 1
+    return None
+
+
+def _checksum(secret: str) -> str:
+    return f"{zlib.crc32(secret.encode()):08x}"

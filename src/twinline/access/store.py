@@ -1,0 +1,133 @@
+"""Keys, audit events and remembered answers, in SQL."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from twinline.db.schema import api_key, audit_event, idempotency
+from twinline.db.session import Reading, Writing
+from twinline.language.records import ApiKey, AuditEvent
+
+_ONE_CHAIN = 0x7477_6175  # an advisory lock of our own: "twau"
+_CHAIN_PAGE = 5_000
+
+
+def now(tx: Reading) -> datetime:
+    """The database's clock, which is the one that history is kept by."""
+    return tx.value(select(func.clock_timestamp()))
+
+
+def key_by_hash(tx: Reading, hash: str) -> ApiKey | None:
+    """The key with this hash, usable or not."""
+    row = tx.row(select(api_key).where(api_key.c.hash == hash))
+    return _key(row) if row else None
+
+
+def keys(tx: Reading) -> tuple[ApiKey, ...]:
+    """All keys, the newest first."""
+    rows = tx.rows(select(api_key).order_by(api_key.c.created_at.desc(), api_key.c.prefix))
+    return tuple(_key(row) for row in rows)
+
+
+def lock_keys(tx: Writing) -> None:
+    """Let nobody else make a key until this transaction ends."""
+    tx.run(text("lock table api_key in share row exclusive mode"))
+
+
+def add_key(tx: Writing, hash: str, values: dict[str, Any]) -> ApiKey:
+    """Keep a new key by its hash."""
+    made = {"hash": hash, "created_by": tx.actor, "created_at": func.clock_timestamp(), **values}
+    row = tx.row(insert(api_key).values(made).returning(api_key))
+    assert row is not None
+    return _key(row)
+
+
+def revoke_key(tx: Writing, prefix: str) -> ApiKey | None:
+    """Revoke a key now, or leave it revoked as it was; None when there is no such key."""
+    row = tx.row(
+        update(api_key)
+        .where(api_key.c.prefix == prefix)
+        .values(revoked_at=func.coalesce(api_key.c.revoked_at, func.clock_timestamp()))
+        .returning(api_key)
+    )
+    return _key(row) if row else None
+
+
+def lock_chain(tx: Writing) -> None:
+    """Wait for the end of the audit chain; it is ours until this transaction ends."""
+    tx.run(select(func.pg_advisory_xact_lock(_ONE_CHAIN)))
+
+
+def last_event(tx: Reading) -> AuditEvent | None:
+    """The end of the audit chain."""
+    row = tx.row(select(audit_event).order_by(audit_event.c.seq.desc()).limit(1))
+    return AuditEvent.model_validate(dict(row)) if row else None
+
+
+def add_event(tx: Writing, event: AuditEvent) -> None:
+    """Append to the audit chain."""
+    tx.run(insert(audit_event).values(event.model_dump()))
+
+
+def events(tx: Reading, *, before: int | None, limit: int) -> tuple[AuditEvent, ...]:
+    """Audit events, the newest first, those with a lower number than ``before``."""
+    query = select(audit_event).order_by(audit_event.c.seq.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit_event.c.seq < before)
+    return tuple(AuditEvent.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def chain(tx: Reading) -> Iterator[AuditEvent]:
+    """All audit events, the oldest first, read page by page."""
+    last = 0
+    while True:
+        query = select(audit_event).where(audit_event.c.seq > last).order_by(audit_event.c.seq)
+        page = tx.rows(query.limit(_CHAIN_PAGE))
+        yield from (AuditEvent.model_validate(dict(row)) for row in page)
+        if len(page) < _CHAIN_PAGE:
+            return
+        last = page[-1]["seq"]
+
+
+def claim_key(tx: Writing, principal: str, key: str, fingerprint: str) -> bool:
+    """Claim an idempotency key; False when it is taken (after waiting for its holder)."""
+    statement = (
+        upsert(idempotency)
+        .values(principal=principal, key=key, fingerprint=fingerprint, at=func.clock_timestamp())
+        .on_conflict_do_nothing()
+        .returning(idempotency.c.key)
+    )
+    return tx.value(statement) is not None
+
+
+def remembered(tx: Reading, principal: str, key: str) -> RowMapping:
+    """The fingerprint, status and answer that an idempotency key stands for."""
+    row = tx.row(
+        select(idempotency).where(idempotency.c.principal == principal, idempotency.c.key == key)
+    )
+    assert row is not None
+    return row
+
+
+def remember(tx: Writing, principal: str, key: str, status: int, answer: object) -> None:
+    """Keep the answer that an idempotency key stands for."""
+    tx.run(
+        update(idempotency)
+        .where(idempotency.c.principal == principal, idempotency.c.key == key)
+        .values(status=status, answer=answer)
+    )
+
+
+def forget(tx: Writing, older_than: timedelta) -> int:
+    """Drop remembered answers of that age; how many there were."""
+    limit = func.clock_timestamp() - older_than
+    return len(tx.values(delete(idempotency).where(idempotency.c.at < limit).returning(
+        idempotency.c.key
+    )))  # fmt: skip
+
+
+def _key(row: RowMapping) -> ApiKey:
+    return ApiKey.model_validate(dict(row))
