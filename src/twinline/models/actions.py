@@ -1,0 +1,158 @@
+"""Register model versions and read them, their runs and their datasets."""
+
+from twinline.access.actions import audit
+from twinline.db.session import Reading, Writing
+from twinline.language import cursors
+from twinline.language.errors import Conflict, NotFound, VersionChanged
+from twinline.language.names import LATEST
+from twinline.language.nearest import not_found
+from twinline.language.records import Dataset, Model, ModelVersion, NewModelVersion, Page, Run
+from twinline.language.refs import DatasetRef, ModelAliasRef, ModelVersionRef
+from twinline.models import rules, store
+
+
+def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
+    """The version with this identity, and whether it had to be made.
+
+    Raises:
+        VersionChanged: the number exists with another identity.
+        Conflict: the model comes from another source.
+    """
+    id, source = store.lock_series(tx, new.name, new.source)
+    if source != new.source:
+        raise Conflict(
+            f"The model {new.name!r} is registered with source {source!r}, not {new.source!r}; "
+            "take another name.",
+            name=new.name,
+            source=source,
+        )
+    digest = rules.identity_digest(new)
+    number = new.number or store.number_with(tx, id, digest) or store.next_number(tx, id)
+    existing = store.version(tx, new.name, number)
+    if existing and existing.digest != digest:
+        raise _changed(existing, new)
+    if existing:
+        store.follow(tx, id, number, new)
+    else:
+        store.add_version(tx, id, number, new, digest)
+    store.take_aliases(tx, id, number, new.aliases)
+    version = read_version(tx, ModelVersionRef(new.name, number))
+    if version != existing:
+        action = "model.update" if existing else "model.register"
+        before = existing.model_dump(mode="json") if existing else None
+        audit(tx, action, str(version.ref), before=before, after=version.model_dump(mode="json"))
+    return version, existing is None
+
+
+def read_version(tx: Reading, ref: ModelVersionRef | ModelAliasRef) -> ModelVersion:
+    """The version that a number or an alias names.
+
+    Raises:
+        NotFound: there is no such model, number or alias.
+    """
+    number = ref.number if isinstance(ref, ModelVersionRef) else _aliased(tx, ref)
+    version = store.version(tx, ref.name, number)
+    if version is None:
+        known = [known.number for known in list_versions(tx, ref.name).items]
+        raise NotFound(
+            f"The model {ref.name!r} has no version {number}; it has {_some(known)}.",
+            kind="model version",
+            name=str(ref),
+            latest=known[0],
+        )
+    return version
+
+
+def read_model(tx: Reading, name: str) -> Model:
+    """A model by its name.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+    found = store.find(tx, name)
+    if found is None:
+        raise not_found("model", name, store.names(tx))
+    return found
+
+
+def list_versions(tx: Reading, name: str) -> Page[ModelVersion]:
+    """All versions of a model, the newest first.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+    versions = store.versions(tx, name)
+    if not versions:
+        raise not_found("model", name, store.names(tx))
+    return Page(items=versions)
+
+
+def list_models(tx: Reading, *, cursor: str | None, limit: int) -> Page[Model]:
+    """Models by name."""
+    items = store.page(tx, after=cursors.decode("models", cursor, str), limit=limit)
+    full = len(items) == limit
+    return Page(items=items, next=cursors.encode("models", items[-1].name) if full else None)
+
+
+def read_run(tx: Reading, id: str) -> Run:
+    """A run by its MLflow id.
+
+    Raises:
+        NotFound: no model version that we know came from it.
+    """
+    found = store.find_run(tx, id)
+    if found is None:
+        raise not_found("run", id, store.runs_like(tx, id))
+    return found
+
+
+def read_dataset(tx: Reading, ref: DatasetRef) -> Dataset:
+    """A dataset by name and digest.
+
+    Raises:
+        NotFound: there is no such dataset.
+    """
+    known = {dataset.ref: dataset for dataset in store.datasets(tx, ref.name)}
+    if ref not in known:
+        names = [str(dataset) for dataset in known] or store.dataset_names(tx)
+        raise not_found("dataset", str(ref) if known else ref.name, names)
+    return known[ref]
+
+
+def list_datasets(tx: Reading, name: str) -> Page[Dataset]:
+    """The datasets of a name, one for each digest, the newest first.
+
+    Raises:
+        NotFound: there is no dataset of that name.
+    """
+    found = store.datasets(tx, name)
+    if not found:
+        raise not_found("dataset", name, store.dataset_names(tx))
+    return Page(items=found)
+
+
+def _aliased(tx: Reading, ref: ModelAliasRef) -> int:
+    if ref.alias == LATEST:
+        return read_model(tx, ref.name).latest
+    number = store.number_by_alias(tx, ref.name, ref.alias)
+    if number is None:
+        versions = list_versions(tx, ref.name).items
+        known = [alias for version in versions for alias in version.aliases]
+        raise not_found(f"alias of model {ref.name!r}", ref.alias, known)
+    return number
+
+
+def _changed(existing: ModelVersion, new: NewModelVersion) -> VersionChanged:
+    return VersionChanged(
+        f"{existing.ref} is known with source {existing.source_uri!r} and run {existing.run}, but "
+        f"comes back with source {new.source_uri!r} and run "
+        f"{new.run.id if new.run else None}: it was replaced or deleted and made again in its "
+        "registry. Register it under another number or name.",
+        name=str(existing.ref),
+        digest=existing.digest,
+    )
+
+
+def _some(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:10]))
+    return shown + (" ..." if len(numbers) > 10 else "")

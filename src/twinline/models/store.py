@@ -1,0 +1,222 @@
+"""Models, their versions, runs and datasets, in SQL."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, Text, cast, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from twinline.db.graph import add_edge, add_node
+from twinline.db.schema import dataset, edge, model, model_version, node, run
+from twinline.db.session import Reading, Writing
+from twinline.language.records import (
+    Dataset,
+    DatasetFacts,
+    Model,
+    ModelVersion,
+    NewModelVersion,
+    Run,
+    RunFacts,
+)
+from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
+
+
+def lock_series(tx: Writing, name: str, source: str) -> tuple[int, str]:
+    """The id and source of the model, made when there is none; its numbers and aliases
+    are ours until this transaction ends."""
+    tx.run(
+        insert(model)
+        .values(name=name, source=source, created_at=func.clock_timestamp())
+        .on_conflict_do_nothing()
+    )
+    wanted = select(model.c.id, model.c.source).where(model.c.name == name)
+    row = tx.row(wanted.with_for_update(key_share=True))
+    assert row is not None
+    return row["id"], row["source"]
+
+
+def number_with(tx: Reading, id: int, digest: str) -> int | None:
+    """The newest number of a version with this identity."""
+    wanted = (model_version.c.model_id == id, model_version.c.digest == digest)
+    return tx.value(select(func.max(model_version.c.number)).where(*wanted))
+
+
+def next_number(tx: Reading, id: int) -> int:
+    """The lowest number above all that the model has."""
+    return (tx.value(_latest(id)) or 0) + 1
+
+
+def add_version(tx: Writing, id: int, number: int, new: NewModelVersion, digest: str) -> None:
+    """Add a version under the lock of `lock_series`, with its run and the lineage to it."""
+    run_id = add_run(tx, new.run) if new.run else None
+    node_id = add_node(tx, "model", ModelVersionRef(new.name, number))
+    tx.run(
+        model_version.insert().values(
+            node_id=node_id,
+            model_id=id,
+            number=number,
+            run_node_id=run_id,
+            digest=digest,
+            created_at=func.clock_timestamp(),
+            **new.model_dump(mode="json", include={"source_uri", "pinned", *_FOLLOWS}),
+        )
+    )
+    if run_id is not None:
+        add_edge(tx, run_id, node_id, "made")
+
+
+def follow(tx: Writing, id: int, number: int, new: NewModelVersion) -> None:
+    """Take over what the registry says now about a version that we have."""
+    tx.run(
+        update(model_version)
+        .where(model_version.c.model_id == id, model_version.c.number == number)
+        .values(new.model_dump(mode="json", include=_FOLLOWS))
+    )
+
+
+def take_aliases(tx: Writing, id: int, number: int, aliases: tuple[str, ...]) -> None:
+    """Take aliases from the model's other versions: they name another one now."""
+    others = (
+        model_version.c.model_id == id,
+        model_version.c.number != number,
+        model_version.c.aliases.has_any(cast(list(aliases), ARRAY(Text))),
+    )
+    for row in tx.rows(select(model_version.c.number, model_version.c.aliases).where(*others)):
+        left = [alias for alias in row["aliases"] if alias not in aliases]
+        tx.run(
+            update(model_version)
+            .where(model_version.c.model_id == id, model_version.c.number == row["number"])
+            .values(aliases=left)
+        )
+
+
+def add_run(tx: Writing, facts: RunFacts) -> int:
+    """The node of a run, made with its datasets when there is none."""
+    node_id = add_node(tx, "run", RunRef(facts.id))
+    tx.run(
+        insert(run)
+        .values(
+            node_id=node_id,
+            created_at=func.clock_timestamp(),
+            started_at=facts.started_at,
+            ended_at=facts.ended_at,
+            **facts.model_dump(mode="json", exclude={"started_at", "ended_at", "datasets"}),
+        )
+        .on_conflict_do_nothing()
+    )
+    for used in facts.datasets:
+        add_edge(tx, add_dataset(tx, used), node_id, "trained")
+    return node_id
+
+
+def add_dataset(tx: Writing, facts: DatasetFacts) -> int:
+    """The node of a dataset, made when there is none."""
+    node_id = add_node(tx, "dataset", DatasetRef(facts.name, facts.digest))
+    tx.run(
+        insert(dataset)
+        .values(
+            node_id=node_id,
+            created_at=func.clock_timestamp(),
+            **facts.model_dump(mode="json", exclude={"context"}),
+        )
+        .on_conflict_do_nothing()
+    )
+    return node_id
+
+
+def version(tx: Reading, name: str, number: int) -> ModelVersion | None:
+    """One version of a model."""
+    row = tx.row(_versions().where(model.c.name == name, model_version.c.number == number))
+    return _version(row) if row else None
+
+
+def versions(tx: Reading, name: str) -> tuple[ModelVersion, ...]:
+    """The versions of a model, the newest first."""
+    query = _versions().where(model.c.name == name).order_by(model_version.c.number.desc())
+    return tuple(_version(row) for row in tx.rows(query))
+
+
+def number_by_alias(tx: Reading, name: str, alias: str) -> int | None:
+    """The number of the version that an alias names."""
+    query = select(model_version.c.number).join(model, model.c.id == model_version.c.model_id)
+    named = (model.c.name == name, model_version.c.aliases.has_key(alias))
+    return tx.value(query.where(*named).order_by(model_version.c.number.desc()).limit(1))
+
+
+def find(tx: Reading, name: str) -> Model | None:
+    """A model by its name."""
+    row = tx.row(_models().where(model.c.name == name))
+    return Model.model_validate(dict(row)) if row else None
+
+
+def page(tx: Reading, *, after: str | None, limit: int) -> tuple[Model, ...]:
+    """Models by name."""
+    query = _models().order_by(model.c.name).limit(limit)
+    if after is not None:
+        query = query.where(model.c.name > after)
+    return tuple(Model.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def names(tx: Reading) -> list[str]:
+    """The names of all models."""
+    return tx.values(select(model.c.name))
+
+
+def find_run(tx: Reading, id: str) -> Run | None:
+    """A run by its MLflow id, with the datasets that went into it."""
+    row = tx.row(select(run).where(run.c.id == id))
+    if row is None:
+        return None
+    used = select(node.c.ref).join(edge, edge.c.source == node.c.id)
+    refs = tx.values(used.where(edge.c.target == row["node_id"]).order_by(node.c.ref))
+    return Run.model_validate({**row, "ref": RunRef(id), "datasets": refs})
+
+
+def runs_like(tx: Reading, id: str) -> list[str]:
+    """Run ids that begin as ``id`` does."""
+    return tx.values(select(run.c.id).where(run.c.id.startswith(id[:4], autoescape=True)).limit(5))
+
+
+def datasets(tx: Reading, name: str) -> tuple[Dataset, ...]:
+    """The datasets of a name, the newest first."""
+    query = select(dataset).where(dataset.c.name == name).order_by(dataset.c.created_at.desc())
+    return tuple(_dataset(row) for row in tx.rows(query))
+
+
+def dataset_names(tx: Reading) -> list[str]:
+    """The names of all datasets."""
+    return tx.values(select(dataset.c.name).distinct())
+
+
+_FOLLOWS = {"params", "metrics", "tags", "aliases"}
+
+
+def _latest(id: int) -> Select[Any]:
+    return select(func.max(model_version.c.number)).where(model_version.c.model_id == id)
+
+
+def _models() -> Select[Any]:
+    latest = (
+        select(func.max(model_version.c.number))
+        .where(model_version.c.model_id == model.c.id)
+        .scalar_subquery()
+    )
+    return select(model, latest.label("latest"))
+
+
+def _versions() -> Select[Any]:
+    made_by = node.alias()
+    return (
+        select(model_version, model.c.name, model.c.source, made_by.c.ref.label("run"))
+        .join(model, model.c.id == model_version.c.model_id)
+        .outerjoin(made_by, made_by.c.id == model_version.c.run_node_id)
+    )
+
+
+def _version(row: RowMapping) -> ModelVersion:
+    ref = ModelVersionRef(row["name"], row["number"])
+    return ModelVersion.model_validate({**row, "ref": ref})
+
+
+def _dataset(row: RowMapping) -> Dataset:
+    ref = DatasetRef(row["name"], row["digest"])
+    return Dataset.model_validate({**row, "ref": ref})

@@ -1,0 +1,10 @@
+"""Prompts: named series of immutable, numbered templates, and labels that move over them.
+
+What it is not: a renderer. Templates are kept and handed out; only the client fills
+in variables, so no template is ever executed here.
+
+Invariants: a version never changes and its number is never used again (the next
+number is taken under a lock on the series, and the database refuses updates and
+deletes); identical content in one prompt is one version; a label's every move is
+kept, and ``latest`` is always the highest number.
+"""

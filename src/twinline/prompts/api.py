@@ -1,0 +1,106 @@
+"""Prompts over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Path, Query, Response
+
+from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.rules import Permission
+from twinline.db.session import Reading, Writing
+from twinline.language.errors import Invalid
+from twinline.language.names import LATEST, Label, Name
+from twinline.language.records import (
+    LabelChange,
+    LabelMove,
+    NewPromptVersion,
+    Page,
+    Prompt,
+    PromptVersion,
+)
+from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.prompts import actions
+
+router = strict_router("prompts", prefix="/prompts")
+Read = Annotated[Reading, reading(Permission.READ)]
+Write = Annotated[Writing, writing(Permission.PROMPTS)]
+PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=PromptVersion,
+    responses={200: {"model": PromptVersion, "description": "The content existed already"}},
+)
+def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Response:
+    """Make the first version of a prompt, or its next one.
+
+    Identical content is one version: sending it again answers 200 with the version
+    that exists.
+    """
+
+    def act() -> tuple[int, PromptVersion]:
+        version, made = actions.create_version(tx, body)
+        return (201 if made else 200), version
+
+    return once(tx, act)
+
+
+@router.get("")
+def list_prompts(
+    tx: Read,
+    search: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[Prompt]:
+    """Prompts by name; ``search`` looks into names and descriptions."""
+    return actions.list_prompts(tx, search=search, cursor=cursor, limit=limit)
+
+
+@router.get("/{name:path}/versions/{number}")
+def read_numbered(
+    name: PathName, number: Annotated[int, Path(ge=1, le=999_999_999)], tx: Read
+) -> PromptVersion:
+    """One version by its number."""
+    return actions.read_version(tx, PromptVersionRef(name, number))
+
+
+@router.get("/{name:path}/versions")
+def list_versions(name: PathName, tx: Read) -> Page[PromptVersion]:
+    """All versions of a prompt, the newest first."""
+    return actions.list_versions(tx, name)
+
+
+@router.get("/{name:path}/labels")
+def read_labels(name: PathName, tx: Read) -> Prompt:
+    """A prompt with its labels and where they point."""
+    return actions.read_prompt(tx, name)
+
+
+@router.put("/{name:path}/labels/{label}", response_model=PromptVersion)
+def move_label(
+    name: PathName, label: Label, body: LabelChange, tx: Write, once: OnceOnly
+) -> Response:
+    """Move a label to a version; with ``expected`` only from where it is thought to be."""
+    return once(tx, lambda: (200, actions.move_label(tx, name, label, body)))
+
+
+@router.get("/{name:path}/history")
+def read_history(name: PathName, tx: Read) -> Page[LabelMove]:
+    """Who moved which label of the prompt, from where, when and why."""
+    return actions.history(tx, name)
+
+
+@router.get("/{name:path}")
+def read_version(
+    name: PathName,
+    tx: Read,
+    version: Annotated[int | None, Query(ge=1, le=999_999_999)] = None,
+    label: Annotated[Label | None, Query()] = None,
+) -> PromptVersion:
+    """One version, by number or label; the newest when neither is given."""
+    if version is not None and label is not None:
+        raise Invalid("Give either version or label.", field="label", value=label)
+    if version is not None:
+        return actions.read_version(tx, PromptVersionRef(name, version))
+    return actions.read_version(tx, PromptLabelRef(name, label or LATEST))

@@ -1,0 +1,32 @@
+"""What a prompt version's content is, and which variables a template uses."""
+
+import re
+
+from twinline.language.canonical import digest
+from twinline.language.names import LATEST
+from twinline.language.records import Message, NewPromptVersion, Template, Variable
+from twinline.language.records.prompts import VARIABLE_PATTERN
+
+_variable = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
+
+
+def variables(template: Template) -> tuple[Variable, ...]:
+    """The ``{{ variables }}`` of a template, each once, in order of appearance."""
+    if isinstance(template, str):
+        text = template
+    else:
+        text = "\n".join(part.content for part in template if isinstance(part, Message))
+    return tuple(Variable(name=name) for name in dict.fromkeys(_variable.findall(text)))
+
+
+def content_digest(new: NewPromptVersion) -> str:
+    """The digest over what makes a version this version: not its message or labels."""
+    content = new.model_dump(mode="json", include={"template", "parameters"})
+    found = [variable.model_dump() for variable in variables(new.template)]
+    return digest({"kind": new.kind, "variables": found, **content})
+
+
+def labels_of(number: int, labels: dict[str, int], latest: int) -> tuple[str, ...]:
+    """The labels that name a version now; ``latest`` first, the others by name."""
+    named = sorted(label for label, at in labels.items() if at == number)
+    return (LATEST, *named) if number == latest else tuple(named)

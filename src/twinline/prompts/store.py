@@ -1,0 +1,181 @@
+"""Prompts, their versions and label moves, in SQL."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from twinline.db.graph import add_node
+from twinline.db.schema import label_move, prompt, prompt_version
+from twinline.db.session import Reading, Writing
+from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
+from twinline.language.refs import PromptVersionRef
+from twinline.prompts import rules
+
+
+def lock_series(tx: Writing, name: str) -> int:
+    """The id of the prompt, made when there is none; its numbers and labels are ours
+    until this transaction ends."""
+    tx.run(
+        insert(prompt)
+        .values(name=name, description="", tags={}, created_at=func.clock_timestamp())
+        .on_conflict_do_nothing()
+    )
+    return tx.value(
+        select(prompt.c.id).where(prompt.c.name == name).with_for_update(key_share=True)
+    )
+
+
+def describe(tx: Writing, id: int, description: str | None, tags: dict[str, Any] | None) -> None:
+    """Change a prompt's description or tags; None leaves one as it is."""
+    given = {"description": description, "tags": tags}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if changes:
+        tx.run(prompt.update().where(prompt.c.id == id).values(changes))
+
+
+def number_with(tx: Reading, id: int, digest: str) -> int | None:
+    """The number of the version with this content."""
+    wanted = (prompt_version.c.prompt_id == id, prompt_version.c.digest == digest)
+    return tx.value(select(prompt_version.c.number).where(*wanted))
+
+
+def add_version(tx: Writing, id: int, new: NewPromptVersion, digest: str) -> int:
+    """Append a version under the lock of `lock_series`; its number."""
+    number = (tx.value(_latest(id)) or 0) + 1
+    node_id = add_node(tx, "prompt", PromptVersionRef(new.name, number))
+    content = new.model_dump(mode="json", include={"template", "parameters"})
+    variables = [variable.model_dump() for variable in rules.variables(new.template)]
+    tx.run(
+        prompt_version.insert().values(
+            node_id=node_id,
+            prompt_id=id,
+            number=number,
+            kind=new.kind,
+            variables=variables,
+            digest=digest,
+            message=new.message,
+            author=tx.actor,
+            created_at=func.clock_timestamp(),
+            **content,
+        )
+    )
+    return number
+
+
+def labels(tx: Reading, *ids: int) -> dict[int, dict[str, int]]:
+    """Where each label of these prompts points now, by prompt."""
+    newest = (
+        select(label_move.c.prompt_id, label_move.c.label, label_move.c.number)
+        .where(label_move.c.prompt_id.in_(ids))
+        .distinct(label_move.c.prompt_id, label_move.c.label)
+        .order_by(label_move.c.prompt_id, label_move.c.label, label_move.c.id.desc())
+    )
+    named: dict[int, dict[str, int]] = {id: {} for id in ids}
+    for row in tx.rows(newest):
+        named[row["prompt_id"]][row["label"]] = row["number"]
+    return named
+
+
+def add_move(
+    tx: Writing, id: int, label: str, number: int, previous: int | None, reason: str
+) -> None:
+    """Append to a label's history."""
+    tx.run(
+        label_move.insert().values(
+            prompt_id=id,
+            label=label,
+            number=number,
+            previous=previous,
+            reason=reason,
+            actor=tx.actor,
+            at=func.clock_timestamp(),
+        )
+    )
+
+
+def moves(tx: Reading, name: str) -> tuple[LabelMove, ...]:
+    """Every move of a prompt's labels, the newest first."""
+    query = (
+        select(label_move, prompt.c.name)
+        .join(prompt, prompt.c.id == label_move.c.prompt_id)
+        .where(prompt.c.name == name)
+        .order_by(label_move.c.id.desc())
+    )
+    return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def find(tx: Reading, name: str) -> tuple[int, Prompt] | None:
+    """A prompt and its id."""
+    row = tx.row(_prompts().where(prompt.c.name == name))
+    return (row["id"], _prompt(row, labels(tx, row["id"])[row["id"]])) if row else None
+
+
+def page(tx: Reading, *, search: str | None, after: str | None, limit: int) -> tuple[Prompt, ...]:
+    """Prompts by name, those whose name or description holds ``search``."""
+    query = _prompts().order_by(prompt.c.name).limit(limit)
+    if search:
+        query = query.where(
+            prompt.c.name.icontains(search, autoescape=True)
+            | prompt.c.description.icontains(search, autoescape=True)
+        )
+    if after is not None:
+        query = query.where(prompt.c.name > after)
+    rows = tx.rows(query)
+    named = labels(tx, *(row["id"] for row in rows))
+    return tuple(_prompt(row, named[row["id"]]) for row in rows)
+
+
+def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
+    """One version of a prompt."""
+    found = versions(tx, name, only=(number,))
+    return found[0] if found else None
+
+
+def versions(
+    tx: Reading, name: str, *, only: Iterable[int] | None = None
+) -> tuple[PromptVersion, ...]:
+    """The versions of a prompt, the newest first."""
+    query = _versions().where(prompt.c.name == name).order_by(prompt_version.c.number.desc())
+    if only is not None:
+        query = query.where(prompt_version.c.number.in_(list(only)))
+    rows = tx.rows(query)
+    if not rows:
+        return ()
+    id = rows[0]["prompt_id"]
+    named, latest = labels(tx, id)[id], tx.value(_latest(id))
+    return tuple(_version(row, rules.labels_of(row["number"], named, latest)) for row in rows)
+
+
+def names(tx: Reading) -> list[str]:
+    """The names of all prompts."""
+    return tx.values(select(prompt.c.name))
+
+
+def _latest(id: int) -> Select[Any]:
+    return select(func.max(prompt_version.c.number)).where(prompt_version.c.prompt_id == id)
+
+
+def _prompts() -> Select[Any]:
+    latest = (
+        select(func.max(prompt_version.c.number))
+        .where(prompt_version.c.prompt_id == prompt.c.id)
+        .scalar_subquery()
+    )
+    return select(prompt, latest.label("latest"))
+
+
+def _versions() -> Select[Any]:
+    return select(prompt_version, prompt.c.name).join(
+        prompt, prompt.c.id == prompt_version.c.prompt_id
+    )
+
+
+def _prompt(row: RowMapping, named: dict[str, int]) -> Prompt:
+    return Prompt.model_validate({**row, "labels": named})
+
+
+def _version(row: RowMapping, named: tuple[str, ...]) -> PromptVersion:
+    ref = PromptVersionRef(row["name"], row["number"])
+    return PromptVersion.model_validate({**row, "ref": ref, "labels": named})
