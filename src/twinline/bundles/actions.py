@@ -1,0 +1,126 @@
+"""Pair a model version with a prompt version, and say what is known about pairs."""
+
+from typing import Any
+
+from twinline.access.actions import audit
+from twinline.bundles import rules, store
+from twinline.db.session import Reading, Writing
+from twinline.language import cursors
+from twinline.language.errors import Conflict, NotFound
+from twinline.language.records import Bundle, NewBundle, NewPairing, Page, Pairing, ServedBundle
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+from twinline.models import actions as models
+from twinline.prompts import actions as prompts
+
+
+def pair(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
+    """The bundle of this pair, and whether it had to be made.
+
+    Raises:
+        NotFound: there is no such model version or prompt version.
+    """
+    model = models.read_version(tx, new.model)
+    prompt = prompts.read_version(tx, new.prompt)
+    digest = rules.pair_digest(model, prompt, new.parameters)
+    made = store.add_pair(tx, digest, model.ref, prompt.ref, new.parameters)
+    bundle = read(tx, BundleRef(digest))
+    if made:
+        audit(tx, "bundle.create", str(bundle.ref), after=bundle.model_dump(mode="json"))
+    return bundle, made
+
+
+def foresee(
+    tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, parameters: dict[str, Any]
+) -> BundleRef:
+    """The reference that the bundle of a pair has or would have."""
+    sides = models.read_version(tx, model), prompts.read_version(tx, prompt)
+    return BundleRef(rules.pair_digest(*sides, parameters))
+
+
+def keep_unresolved(tx: Writing, words: dict[str, Any]) -> Bundle:
+    """The bundle that stands for words which could not be resolved."""
+    digest = rules.unresolved_digest(words)
+    if store.add_unresolved(tx, digest, words):
+        audit(tx, "bundle.unresolved", str(BundleRef(digest)), after=words)
+    return read(tx, BundleRef(digest))
+
+
+def read(tx: Reading, ref: BundleRef) -> Bundle:
+    """A bundle by its digest, or by 12 or more of its first characters.
+
+    Raises:
+        NotFound: no bundle begins so.
+        Conflict: several do.
+    """
+    found = store.find(tx, ref.digest)
+    match found:
+        case (bundle,):
+            return bundle
+        case ():
+            raise NotFound(
+                f"There is no bundle whose digest begins with {ref.digest!r}; "
+                "`twinline bundles list` shows them.",
+                kind="bundle",
+                name=str(ref),
+            )
+        case _:
+            raise Conflict(
+                f"Several bundles begin with {ref.digest!r}; give more characters.", name=str(ref)
+            )
+
+
+def list_bundles(tx: Reading, *, cursor: str | None, limit: int) -> Page[Bundle]:
+    """Bundles, the newest first."""
+    before = cursors.decode("bundles", cursor, int)
+    found = store.page(tx, before=before, limit=limit)
+    full = len(found) == limit
+    return Page(
+        items=tuple(bundle for _, bundle in found),
+        next=cursors.encode("bundles", found[-1][0]) if full else None,
+    )
+
+
+def serve(tx: Reading, ref: BundleRef) -> ServedBundle:
+    """A bundle with all that an application needs.
+
+    Raises:
+        NotFound: there is no such bundle.
+        Conflict: the bundle stands for something unresolved, which cannot serve.
+    """
+    bundle = read(tx, ref)
+    if bundle.model is None or bundle.prompt is None:
+        raise Conflict(
+            f"{bundle.ref} stands for a pair that could not be resolved; it cannot serve.",
+            name=str(bundle.ref),
+            words=bundle.words,
+        )
+    model = models.read_version(tx, bundle.model)
+    return rules.served(bundle, model, prompts.read_version(tx, bundle.prompt))
+
+
+def state_pairing(tx: Writing, new: NewPairing) -> Pairing:
+    """Say how a prompt version and a model version go together, and why.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    models.read_version(tx, new.model)
+    prompts.read_version(tx, new.prompt)
+    before = store.newest_pairing(tx, new.model, new.prompt)
+    store.add_pairing(tx, new)
+    pairing = store.newest_pairing(tx, new.model, new.prompt)
+    assert pairing is not None
+    audit(
+        tx,
+        "pairing.state",
+        f"{new.prompt} with {new.model}",
+        why=new.reason,
+        before=before.model_dump(mode="json") if before else None,
+        after=pairing.model_dump(mode="json"),
+    )
+    return pairing
+
+
+def pairing(tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef) -> Pairing | None:
+    """The newest statement about a pair."""
+    return store.newest_pairing(tx, model, prompt)

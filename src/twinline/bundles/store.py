@@ -1,0 +1,104 @@
+"""Bundles and pairings, in SQL."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from twinline.db.graph import add_edge, add_node, find_node
+from twinline.db.schema import bundle, node, pairing
+from twinline.db.session import Reading, Writing
+from twinline.language.records import Bundle, NewPairing, Pairing
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+
+
+def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
+    """The bundles whose digest begins with ``prefix``: two at most, to see ambiguity."""
+    begins = (bundle.c.digest >= prefix, bundle.c.digest < prefix + "g")
+    return tuple(_bundle(row) for row in tx.rows(_bundles().where(*begins).limit(2)))
+
+
+def page(tx: Reading, *, before: int | None, limit: int) -> tuple[tuple[int, Bundle], ...]:
+    """Bundles with their ids, the newest first."""
+    query = _bundles().order_by(bundle.c.node_id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(bundle.c.node_id < before)
+    return tuple((row["node_id"], _bundle(row)) for row in tx.rows(query))
+
+
+def add_pair(
+    tx: Writing,
+    digest: str,
+    model: ModelVersionRef,
+    prompt: PromptVersionRef,
+    parameters: dict[str, Any],
+) -> bool:
+    """Make a bundle of a pair, with the lineage to it; False when it exists."""
+    node_id = add_node(tx, "bundle", BundleRef(digest))
+    sides = {"model_version": find_node(tx, model), "prompt_version": find_node(tx, prompt)}
+    made = _add(tx, node_id, digest=digest, kind="pair", parameters=parameters, **sides)
+    if made:
+        assert sides["model_version"] is not None
+        assert sides["prompt_version"] is not None
+        add_edge(tx, sides["model_version"], node_id, "model_of")
+        add_edge(tx, sides["prompt_version"], node_id, "prompt_of")
+    return made
+
+
+def add_unresolved(tx: Writing, digest: str, words: dict[str, Any]) -> bool:
+    """Make a bundle that stands for words which could not be resolved."""
+    node_id = add_node(tx, "bundle", BundleRef(digest))
+    return _add(tx, node_id, digest=digest, kind="unresolved", parameters={}, words=words)
+
+
+def add_pairing(tx: Writing, new: NewPairing) -> None:
+    """Append a statement about a pair; both versions exist."""
+    tx.run(
+        pairing.insert().values(
+            model_version=find_node(tx, new.model),
+            prompt_version=find_node(tx, new.prompt),
+            actor=tx.actor,
+            at=func.clock_timestamp(),
+            **new.model_dump(include={"status", "evidence", "reason"}),
+        )
+    )
+
+
+def newest_pairing(tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef) -> Pairing | None:
+    """The newest statement about a pair."""
+    row = tx.row(
+        select(pairing)
+        .where(
+            pairing.c.model_version == _node_id(model), pairing.c.prompt_version == _node_id(prompt)
+        )
+        .order_by(pairing.c.id.desc())
+        .limit(1)
+    )
+    return Pairing.model_validate({**row, "model": model, "prompt": prompt}) if row else None
+
+
+def _node_id(ref: ModelVersionRef | PromptVersionRef) -> Any:
+    return select(node.c.id).where(node.c.ref == str(ref)).scalar_subquery()
+
+
+def _add(tx: Writing, node_id: int, **values: Any) -> bool:
+    made = tx.value(
+        insert(bundle)
+        .values(node_id=node_id, created_at=func.clock_timestamp(), **values)
+        .on_conflict_do_nothing()
+        .returning(bundle.c.node_id)
+    )
+    return made is not None
+
+
+def _bundles() -> Select[Any]:
+    model, prompt = node.alias(), node.alias()
+    return (
+        select(bundle, model.c.ref.label("model"), prompt.c.ref.label("prompt"))
+        .outerjoin(model, model.c.id == bundle.c.model_version)
+        .outerjoin(prompt, prompt.c.id == bundle.c.prompt_version)
+    )
+
+
+def _bundle(row: RowMapping) -> Bundle:
+    return Bundle.model_validate({**row, "ref": BundleRef(row["digest"])})
