@@ -1,0 +1,98 @@
+"""Slots and deployments over HTTP."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Query, Response
+
+from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.rules import Permission
+from twinline.db.session import Reading, Writing
+from twinline.deployments import actions
+from twinline.language.errors import Invalid, PreconditionRequired
+from twinline.language.names import Environment
+from twinline.language.records import Deployment, Instant, NewDeployment, Page, Slot
+from twinline.language.refs import SlotRef
+
+router = strict_router("slots", prefix="/slots")
+Read = Annotated[Reading, reading(Permission.READ)]
+Write = Annotated[Writing, writing(Permission.DEPLOY)]
+
+_etag = re.compile(r'"?([0-9]{1,9})"?')
+
+
+def _slot(
+    slot: Annotated[str, Path(description="ROUTE@ENVIRONMENT", examples=["support@production"])],
+) -> SlotRef:
+    return SlotRef.parse(slot)
+
+
+def _expected(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description='The number of the live deployment that you looked at: `"12"`, or `"0"` '
+            "when nothing is live. Without it 428; when another is live by now 412.",
+        ),
+    ] = None,
+) -> int:
+    if if_match is None:
+        raise PreconditionRequired(
+            'Send `If-Match: "NUMBER"` with the number of the live deployment that you looked at '
+            '("0" when nothing is live), so that nobody overwrites what they have not seen.'
+        )
+    number = _etag.fullmatch(if_match.strip())
+    if number is None:
+        raise Invalid(
+            f'If-Match is {if_match!r}; it is the number of a deployment, as in "12".',
+            field="If-Match",
+            value=if_match,
+        )
+    return int(number[1])
+
+
+PathSlot = Annotated[SlotRef, Depends(_slot)]
+Expected = Annotated[int, Depends(_expected)]
+
+
+@router.get("")
+def list_slots(tx: Read, environment: Annotated[Environment | None, Query()] = None) -> Page[Slot]:
+    """All slots, and what is live in each."""
+    return actions.list_slots(tx, environment)
+
+
+@router.get("/{slot:path}/deployments")
+def history(
+    slot: PathSlot,
+    tx: Read,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Page[Deployment]:
+    """A slot's history: every deployment with who, when and why; the newest first."""
+    return actions.history(tx, slot, cursor=cursor, limit=limit)
+
+
+@router.post("/{slot:path}/deployments", status_code=201, response_model=Deployment)
+def deploy(
+    slot: PathSlot, body: NewDeployment, expected: Expected, tx: Write, once: OnceOnly
+) -> Response:
+    """Make a bundle or a policy live in a slot; the slot is made when it is new."""
+    return once(tx, lambda: (201, actions.deploy(tx, slot, body, expected)))
+
+
+@router.get("/{slot:path}")
+def read_slot(
+    slot: PathSlot,
+    tx: Read,
+    response: Response,
+    at: Annotated[Instant | None, Query(description="What was live then.")] = None,
+) -> Slot:
+    """A slot and what is live in it, or was live ``at`` a time.
+
+    The `ETag` is what `If-Match` wants.
+    """
+    found = actions.read_slot(tx, slot)
+    if at is not None:
+        return found.model_copy(update={"live": actions.live(tx, slot, at)})
+    response.headers["ETag"] = f'"{found.live.number if found.live else 0}"'
+    return found

@@ -1,0 +1,51 @@
+"""Which version a side had before: the undo stack of a slot."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from twinline.language.records import DeploymentKind
+
+Value = TypeVar("Value", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Step(Generic[Value]):
+    """What one side was under a deployment."""
+
+    number: int
+    kind: DeploymentKind
+    value: Value
+
+
+@dataclass(frozen=True)
+class Frame(Generic[Value]):
+    """A value on the undo stack, and the deployment that brought it in."""
+
+    value: Value
+    since: int
+
+
+def undo_stack(history: Iterable[Step[Value]]) -> tuple[Frame[Value], ...]:
+    """The values that a side could go back through, the current one last.
+
+    A deploy that changes the side pushes its value. Anything that goes back pops: down
+    to its value where that is on the stack, else its value takes the top's place. So
+    going back twice goes further back, it never toggles; and a value that was taken
+    out is not come back to.
+    """
+    stack: list[Frame[Value]] = []
+    for step in history:
+        if stack and stack[-1].value == step.value:
+            continue
+        if step.kind != "deploy":
+            _pop_to(stack, step.value)
+        if not stack or stack[-1].value != step.value:
+            stack.append(Frame(step.value, step.number))
+    return tuple(stack)
+
+
+def _pop_to(stack: list[Frame[Value]], value: Value) -> None:
+    below = [frame.value for frame in stack]
+    keep = len(below) - below[::-1].index(value) if value in below else len(below) - 1
+    del stack[max(keep, 0) :]

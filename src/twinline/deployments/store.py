@@ -1,0 +1,167 @@
+"""Slots and deployments, in SQL."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, and_, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from twinline.db.graph import add_edge, add_node, find_node
+from twinline.db.schema import bundle, deployment, node, slot
+from twinline.db.session import Reading, Writing
+from twinline.language.records import Deployment, DeploymentKind, Slot
+from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+from twinline.routing.policy import Policy
+
+_TICK = timedelta(microseconds=1)
+
+
+def lock_slot(tx: Writing, ref: SlotRef) -> int:
+    """The id of the slot, made when there is none; its history is ours until the
+    transaction ends."""
+    add_slot(tx, ref)
+    wanted = select(slot.c.id).where(_is(ref))
+    return tx.value(wanted.with_for_update(key_share=True))
+
+
+def add_slot(tx: Writing, ref: SlotRef) -> bool:
+    """Make a slot; False when it exists."""
+    made = tx.value(
+        insert(slot)
+        .values(route=ref.route, environment=ref.environment, created_at=func.clock_timestamp())
+        .on_conflict_do_nothing()
+        .returning(slot.c.id)
+    )
+    return made is not None
+
+
+def append(
+    tx: Writing,
+    ref: DeploymentRef,
+    policy: Policy,
+    *,
+    kind: DeploymentKind,
+    undoes: int | None,
+    reason: str,
+) -> None:
+    """Append to a slot's history, under the lock of `lock_slot`."""
+    slot_id = tx.value(select(slot.c.id).where(_is(ref.slot)))
+    node_id = add_node(tx, "deployment", ref)
+    before = select(func.max(deployment.c.at)).where(deployment.c.slot_id == slot_id)
+    tx.run(
+        deployment.insert().values(
+            slot_id=slot_id,
+            number=ref.number,
+            node_id=node_id,
+            policy=policy.document(),
+            digest=policy.digest,
+            bundle=find_node(tx, policy.default.bundle),
+            kind=kind,
+            undoes=undoes,
+            actor=tx.actor,
+            reason=reason,
+            at=func.greatest(func.clock_timestamp(), before.scalar_subquery() + literal(_TICK)),
+        )
+    )
+    for served in policy.bundles():
+        source = find_node(tx, served)
+        assert source is not None
+        add_edge(tx, source, node_id, "deployed_as")
+
+
+def find(tx: Reading, ref: DeploymentRef) -> Deployment | None:
+    """One entry of a slot's history."""
+    row = tx.row(_deployments().where(_is(ref.slot), deployment.c.number == ref.number))
+    return _deployment(row) if row else None
+
+
+def live(tx: Reading, ref: SlotRef, at: datetime | None = None) -> Deployment | None:
+    """The newest deployment of a slot, or the one that was newest at ``at``."""
+    query = _deployments().where(_is(ref)).order_by(deployment.c.number.desc()).limit(1)
+    if at is not None:
+        query = query.where(deployment.c.at <= at)
+    row = tx.row(query)
+    return _deployment(row) if row else None
+
+
+def history(tx: Reading, ref: SlotRef, *, before: int | None, limit: int) -> tuple[Deployment, ...]:
+    """A slot's deployments, the newest first."""
+    query = _deployments().where(_is(ref)).order_by(deployment.c.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(deployment.c.number < before)
+    return tuple(_deployment(row) for row in tx.rows(query))
+
+
+def sides(tx: Reading, ref: SlotRef) -> tuple[RowMapping, ...]:
+    """Number, kind, and both sides (references) of each deployment, the oldest first."""
+    model, prompt = node.alias(), node.alias()
+    query = (
+        select(
+            deployment.c.number,
+            deployment.c.kind,
+            model.c.ref.label("model"),
+            prompt.c.ref.label("prompt"),
+        )
+        .join(slot, slot.c.id == deployment.c.slot_id)
+        .join(bundle, bundle.c.node_id == deployment.c.bundle)
+        .join(model, model.c.id == bundle.c.model_version)
+        .join(prompt, prompt.c.id == bundle.c.prompt_version)
+        .where(_is(ref))
+        .order_by(deployment.c.number)
+    )
+    return tuple(tx.rows(query))
+
+
+def find_slot(tx: Reading, ref: SlotRef) -> Slot | None:
+    """A slot with what is live in it."""
+    row = tx.row(select(slot).where(_is(ref)))
+    return _slot(row, live(tx, ref)) if row else None
+
+
+def slots(tx: Reading, environment: str | None) -> tuple[Slot, ...]:
+    """All slots with what is live in each, by environment and route."""
+    query = select(slot).order_by(slot.c.environment, slot.c.route)
+    newest = (
+        _deployments()
+        .distinct(deployment.c.slot_id)
+        .order_by(deployment.c.slot_id, deployment.c.number.desc())
+    )
+    if environment is not None:
+        query = query.where(slot.c.environment == environment)
+        newest = newest.where(slot.c.environment == environment)
+    by_slot = {row["slot_id"]: _deployment(row) for row in tx.rows(newest)}
+    return tuple(_slot(row, by_slot.get(row["id"])) for row in tx.rows(query))
+
+
+def names(tx: Reading) -> list[str]:
+    """All slots as people write them."""
+    return tx.values(select(slot.c.route + "@" + slot.c.environment))
+
+
+def _is(ref: SlotRef) -> Any:
+    return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
+
+
+def _deployments() -> Select[Any]:
+    return (
+        select(deployment, slot.c.route, slot.c.environment, bundle.c.digest.label("bundle_digest"))
+        .join(slot, slot.c.id == deployment.c.slot_id)
+        .join(bundle, bundle.c.node_id == deployment.c.bundle)
+    )
+
+
+def _deployment(row: RowMapping) -> Deployment:
+    ref = SlotRef(row["route"], row["environment"])
+    return Deployment.model_validate(
+        {
+            **row,
+            "ref": DeploymentRef(ref, row["number"]),
+            "slot": ref,
+            "bundle": BundleRef(row["bundle_digest"]),
+        }
+    )
+
+
+def _slot(row: RowMapping, newest: Deployment | None) -> Slot:
+    ref = SlotRef(row["route"], row["environment"])
+    return Slot.model_validate({**row, "ref": ref, "live": newest})
