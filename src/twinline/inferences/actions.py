@@ -1,0 +1,336 @@
+"""Resolve requests, record inferences, and keep what came of them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from twinline.access import actions as access
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading, Writing
+from twinline.deployments import actions as deployments
+from twinline.deployments.actions import Chosen
+from twinline.inferences import partitions, rollups, rules, store
+from twinline.inferences.naming import Names
+from twinline.inferences.rollups import Selection
+from twinline.language import cursors
+from twinline.language.canonical import digest
+from twinline.language.errors import Invalid, NotFound
+from twinline.language.ids import made_at, new_id
+from twinline.language.records import (
+    BatchResult,
+    Bundle,
+    Inference,
+    InferenceBatch,
+    Json,
+    NewInference,
+    NewOutcome,
+    Outcome,
+    Page,
+    Recorded,
+    Resolution,
+    ResolveRequest,
+    Service,
+)
+from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+
+HOUR = timedelta(hours=1)
+COUNT_MOST = 1_000_000
+Within = SlotRef | DeploymentRef | None
+AFTER_ALL = UUID(int=(1 << 128) - 1)
+
+
+class Judged(NamedTuple):
+    """An item of a batch that is fit to be kept, and the bundle that it names."""
+
+    id: UUID
+    sent: NewInference
+    bundle: Bundle
+
+
+def resolve(tx: Writing, wanted: ResolveRequest) -> Resolution:
+    """Choose the bundle for a request and, unless told otherwise, record the inference.
+
+    A request that comes again with the same id gets the answer that was recorded for
+    it, even when another deployment is live by now.
+
+    Raises:
+        NotFound: there is no such slot.
+        NothingLive: nothing was deployed to it.
+        Invalid: the id is no UUIDv7, or too old, or from the future.
+    """
+    slot = SlotRef.parse(f"{wanted.route}@{wanted.environment}")
+    if not wanted.record:
+        return _resolution(tx, deployments.choose(tx, slot, wanted.context), None)
+    id = wanted.inference_id or new_id()
+    _refuse_wrong(tx, id)
+    if wanted.inference_id and (earlier := store.find(tx, [id])):
+        return _recorded_resolution(tx, read(tx, earlier[0]["id"]))
+    chosen = deployments.choose(tx, slot, wanted.context)
+    row = _resolved_row(id, chosen, wanted)
+    if not store.record(tx, [row]):
+        return _recorded_resolution(tx, read(tx, id))
+    return _resolution(tx, chosen, id)
+
+
+def record(tx: Writing, batch: InferenceBatch) -> BatchResult:
+    """Keep a batch of inferences; each is judged on its own.
+
+    What cannot be read or has an impossible id is refused item by item; what names
+    something unknown is kept as unresolved; an id that is here already is a duplicate
+    and changes nothing.
+    """
+    names, oldest, now = Names(tx), partitions.oldest(tx), access.now(tx)
+    judged: list[Judged | Recorded] = []
+    for raw in batch.inferences:
+        try:
+            sent = raw if isinstance(raw, NewInference) else NewInference.model_validate(raw)
+        except ValidationError as error:
+            judged.append(_refused(None, _why(error)))
+            continue
+        id = sent.id or new_id()
+        why = rules.refusal(id, now, oldest)
+        judged.append(_refused(id, why) if why else Judged(id, sent, names.bundle(sent)))
+    fit = [item for item in judged if isinstance(item, Judged)]
+    return _results(judged, store.record(tx, [_row(item) for item in fit]))
+
+
+def add_outcome(tx: Writing, id: UUID, new: NewOutcome) -> tuple[Outcome, bool]:
+    """Keep an outcome of an inference, and whether it was new.
+
+    Raises:
+        NotFound: there is no such inference.
+    """
+    facts = store.lock(tx, id)
+    if facts is None:
+        raise _unknown(id)
+    earlier = store.outcomes(tx, [id])
+    same = next((known for known in earlier if known.id == new.id), None)
+    if same:
+        return same, False
+    first = store.first_measured(facts)
+    before, after = rules.newest(first, earlier), rules.newest(first, [*earlier, new])
+    outcome_id = new.id or new_id()
+    store.add_outcome(tx, outcome_id, id, len(earlier) + 1, new)
+    store.count_changed(tx, facts, before, after)
+    return store.outcomes(tx, [id])[-1], True
+
+
+def read(tx: Reading, id: UUID) -> Inference:
+    """An inference with the newest of its measures.
+
+    Raises:
+        NotFound: there is no such inference.
+    """
+    found = _with_outcomes(tx, store.find(tx, [id]))
+    if not found:
+        raise _unknown(id)
+    return found[0]
+
+
+def outcomes(tx: Reading, id: UUID) -> tuple[Outcome, ...]:
+    """What came of an inference, in order of arrival."""
+    return store.outcomes(tx, [id])
+
+
+def of_trace(tx: Reading, trace_id: str, limit: int = 100) -> tuple[Inference, ...]:
+    """The inferences of a trace, the newest first."""
+    return _with_outcomes(tx, store.of_trace(tx, trace_id, limit))
+
+
+def of_bundles(
+    tx: Reading,
+    refs: Iterable[BundleRef],
+    within: Within = None,
+    *,
+    listing: str,
+    cursor: str | None,
+    limit: int,
+) -> Page[Inference]:
+    """The inferences of these bundles, the newest first; ``listing`` names the list."""
+    last = cursors.decode(listing, cursor, str)
+    before = _cursor_id(last) if last else AFTER_ALL
+    ids = store.newest_ids(tx, _selection(tx, refs, within), before=before, limit=limit)
+    items = _with_outcomes(tx, store.find(tx, ids))
+    full = len(ids) == limit
+    return Page(items=items, next=cursors.encode(listing, str(ids[-1])) if full else None)
+
+
+def served(tx: Reading, refs: Iterable[BundleRef], within: Within = None) -> Service:
+    """What these bundles served, everywhere or within a slot or deployment."""
+    return rollups.served(tx, _selection(tx, refs, within))
+
+
+def served_by_slot(
+    tx: Reading, refs: Iterable[BundleRef], within: Within = None
+) -> list[tuple[SlotRef | None, Service]]:
+    """What these bundles served in each slot (None: in none), the busiest first."""
+    found = rollups.by_slot(tx, _selection(tx, refs, within))
+    slots = store.slot_refs(tx, [slot for slot, _ in found])
+    return [(slots.get(slot), service) for slot, service in found]
+
+
+def served_by_day(
+    tx: Reading, refs: Iterable[BundleRef], within: Within = None
+) -> list[dict[str, Any]]:
+    """Day, requests and errors of these bundles, the oldest first."""
+    return [dict(row) for row in rollups.by_day(tx, _selection(tx, refs, within))]
+
+
+def served_last_hour(tx: Reading, refs: Iterable[BundleRef], within: Within) -> int:
+    """How many requests these bundles served in the hour up to now, up to a million."""
+    since = access.now(tx) - HOUR
+    return store.count_since(tx, _selection(tx, refs, within), since, COUNT_MOST)
+
+
+def keep_days(tx: Writing) -> tuple[date, ...]:
+    """Make the ledger's days around today; which were missing."""
+    return partitions.ensure(tx, access.now(tx).date())
+
+
+def ledger_gap(tx: Reading) -> str | None:
+    """Why nothing can be recorded today; None when it can."""
+    today = access.now(tx).date()
+    return None if today in partitions.days(tx) else f"the ledger has no partition for {today}"
+
+
+def _selection(tx: Reading, refs: Iterable[BundleRef], within: Within) -> Selection:
+    found = store.bundle_ids(tx, refs)
+    match within:
+        case None:
+            return Selection(found)
+        case SlotRef():
+            return Selection(found, store.slot_id(tx, within))
+        case DeploymentRef():
+            return Selection(found, store.slot_id(tx, within.slot), within.number)
+
+
+def _with_outcomes(tx: Reading, rows: Sequence[Any]) -> tuple[Inference, ...]:
+    later = rules.by_inference(store.outcomes(tx, [row["id"] for row in rows]))
+    return tuple(
+        store.to_record(row, rules.newest(store.first_measured(row), later.get(row["id"], ())))
+        for row in rows
+    )
+
+
+def _resolution(tx: Reading, chosen: Chosen, id: UUID | None) -> Resolution:
+    return Resolution(
+        inference_id=id,
+        slot=chosen.deployment.slot,
+        deployment=chosen.deployment.ref,
+        bundle=bundles.serve(tx, chosen.choice.bundle),
+        arm=chosen.choice.arm,
+        rule=chosen.choice.rule,
+        reason=chosen.choice.reason,
+        unknown=chosen.choice.unknown,
+    )
+
+
+def _recorded_resolution(tx: Reading, kept: Inference) -> Resolution:
+    if kept.slot is None or kept.deployment is None:
+        raise Invalid(
+            f"The id {kept.id} belongs to an inference that was not resolved here.",
+            field="inference_id",
+            value=str(kept.id),
+        )
+    return Resolution(
+        inference_id=kept.id,
+        slot=kept.slot,
+        deployment=kept.deployment,
+        bundle=bundles.serve(tx, kept.bundle),
+        arm=kept.arm,
+        rule=kept.rule,
+        reason=kept.reason or "recorded",
+    )
+
+
+def _resolved_row(id: UUID, chosen: Chosen, wanted: ResolveRequest) -> dict[str, Any]:
+    slot, choice = chosen.deployment.slot, chosen.choice
+    return {
+        "id": id,
+        "at": made_at(id),
+        "route": slot.route,
+        "environment": slot.environment,
+        "deployment": chosen.deployment.number,
+        "bundle": choice.bundle.digest,
+        "arm": choice.arm,
+        "rule": choice.rule,
+        "reason": choice.reason,
+        **_context(wanted.context, wanted.keep_context),
+        **wanted.model_dump(include={"decision", "trace_id", "parent_id"}),
+    }
+
+
+def _row(item: Judged) -> dict[str, Any]:
+    id, sent, bundle = item
+    known = bundle.kind == "pair"
+    return {
+        "id": id,
+        "at": made_at(id),
+        "route": sent.slot.route if sent.slot else None,
+        "environment": sent.slot.environment if sent.slot else None,
+        "deployment": sent.deployment if known else None,
+        "bundle": bundle.digest,
+        **_context(sent.context, sent.keep_context),
+        **sent.model_dump(include={"arm", "rule", "reason", "decision", "trace_id", "parent_id"}),
+        **store.measures(sent),
+    }
+
+
+def _context(context: Json | None, keep: bool) -> dict[str, Any]:
+    return {
+        "context_digest": None if context is None else digest(context),
+        "context": context if keep else None,
+    }
+
+
+def _results(judged: Sequence[Judged | Recorded], fresh: set[UUID]) -> BatchResult:
+    unseen = set(fresh)
+    items: list[Recorded] = []
+    for item in judged:
+        if isinstance(item, Recorded):
+            items.append(item)
+        elif item.id not in unseen:
+            items.append(Recorded(id=item.id, result="duplicate"))
+        else:
+            unseen.discard(item.id)
+            result = "recorded" if item.bundle.kind == "pair" else "unresolved"
+            items.append(Recorded(id=item.id, result=result))
+    results = [item.result for item in items]
+    return BatchResult(
+        items=tuple(items),
+        recorded=results.count("recorded"),
+        duplicates=results.count("duplicate"),
+        unresolved=results.count("unresolved"),
+        refused=results.count("refused"),
+    )
+
+
+def _refused(id: UUID | None, why: str) -> Recorded:
+    return Recorded(id=id, result="refused", detail=why)
+
+
+def _why(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'inference'}: {item['msg']}"
+        for item in error.errors()
+    )
+
+
+def _refuse_wrong(tx: Reading, id: UUID) -> None:
+    why = rules.refusal(id, access.now(tx), partitions.oldest(tx))
+    if why:
+        raise Invalid(f"It cannot be recorded: {why}.", field="inference_id", value=str(id))
+
+
+def _cursor_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Invalid("The cursor is damaged.", field="cursor", value=text) from error
+
+
+def _unknown(id: UUID) -> NotFound:
+    return NotFound(f"There is no inference {id}.", kind="inference", name=str(id))

@@ -1,0 +1,67 @@
+"""Resolve, record and read inferences over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Response
+
+from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.rules import Permission
+from twinline.db.session import Reading, Writing
+from twinline.inferences import actions
+from twinline.language.records import (
+    BatchResult,
+    Inference,
+    InferenceBatch,
+    NewOutcome,
+    Outcome,
+    Resolution,
+    ResolveRequest,
+)
+
+router = strict_router("inferences")
+Read = Annotated[Reading, reading(Permission.READ)]
+Resolve = Annotated[Writing, writing(Permission.RESOLVE)]
+Write = Annotated[Writing, writing(Permission.RECORD)]
+
+
+@router.post("/resolve")
+def resolve(body: ResolveRequest, tx: Resolve) -> Resolution:
+    """Which bundle answers this request, with its prompt text and model.
+
+    The inference is recorded before the answer leaves, unless ``record`` is false.
+    The same ``inference_id`` again gets the same answer.
+    """
+    return actions.resolve(tx, body)
+
+
+@router.post("/inferences")
+def record(body: InferenceBatch, tx: Write) -> BatchResult:
+    """Record up to 10,000 inferences; the answer says item by item what became of each.
+
+    An ``id`` that was recorded before is a duplicate and changes nothing, so a batch
+    can be sent again.
+    """
+    return actions.record(tx, body)
+
+
+@router.get("/inferences/{id}")
+def read(id: UUID, tx: Read) -> Inference:
+    """One inference, with the newest of its measures."""
+    return actions.read(tx, id)
+
+
+@router.post(
+    "/inferences/{id}/outcomes",
+    status_code=201,
+    response_model=Outcome,
+    responses={200: {"model": Outcome, "description": "The outcome was here already"}},
+)
+def add_outcome(id: UUID, body: NewOutcome, tx: Write, once: OnceOnly) -> Response:
+    """Say what came of an inference; of each measure the newest known value counts."""
+
+    def act() -> tuple[int, Outcome]:
+        outcome, made = actions.add_outcome(tx, id, body)
+        return (201 if made else 200), outcome
+
+    return once(tx, act)
