@@ -1,0 +1,166 @@
+"""Preview a rollback, and carry it out."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading, Writing
+from twinline.deployments import actions as deployments
+from twinline.evaluations import actions as evaluations
+from twinline.inferences import actions as inferences
+from twinline.language.errors import BlockedPair, NotFound, NothingToRollBack, UntestedPair
+from twinline.language.records import (
+    Bundle,
+    Deployment,
+    Evaluation,
+    NewBundle,
+    PairPreflight,
+    RollbackPreview,
+    RollbackRequest,
+    Side,
+    SideChange,
+)
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.models import actions as models
+from twinline.prompts import actions as prompts
+from twinline.rollbacks import rules
+from twinline.routing.policy import read_policy, substitute
+
+OneSide = Literal["prompt", "model"]
+To = PromptVersionRef | ModelVersionRef | None
+
+
+def preview(tx: Reading, ref: SlotRef, side: Side, to: To) -> RollbackPreview:
+    """What a rollback would do: what changes, and what is known about the resulting pairs.
+
+    Raises:
+        NotFound: there is no such slot, or no such version to go to.
+        NothingLive: nothing was deployed to the slot.
+        NothingToRollBack: a side has no earlier version here, or is at ``to`` already.
+    """
+    live = deployments.live(tx, ref)
+    one_sides: tuple[OneSide, ...] = ("prompt", "model") if side == "both" else (side,)
+    changes = tuple(_change(tx, ref, one, to) for one in one_sides)
+    replaced = tuple(_replaced(tx, live, changes))
+    pairs = tuple(_preflight(tx, ref, old, changes) for old in replaced)
+    return RollbackPreview(
+        slot=ref,
+        side=side,
+        live=live,
+        changes=changes,
+        pairs=pairs,
+        verdict=rules.worst([pair.verdict for pair in pairs]),
+        requests_last_hour=inferences.served_last_hour(tx, (old.ref for old in replaced), ref),
+    )
+
+
+def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int) -> Deployment:
+    """Append the deployment that puts a side back.
+
+    Raises:
+        Stale: another deployment is live than the caller looked at.
+        BlockedPair: a resulting pair is declared incompatible.
+        UntestedPair: a resulting pair has no evidence, and that was not accepted.
+        NotFound, NothingLive, NothingToRollBack: as for `preview`.
+    """
+    deployments.read_slot(tx, ref)
+    deployments.lock(tx, ref, expected)
+    foreseen = preview(tx, ref, wanted.side, wanted.to)
+    _refuse_unfit(foreseen, wanted.accept_untested)
+    put_back = {pair.replaces: _made(tx, pair) for pair in foreseen.pairs}
+    policy = read_policy(foreseen.live.policy)
+    return deployments.append(
+        tx,
+        ref,
+        substitute(policy, lambda old: put_back.get(old, old)),
+        kind="rollback",
+        undoes=max(change.undoes for change in foreseen.changes),
+        reason=wanted.reason,
+    )
+
+
+def _change(tx: Reading, ref: SlotRef, side: OneSide, to: To) -> SideChange:
+    *below, current = deployments.undo_stack(tx, ref, side)
+    put_back = to or (below[-1].value if below else None)
+    if put_back is None:
+        raise NothingToRollBack(
+            f"The {side} side of {ref.short} has been {current.value} since deployment "
+            f"{current.since} and has no earlier version to go back to; name one with `to`, or "
+            "roll back the other side.",
+            slot=str(ref),
+            side=side,
+        )
+    if put_back == current.value:
+        raise NothingToRollBack(
+            f"The {side} side of {ref.short} is at {put_back} already.", slot=str(ref), side=side
+        )
+    _refuse_unknown(tx, put_back)
+    return SideChange(side=side, taken_out=current.value, put_back=put_back, undoes=current.since)
+
+
+def _refuse_unknown(tx: Reading, version: PromptVersionRef | ModelVersionRef) -> None:
+    if isinstance(version, PromptVersionRef):
+        prompts.read_version(tx, version)
+    else:
+        models.read_version(tx, version)
+
+
+def _replaced(tx: Reading, live: Deployment, changes: Iterable[SideChange]) -> Iterator[Bundle]:
+    going = {change.taken_out for change in changes}
+    for ref in read_policy(live.policy).bundles():
+        bundle = bundles.read(tx, ref)
+        if going & {bundle.model, bundle.prompt}:
+            yield bundle
+
+
+def _preflight(
+    tx: Reading, ref: SlotRef, old: Bundle, changes: Iterable[SideChange]
+) -> PairPreflight:
+    model, prompt = rules.sides_after(old, changes)
+    bundle = bundles.foresee(tx, model, prompt, old.parameters)
+    served_here = inferences.served(tx, [bundle], ref)
+    known = _evaluations(tx, bundle)
+    pairing = bundles.pairing(tx, model, prompt)
+    status = pairing.status if pairing else None
+    verdict, why = rules.verdict(status, served_here, known)
+    return PairPreflight(
+        bundle=bundle,
+        replaces=old.ref,
+        model=model,
+        prompt=prompt,
+        parameters=old.parameters,
+        served_here=served_here,
+        evaluations=known,
+        pairing=status,
+        verdict=verdict,
+        why=why,
+    )
+
+
+def _evaluations(tx: Reading, ref: BundleRef) -> tuple[Evaluation, ...]:
+    """The newest results of a pair that may never have been made into a bundle."""
+    try:
+        return evaluations.newest(tx, ref).items
+    except NotFound:
+        return ()
+
+
+def _refuse_unfit(foreseen: RollbackPreview, accept_untested: bool) -> None:
+    for pair in foreseen.pairs:
+        if pair.verdict == "blocked":
+            raise BlockedPair(
+                f"{pair.prompt} with {pair.model} cannot go live: {pair.why}.",
+                bundle=str(pair.bundle),
+            )
+        if pair.verdict == "untested" and not accept_untested:
+            raise UntestedPair(
+                f"{pair.prompt} with {pair.model} is untested in {foreseen.slot.short}: it "
+                f"{pair.why}. Send `accept_untested` (on the command line --accept-untested) "
+                "with your reason to go on all the same.",
+                bundle=str(pair.bundle),
+            )
+
+
+def _made(tx: Writing, pair: PairPreflight) -> BundleRef:
+    new = NewBundle(model=pair.model, prompt=pair.prompt, parameters=pair.parameters)
+    return bundles.pair(tx, new)[0].ref

@@ -1,0 +1,56 @@
+"""Rollbacks over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.rules import Permission
+from twinline.db.session import Reading, Writing
+from twinline.deployments.api import Expected, PathSlot
+from twinline.language.errors import InvalidReference
+from twinline.language.records import Deployment, RollbackPreview, RollbackRequest, Side
+from twinline.language.refs import ModelVersionRef, PromptVersionRef, parse_ref
+from twinline.rollbacks import actions
+
+router = strict_router("slots", prefix="/slots")
+Read = Annotated[Reading, reading(Permission.READ)]
+Write = Annotated[Writing, writing(Permission.DEPLOY)]
+
+
+@router.get("/{slot:path}/rollback/preview")
+def preview(
+    slot: PathSlot,
+    side: Side,
+    tx: Read,
+    to: Annotated[
+        str | None,
+        Query(max_length=500, description="A version of that side; default: the previous one."),
+    ] = None,
+) -> RollbackPreview:
+    """What a rollback of a side would do, and what is known about the resulting pair."""
+    return actions.preview(tx, slot, side, _version(side, to))
+
+
+@router.post("/{slot:path}/rollback", status_code=201, response_model=Deployment)
+def roll_back(
+    slot: PathSlot, body: RollbackRequest, expected: Expected, tx: Write, once: OnceOnly
+) -> Response:
+    """Put one side of a slot back, or both, by one more deployment.
+
+    A resulting pair that is `untested` needs `accept_untested`; one that is `blocked`
+    is refused.
+    """
+    return once(tx, lambda: (201, actions.roll_back(tx, slot, body, expected)))
+
+
+def _version(side: Side, text: str | None) -> PromptVersionRef | ModelVersionRef | None:
+    if text is None:
+        return None
+    match side, parse_ref(text):
+        case ("prompt", PromptVersionRef() as ref) | ("model", ModelVersionRef() as ref):
+            return ref
+        case _:
+            raise InvalidReference(
+                f"{text!r} is no version of the {side} side", field="to", value=text
+            )
