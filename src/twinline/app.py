@@ -1,0 +1,162 @@
+"""The HTTP application: the one place that knows every part."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+import twinline
+from twinline import health
+from twinline.access import actions as access_actions
+from twinline.access import api as access
+from twinline.access.gate import BodyRefused
+from twinline.bundles import api as bundles
+from twinline.db.session import Database
+from twinline.deployments import api as deployments
+from twinline.evaluations import api as evaluations
+from twinline.frame import Frame, problem
+from twinline.inferences import actions as inference_actions
+from twinline.inferences import api as inferences
+from twinline.language.errors import Invalid, TwinlineError, Unavailable
+from twinline.lineage import api as lineage
+from twinline.mlflow import api as mlflow
+from twinline.mlflow.remote import MlflowServer
+from twinline.models import api as models
+from twinline.prompts import api as prompts
+from twinline.rollbacks import api as rollbacks
+from twinline.web import docs
+
+CHORES_SECONDS = 3600
+_log = logging.getLogger("twinline")
+
+DESCRIPTION = """
+The lineage catalog for the pair behind every AI answer: a model version and a prompt version.
+
+Send your API key as `X-API-Key` or as `Authorization: Bearer`. Errors are problem details
+(RFC 9457). A write takes an `Idempotency-Key`; a change of a slot takes `If-Match` with the
+number of the live deployment that you looked at.
+"""
+
+# Routes whose paths end in a fixed word come before those that take any name, because a
+# name may hold slashes.
+_NATIVE = (
+    rollbacks.router,
+    deployments.router,
+    prompts.router,
+    models.router,
+    mlflow.router,
+    bundles.router,
+    evaluations.router,
+    inferences.router,
+    lineage.router,
+    access.router,
+)
+
+
+def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> FastAPI:
+    """The application over a migrated database."""
+    app = FastAPI(
+        title="Twinline",
+        version=twinline.__version__,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
+    )
+    app.state.database = database
+    app.state.mlflow = mlflow_server
+    native = APIRouter(prefix="/api/v1")
+    for router in _NATIVE:
+        native.include_router(router)
+    for router in (native, health.router, docs.router):
+        app.include_router(router)
+    app.add_exception_handler(TwinlineError, _answer_ours)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_middleware(Frame)
+    return app
+
+
+_PROBLEM: dict[str, Any] = {
+    "application/problem+json": {
+        "schema": {
+            "type": "object",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": {"type": "string", "examples": ["urn:twinline:problem:not-found"]},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+            },
+        }
+    }
+}
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    await run_in_threadpool(_chores, app.state.database)
+    chores = asyncio.create_task(_keep_house(app.state.database))
+    try:
+        yield
+    finally:
+        chores.cancel()
+        with suppress(asyncio.CancelledError):
+            await chores
+
+
+async def _keep_house(database: Database) -> None:
+    while True:
+        await asyncio.sleep(CHORES_SECONDS)
+        try:
+            await run_in_threadpool(_chores, database)
+        except Unavailable as error:
+            _log.warning("the hourly chores wait for the next hour: %s", error.detail)
+
+
+def _chores(database: Database) -> None:
+    with database.writing(access_actions.SYSTEM) as tx:
+        inference_actions.keep_days(tx)
+        access_actions.forget(tx)
+
+
+async def _answer_ours(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, TwinlineError)
+    return problem(error)
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [_finding(item) for item in error.errors()]
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in found)
+    return problem(Invalid(detail, errors=found))
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error, BodyRefused):
+        return problem(error.error)
+    code = error.status_code
+    members = {
+        "type": "about:blank",
+        "title": HTTPStatus(code).phrase,
+        "status": code,
+        "detail": f"{error.detail}: {request.method} {request.url.path}",
+    }
+    return JSONResponse(
+        members, code, headers=dict(error.headers or {}), media_type="application/problem+json"
+    )
+
+
+def _finding(item: dict[str, Any]) -> dict[str, Any]:
+    field = ".".join(map(str, item["loc"]))
+    return {"field": field, "message": item["msg"], "value": repr(item.get("input"))[:200]}

@@ -1,0 +1,61 @@
+"""Whether this process lives, and whether it can do its work."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy import text
+
+from twinline.access.gate import database
+from twinline.db import migrations
+from twinline.db.session import Database, Reading
+from twinline.inferences import actions as inferences
+from twinline.language.errors import TwinlineError
+from twinline.language.records import Health
+
+router = APIRouter(tags=["health"])
+
+_DURABLE = text(
+    "select current_setting('fsync') as fsync,"
+    " current_setting('synchronous_commit') as synchronous_commit"
+)
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"model": Health, "description": "Not ready"}})
+def readyz(database: Annotated[Database, Depends(database)], response: Response) -> Health:
+    """The database answers, is at our schema, keeps what it confirms, and has a place
+    for today's inferences."""
+    found = check(database)
+    response.status_code = 200 if found.ready else 503
+    return found
+
+
+def check(database: Database) -> Health:
+    """Look at everything that the work depends on."""
+    checks: dict[str, str] = {}
+    try:
+        checks["migrations"] = _migrations(database)
+        with database.reading() as tx:
+            checks["durability"] = _durability(tx)
+            checks["ledger"] = inferences.ledger_gap(tx) or "ok"
+        checks["database"] = "ok"
+    except TwinlineError as error:
+        checks["database"] = error.detail
+    return Health(ready=all(found == "ok" for found in checks.values()), checks=checks)
+
+
+def _migrations(database: Database) -> str:
+    found, wanted = migrations.current(database), migrations.newest()
+    return "ok" if found == wanted else f"the database is at {found}, this program wants {wanted}"
+
+
+def _durability(tx: Reading) -> str:
+    row = tx.row(_DURABLE)
+    assert row is not None
+    off = [name for name in ("fsync", "synchronous_commit") if row[name] == "off"]
+    return f"{' and '.join(off)} off: what was confirmed could be lost" if off else "ok"

@@ -1,0 +1,1 @@
+"""Web: what people look at. Everything is served from here, nothing from elsewhere."""
