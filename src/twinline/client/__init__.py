@@ -1,0 +1,9 @@
+"""The client: every verb of the HTTP API as a method, answering with the same records.
+
+It needs httpx and pydantic only, never the server's libraries. Errors of the server
+come back as the classes of `twinline.language.errors` that the server raised.
+"""
+
+from twinline.client.client import Client
+
+__all__ = ["Client"]

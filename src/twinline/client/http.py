@@ -1,0 +1,160 @@
+"""Requests and answers: the one place where the client talks to the server."""
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+from pydantic import BaseModel, TypeAdapter
+
+from twinline.language import errors
+from twinline.language.errors import PROBLEM_PREFIX, TwinlineError, Unavailable
+from twinline.language.records import Page
+
+Answer = TypeVar("Answer")
+Query = Mapping[str, Any]
+
+TRIES = 3
+_WAIT_SECONDS = 0.2
+
+
+class Http:
+    """Sends requests to one server with one key.
+
+    Every write carries an idempotency key, so what got no answer is sent again (up to
+    three times in all) without happening twice.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None,
+        *,
+        timeout_seconds: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"X-API-Key": api_key} if api_key else {},
+            timeout=timeout_seconds,
+            transport=transport,
+        )
+
+    def get(self, kind: type[Answer], path: str, query: Query | None = None) -> Answer:
+        """Read a record."""
+        return _read(kind, self._send("GET", path, query=query))
+
+    def pages(self, kind: type[Answer], path: str, query: Query | None = None) -> Iterator[Answer]:
+        """Read a list item by item, page after page."""
+        query = dict(query or {})
+        while True:
+            page: Page[Answer] = _read(Page[kind], self._send("GET", path, query=query))
+            yield from page.items
+            if page.next is None:
+                return
+            query["cursor"] = page.next
+
+    def write(
+        self,
+        kind: type[Answer],
+        method: str,
+        path: str,
+        body: BaseModel | None = None,
+        *,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        """Write something. ``expected`` is the live deployment that it is based on, and
+        ``key`` an idempotency key of the caller's own."""
+        headers = {"Idempotency-Key": key or uuid4().hex}
+        if expected is not None:
+            headers["If-Match"] = f'"{expected}"'
+        return _read(kind, self._send(method, path, body=body, headers=headers))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: BaseModel | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        sent: dict[str, Any] = {"params": _given(query), "headers": dict(headers or {})}
+        if body is not None:
+            sent["content"] = body.model_dump_json(exclude_unset=True)
+            sent["headers"]["Content-Type"] = "application/json"
+        for last in (*[False] * (TRIES - 1), True):
+            try:
+                answer = self._client.request(method, path, **sent)
+            except httpx.TransportError as error:
+                if last:
+                    raise self._silent(error) from error
+            else:
+                if answer.status_code != 503 or last:
+                    return _unless_refused(answer)
+            time.sleep(_WAIT_SECONDS * (1 + random.random()))  # noqa: S311 -- jitter
+        raise AssertionError("the last try returns or raises")
+
+    def _silent(self, error: httpx.TransportError) -> Unavailable:
+        return Unavailable(
+            f"The server at {self.url} does not answer ({error or type(error).__name__}). "
+            "Is it running? `twinline up` starts one; TWINLINE_URL says where it is.",
+            url=self.url,
+        )
+
+
+def segment(text: str) -> str:
+    """Text as one segment of a path; slashes stay, because names may hold them."""
+    return quote(text, safe="/@")
+
+
+def _given(query: Query | None) -> dict[str, str]:
+    return {name: _plain(value) for name, value in (query or {}).items() if value is not None}
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _read(kind: type[Answer], answer: httpx.Response) -> Answer:
+    return _adapter(kind).validate_json(answer.content)
+
+
+def _unless_refused(answer: httpx.Response) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    raise _error(answer)
+
+
+def _error(answer: httpx.Response) -> TwinlineError:
+    """The error that the server raised, from its problem details."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    detail = problem.pop("detail", None) or f"The server answered {answer.status_code}."
+    code = str(problem.pop("type", "")).removeprefix(PROBLEM_PREFIX)
+    kind = _kinds().get(code, TwinlineError)
+    fields = {name: problem[name] for name in problem.keys() - {"title", "status"}}
+    return kind(detail, **fields)
+
+
+@cache
+def _kinds() -> dict[str, type[TwinlineError]]:
+    found = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    return {kind.code: kind for kind in found if issubclass(kind, TwinlineError)}

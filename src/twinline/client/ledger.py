@@ -1,0 +1,109 @@
+"""Requests and lineage as the client offers them: resolve, record, explain, impact."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from twinline.client.http import Http
+from twinline.language.ids import new_id
+from twinline.language.records import (
+    BatchResult,
+    Direction,
+    Explanation,
+    Impact,
+    Inference,
+    InferenceBatch,
+    Lineage,
+    NewInference,
+    NewOutcome,
+    Outcome,
+    Resolution,
+    ResolveRequest,
+)
+from twinline.language.refs import Ref
+
+
+class Inferences:
+    """The record of each request, and what came of it.
+
+    Ids are made here, so that what got no answer can be sent again without being
+    counted twice.
+    """
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def resolve(
+        self,
+        route: str,
+        environment: str,
+        context: dict[str, Any] | None = None,
+        *,
+        record: bool = True,
+        decision: str | None = None,
+        trace_id: str | None = None,
+        parent_id: UUID | None = None,
+        keep_context: bool = False,
+    ) -> Resolution:
+        """Which bundle answers a request; the inference is recorded before the answer."""
+        wanted = ResolveRequest(
+            route=route,
+            environment=environment,
+            context=context or {},
+            record=record,
+            inference_id=new_id() if record else None,
+            decision=decision,
+            trace_id=trace_id,
+            parent_id=parent_id,
+            keep_context=keep_context,
+        )
+        return self._http.write(Resolution, "POST", "/resolve", wanted)
+
+    def record(self, inferences: Sequence[NewInference]) -> BatchResult:
+        """Record up to 10,000 inferences; the answer says what became of each."""
+        named = tuple(
+            one if one.id else one.model_copy(update={"id": new_id()}) for one in inferences
+        )
+        return self._http.write(
+            BatchResult, "POST", "/inferences", InferenceBatch(inferences=named)
+        )
+
+    def add_outcome(self, id: UUID, outcome: NewOutcome) -> Outcome:
+        """Say what came of an inference."""
+        named = outcome if outcome.id else outcome.model_copy(update={"id": new_id()})
+        return self._http.write(Outcome, "POST", f"/inferences/{id}/outcomes", named)
+
+    def get(self, id: UUID) -> Inference:
+        """One inference, with the newest of its measures."""
+        return self._http.get(Inference, f"/inferences/{id}")
+
+    def explain(self, id: UUID) -> Explanation:
+        """The whole story of one inference."""
+        return self._http.get(Explanation, f"/inferences/{id}/lineage")
+
+
+class LineageGraph:
+    """What came from what, and what a version touched. A node is given by its reference."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def walk(
+        self,
+        node: Ref | str,
+        *,
+        direction: Direction = "both",
+        depth: int = 10,
+        limit: int = 500,
+    ) -> Lineage:
+        """Everything upstream or downstream of a node within ``depth`` hops."""
+        query = {"node": node, "direction": direction, "depth": depth, "limit": limit}
+        return self._http.get(Lineage, "/lineage", query)
+
+    def impact(self, node: Ref | str) -> Impact:
+        """Everything downstream of a node, counted."""
+        return self._http.get(Impact, "/impact", {"node": node})
+
+    def affected(self, node: Ref | str) -> Iterator[Inference]:
+        """The requests downstream of a node, the newest first."""
+        return self._http.pages(Inference, "/impact/inferences", {"node": node})

@@ -1,0 +1,212 @@
+"""Prompts, models, bundles and evaluations, as the client offers them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from twinline.client.http import Http, segment
+from twinline.language.records import (
+    Bundle,
+    Dataset,
+    Evaluation,
+    LabelChange,
+    LabelMove,
+    MlflowImport,
+    Model,
+    ModelVersion,
+    NewBundle,
+    NewEvaluation,
+    NewModelVersion,
+    NewPairing,
+    NewPromptVersion,
+    Pairing,
+    PairingStatus,
+    Prompt,
+    PromptVersion,
+    Run,
+)
+from twinline.language.refs import (
+    BundleRef,
+    ModelAliasRef,
+    ModelVersionRef,
+    PromptLabelRef,
+    PromptVersionRef,
+    Ref,
+    parse_ref,
+)
+
+Version = str | Ref
+"""A reference, or its text."""
+
+
+class Prompts:
+    """The prompt registry."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def create(
+        self,
+        name: str,
+        template: str | Sequence[dict[str, Any]],
+        *,
+        parameters: dict[str, Any] | None = None,
+        message: str = "",
+        description: str | None = None,
+        tags: dict[str, Any] | None = None,
+        labels: Sequence[str] = (),
+        key: str | None = None,
+    ) -> PromptVersion:
+        """Make the next version of a prompt; identical content returns the version there is."""
+        new = NewPromptVersion.model_validate(
+            {
+                "name": name,
+                "template": template,
+                "parameters": parameters or {},
+                "message": message,
+                "description": description,
+                "tags": tags,
+                "labels": tuple(labels),
+            }
+        )
+        return self._http.write(PromptVersion, "POST", "/prompts", new, key=key)
+
+    def get(
+        self, name: str, *, version: int | None = None, label: str | None = None
+    ) -> PromptVersion:
+        """A version by number or label; the newest when neither is given."""
+        query = {"version": version, "label": label}
+        return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
+
+    def list(self, search: str | None = None) -> Iterator[Prompt]:
+        """Prompts by name."""
+        return self._http.pages(Prompt, "/prompts", {"search": search})
+
+    def versions(self, name: str) -> Iterator[PromptVersion]:
+        """The versions of a prompt, the newest first."""
+        return self._http.pages(PromptVersion, f"/prompts/{segment(name)}/versions")
+
+    def move_label(
+        self,
+        name: str,
+        label: str,
+        number: int,
+        *,
+        reason: str,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> PromptVersion:
+        """Move a label; with ``expected`` only from the version it is thought to be on."""
+        change = LabelChange(number=number, reason=reason, expected=expected)
+        path = f"/prompts/{segment(name)}/labels/{segment(label)}"
+        return self._http.write(PromptVersion, "PUT", path, change, key=key)
+
+    def history(self, name: str) -> Iterator[LabelMove]:
+        """Every move of the prompt's labels, the newest first."""
+        return self._http.pages(LabelMove, f"/prompts/{segment(name)}/history")
+
+
+class Models:
+    """Models, their versions, runs and datasets."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def register(self, new: NewModelVersion, *, key: str | None = None) -> ModelVersion:
+        """Register a version by hand, say of a hosted provider's model."""
+        return self._http.write(ModelVersion, "POST", "/models", new, key=key)
+
+    def import_from_mlflow(
+        self, name: str, *, number: int | None = None, alias: str | None = None
+    ) -> ModelVersion:
+        """Have the server read a version from its MLflow: by number, alias, or the newest."""
+        wanted = MlflowImport(name=name, number=number, alias=alias)
+        return self._http.write(ModelVersion, "POST", "/mlflow/models", wanted)
+
+    def list(self) -> Iterator[Model]:
+        """Models by name."""
+        return self._http.pages(Model, "/models")
+
+    def get(self, name: str, number: int) -> ModelVersion:
+        """One version."""
+        return self._http.get(ModelVersion, f"/models/{segment(name)}/versions/{number}")
+
+    def versions(self, name: str) -> Iterator[ModelVersion]:
+        """The versions of a model, the newest first."""
+        return self._http.pages(ModelVersion, f"/models/{segment(name)}/versions")
+
+    def run(self, id: str) -> Run:
+        """A run, with the datasets that went into it."""
+        return self._http.get(Run, f"/runs/{segment(id)}")
+
+    def datasets(self, name: str) -> Iterator[Dataset]:
+        """The datasets of a name, one for each digest."""
+        return self._http.pages(Dataset, f"/datasets/{segment(name)}")
+
+
+class Bundles:
+    """Bundles, pairings and evaluations."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def pair(
+        self,
+        model: Version,
+        prompt: Version,
+        parameters: dict[str, Any] | None = None,
+        *,
+        key: str | None = None,
+    ) -> Bundle:
+        """The bundle of a model version and a prompt version; labels and aliases are
+        resolved to versions now."""
+        new = NewBundle(
+            model=_one_of(model, ModelVersionRef, ModelAliasRef),
+            prompt=_one_of(prompt, PromptVersionRef, PromptLabelRef),
+            parameters=parameters or {},
+        )
+        return self._http.write(Bundle, "POST", "/bundles", new, key=key)
+
+    def get(self, ref: BundleRef | str) -> Bundle:
+        """A bundle by its reference; 12 characters of the digest are enough."""
+        return self._http.get(Bundle, f"/bundles/{_bundle(ref).digest}")
+
+    def list(self) -> Iterator[Bundle]:
+        """Bundles, the newest first."""
+        return self._http.pages(Bundle, "/bundles")
+
+    def state_pairing(
+        self,
+        model: Version,
+        prompt: Version,
+        status: PairingStatus,
+        *,
+        reason: str,
+        evidence: str = "",
+        key: str | None = None,
+    ) -> Pairing:
+        """Say how two versions go together; the newest word counts."""
+        new = NewPairing(
+            model=_one_of(model, ModelVersionRef, ModelVersionRef),
+            prompt=_one_of(prompt, PromptVersionRef, PromptVersionRef),
+            status=status,
+            reason=reason,
+            evidence=evidence,
+        )
+        return self._http.write(Pairing, "PUT", "/pairings", new, key=key)
+
+    def evaluate(self, new: NewEvaluation, *, key: str | None = None) -> Evaluation:
+        """Record how a bundle scored on a suite."""
+        return self._http.write(Evaluation, "POST", "/evaluations", new, key=key)
+
+    def evaluations(self, ref: BundleRef | str) -> Iterator[Evaluation]:
+        """The newest result of each suite for a bundle."""
+        return self._http.pages(Evaluation, "/evaluations", {"subject": _bundle(ref)})
+
+
+def _bundle(ref: BundleRef | str) -> BundleRef:
+    return ref if isinstance(ref, BundleRef) else BundleRef.parse(ref)
+
+
+def _one_of(version: Version, *kinds: type[Any]) -> Any:
+    ref = parse_ref(version) if isinstance(version, str) else version
+    return ref if isinstance(ref, kinds) else kinds[0].parse(str(ref))

@@ -1,0 +1,105 @@
+"""Slots as the client offers them: deploy, look back, roll back."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from twinline.client.http import Http, segment
+from twinline.language.records import (
+    Deployment,
+    NewDeployment,
+    RollbackPreview,
+    RollbackRequest,
+    Side,
+    Slot,
+)
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef, parse_ref
+
+To = PromptVersionRef | ModelVersionRef | str | None
+
+
+class Slots:
+    """What is live where, since when, by whom and why.
+
+    A slot is given as ``support-answer@production`` or as a `SlotRef`.
+    """
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def list(self, environment: str | None = None) -> Iterator[Slot]:
+        """All slots with what is live in each."""
+        return self._http.pages(Slot, "/slots", {"environment": environment})
+
+    def get(self, slot: SlotRef | str, *, at: datetime | None = None) -> Slot:
+        """A slot with what is live in it, or was live ``at`` a time."""
+        return self._http.get(Slot, _path(slot), {"at": at})
+
+    def history(self, slot: SlotRef | str) -> Iterator[Deployment]:
+        """A slot's deployments, the newest first."""
+        return self._http.pages(Deployment, f"{_path(slot)}/deployments")
+
+    def deploy(
+        self,
+        slot: SlotRef | str,
+        bundle: BundleRef | str | None = None,
+        *,
+        policy: dict[str, Any] | None = None,
+        reason: str,
+        expected: int,
+        key: str | None = None,
+    ) -> Deployment:
+        """Make a bundle or a policy live.
+
+        ``expected`` is the number of the live deployment that you looked at, 0 for none.
+
+        Raises:
+            Stale: another deployment is live by now; nothing was changed.
+        """
+        ref = BundleRef.parse(bundle) if isinstance(bundle, str) else bundle
+        new = NewDeployment(bundle=ref, policy=policy, reason=reason)
+        path = f"{_path(slot)}/deployments"
+        return self._http.write(Deployment, "POST", path, new, expected=expected, key=key)
+
+    def preview_rollback(
+        self, slot: SlotRef | str, side: Side, *, to: To = None
+    ) -> RollbackPreview:
+        """What a rollback would do, and what is known about the resulting pairs."""
+        path = f"{_path(slot)}/rollback/preview"
+        return self._http.get(RollbackPreview, path, {"side": side, "to": to})
+
+    def roll_back(
+        self,
+        slot: SlotRef | str,
+        side: Side,
+        *,
+        reason: str,
+        expected: int,
+        to: To = None,
+        accept_untested: bool = False,
+        key: str | None = None,
+    ) -> Deployment:
+        """Put one side back, or both; ``expected`` is the live deployment of the preview.
+
+        Raises:
+            Stale: another deployment is live by now; nothing was changed.
+            NothingToRollBack: a side has no earlier version here.
+            UntestedPair: the resulting pair has no evidence, and that was not accepted.
+            BlockedPair: the resulting pair is declared incompatible.
+        """
+        version = parse_ref(to) if isinstance(to, str) else to
+        wanted = RollbackRequest.model_validate(
+            {
+                "side": side,
+                "to": version,
+                "reason": reason,
+                "accept_untested": accept_untested,
+            }
+        )
+        path = f"{_path(slot)}/rollback"
+        return self._http.write(Deployment, "POST", path, wanted, expected=expected, key=key)
+
+
+def _path(slot: SlotRef | str) -> str:
+    ref = slot if isinstance(slot, SlotRef) else SlotRef.parse(slot)
+    return f"/slots/{segment(ref.short)}"
