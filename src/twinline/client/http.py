@@ -144,8 +144,8 @@ def _unless_refused(answer: httpx.Response) -> httpx.Response:
 def _error(answer: httpx.Response) -> TwinlineError:
     """The error that the server raised, from its problem details."""
     try:
-        problem = answer.json()
-    except ValueError:
+        problem: dict[str, Any] = dict(answer.json())
+    except (TypeError, ValueError):  # not ours, say a proxy's page
         problem = {}
     detail = problem.pop("detail", None) or f"The server answered {answer.status_code}."
     code = str(problem.pop("type", "")).removeprefix(PROBLEM_PREFIX)

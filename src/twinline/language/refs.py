@@ -171,6 +171,15 @@ class BundleRef(Ref):
     example = "bundles:/9f86d081884c"
     digest: str
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a bundle with or without its ``bundles:/`` (as tables print it).
+
+        Raises:
+            InvalidReference: the text names no bundle.
+        """
+        return super().parse(text if ":/" in text else f"bundles:/{text}")
+
     def __str__(self) -> str:
         return f"bundles:/{self.digest}"
 

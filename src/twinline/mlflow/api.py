@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import Request, Response
-from twinline.mlflow.remote import MlflowServer
 
 from twinline.access.gate import Caller, caller, strict_router
 from twinline.access.rules import Permission
 from twinline.language.errors import MlflowUnavailable
 from twinline.language.records import MlflowImport, ModelVersion
+from twinline.mlflow.remote import MlflowServer
 from twinline.models import actions as models
 
 router = strict_router("mlflow", prefix="/mlflow")

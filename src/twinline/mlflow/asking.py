@@ -1,0 +1,104 @@
+"""One request to MLflow, and the names of all the ways in which it can fail."""
+
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from twinline.language.errors import Invalid, MlflowUnavailable
+from twinline.mlflow import answers
+
+BODY_BYTES_MAX = 16 * 1024 * 1024
+_API = "api/2.0/mlflow/"
+
+Kind = TypeVar("Kind", bound=answers.Answer)
+
+
+@dataclass(frozen=True)
+class _Reply:
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Asking:
+    """One read in progress: the open client, and the server's URL for messages."""
+
+    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
+        self._http = http
+        self._url = url
+
+    async def ask(self, kind: type[Kind], path: str, **params: str) -> Kind | None:
+        """The answer, or None when MLflow itself says that there is no such thing.
+
+        Raises:
+            MlflowUnavailable: it does not answer, or not as MLflow does.
+            Invalid: it refuses a parameter.
+        """
+        reply = await self._get(_API + path, params)
+        if reply.status != 200:
+            return self._none_or_raise(reply, params)
+        try:
+            return kind.model_validate_json(reply.body)
+        except ValidationError as error:
+            raise unavailable(
+                self._url, f"answers {path} not as MLflow does, but with {reply.content_type}"
+            ) from error
+
+    async def healthy(self) -> bool:
+        """Whether the health check says OK."""
+        reply = await self._get("health", {})
+        return reply.status == 200 and reply.body.strip() == b"OK"
+
+    async def _get(self, path: str, params: dict[str, str]) -> _Reply:
+        try:
+            async with self._http.stream("GET", path, params=params) as response:
+                body = await self._body(response)
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise unavailable(self._url, f"cannot be read ({reason})") from error
+        content_type = response.headers.get("content-type", "no content type")
+        return _Reply(response.status_code, content_type, body)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                raise unavailable(self._url, f"answers with more than {BODY_BYTES_MAX} bytes")
+        return bytes(body)
+
+    def _none_or_raise(self, reply: _Reply, params: dict[str, str]) -> None:
+        failure = _failure(reply)
+        if failure.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return
+        if failure.error_code == "INVALID_PARAMETER_VALUE":
+            field, value = next(iter(params.items()), ("", ""))
+            raise Invalid(f"MLflow refuses {value!r}: {failure.message}", field=field, value=value)
+        self._refuse(reply.status)
+
+    def _refuse(self, status: int) -> NoReturn:
+        what = f"answers with HTTP {status}"
+        if 300 <= status < 400:
+            what = f"redirects us (HTTP {status}), perhaps to a login page"
+        elif status in (401, 403):
+            what = f"does not let us in (HTTP {status}; see TWINLINE_MLFLOW_TOKEN)"
+        raise unavailable(self._url, what)
+
+
+def unavailable(url: str, what: str) -> MlflowUnavailable:
+    """The error for a server that does ``what``, with the remedy."""
+    return MlflowUnavailable(
+        f"MLflow at {url} {what}. Check that it is running and that TWINLINE_MLFLOW_URL "
+        "is its address.",
+        url=url,
+    )
+
+
+def _failure(reply: _Reply) -> answers.Failure:
+    """What MLflow says about it; empty when it is not MLflow that speaks."""
+    try:
+        return answers.Failure.model_validate_json(reply.body)
+    except ValidationError:
+        return answers.Failure()
