@@ -1,0 +1,186 @@
+"""Train the demo's model twice: a classifier that sends support tickets to a team.
+
+Importing this imports MLflow, pandas and scikit-learn.
+"""
+
+# MLflow, pandas and scikit-learn are half typed:
+# pyright: reportUnknownMemberType=false
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import mlflow
+import mlflow.sklearn
+import pandas as pd
+import sklearn
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.exceptions import MlflowException
+from mlflow.telemetry import set_telemetry_client
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from twinline.cli.demo.mlflow_server import QUIET
+from twinline.cli.demo.tickets import Ticket, tickets
+
+MODEL = "ticket-triage"
+EXPERIMENT = "support-ticket-triage"
+STEPS = 5
+"""How often ``train`` calls ``on_step``."""
+
+_CLIENT_ENVIRONMENT = {
+    **QUIET,
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_PRINT_MODEL_URLS_ON_CREATION": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
+
+
+class Classifier(Protocol):
+    """A fitted scikit-learn pipeline, as far as the demo uses it."""
+
+    def predict(self, texts: Sequence[str], /) -> Sequence[str]:
+        """The team for each text."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainedVersion:
+    """A registered version of the demo's model, and the fitted model itself.
+
+    ``accuracy`` is on the held-out tickets of both quarters, in [0, 1].
+    """
+
+    name: str
+    number: int
+    run_id: str
+    accuracy: float
+    model: Classifier
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one run does differently from the other."""
+
+    run_name: str
+    quarters: tuple[str, ...]
+    regularisation: float
+    words_max: int
+
+
+_PLANS = (
+    _Plan("triage-q1", ("2026-q1",), regularisation=0.5, words_max=1),
+    _Plan("triage-q1-q2", ("2026-q1", "2026-q2"), regularisation=8.0, words_max=2),
+)
+
+
+def train(
+    url: str, folder: Path, on_step: Callable[[str], None] = lambda _step: None
+) -> tuple[TrainedVersion, ...]:
+    """Train, log and register versions 1 and 2; the alias ``champion`` goes to 2.
+
+    MLflow is configured by process-wide state only: afterwards MLflow in this process
+    still talks to ``url``, prints nothing and sends no telemetry.
+
+    Args:
+        url: the MLflow server.
+        folder: where the tickets are written as CSV, so that the datasets that MLflow
+            records have a source that can be opened.
+        on_step: told ``STEPS`` times, in words, what happens next.
+    """
+    on_step("Writing support tickets")
+    _point_mlflow_at(url)
+    with warnings.catch_warnings(action="ignore"):
+        mlflow.set_experiment(EXPERIMENT)
+        versions = tuple(_trained(plan, folder, on_step) for plan in _PLANS)
+        client = mlflow.MlflowClient()
+        client.set_registered_model_alias(MODEL, "champion", str(versions[-1].number))
+    return versions
+
+
+def _point_mlflow_at(url: str) -> None:
+    os.environ.update(_CLIENT_ENVIRONMENT)
+    set_telemetry_client()  # decides again, now that the environment says no
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(url)
+
+
+def _trained(plan: _Plan, folder: Path, on_step: Callable[[str], None]) -> TrainedVersion:
+    held_out = [ticket for ticket in tickets() if ticket.held_out]
+    known = [ticket for ticket in tickets() if _may_learn(plan, ticket)]
+    with mlflow.start_run(run_name=plan.run_name) as run:
+        run_id = run.info.run_id
+        on_step(f"Training {MODEL} on {len(known)} tickets")
+        _log_dataset(known, folder, "-".join(plan.quarters), "training")
+        _log_dataset(held_out, folder, "held-out", "evaluation")
+        pipeline = _fitted(plan, known)
+        model = cast("Classifier", pipeline)
+        accuracy = _accuracy(model, held_out)
+        mlflow.log_params(_params(plan))
+        mlflow.log_metric("accuracy", accuracy)
+        on_step(f"Registering it: {accuracy:.0%} of {len(held_out)} held-out tickets are right")
+        number = _registered(pipeline, run_id)
+    return TrainedVersion(MODEL, number, run_id, accuracy, model)
+
+
+def _may_learn(plan: _Plan, ticket: Ticket) -> bool:
+    return ticket.quarter in plan.quarters and not ticket.held_out
+
+
+def _fitted(plan: _Plan, known: list[Ticket]) -> Pipeline:
+    steps = [
+        ("words", TfidfVectorizer(ngram_range=(1, plan.words_max), sublinear_tf=True)),
+        ("teams", LogisticRegression(C=plan.regularisation, max_iter=500)),
+    ]
+    return Pipeline(steps).fit([ticket.text for ticket in known], [ticket.team for ticket in known])
+
+
+def _accuracy(model: Classifier, held_out: list[Ticket]) -> float:
+    answers = model.predict([ticket.text for ticket in held_out])
+    right = sum(team == ticket.team for team, ticket in zip(answers, held_out, strict=True))
+    return right / len(held_out)
+
+
+def _params(plan: _Plan) -> dict[str, str]:
+    return {
+        "algorithm": "tf-idf + logistic regression",
+        "regularisation_c": str(plan.regularisation),
+        "ngram_words_max": str(plan.words_max),
+        "quarters": " + ".join(plan.quarters),
+    }
+
+
+def _log_dataset(rows: list[Ticket], folder: Path, name: str, context: str) -> None:
+    frame = pd.DataFrame([asdict(row) for row in rows], columns=["text", "team"])
+    source = folder.resolve() / f"tickets-{name}.csv"
+    frame.to_csv(source, index=False)
+    dataset = from_pandas(frame, source.as_uri(), targets="team", name=f"support-tickets-{name}")
+    mlflow.log_input(dataset, context=context)
+
+
+def _registered(pipeline: Pipeline, run_id: str) -> int:
+    """The number of the new version.
+
+    Requirements are given because finding them takes seconds; the client registers
+    because ``mlflow.register_model`` prints.
+    """
+    logged = mlflow.sklearn.log_model(  # pyright: ignore[reportPrivateImportUsage] -- documented
+        pipeline, name="classifier", pip_requirements=[f"scikit-learn=={sklearn.__version__}"]
+    )
+    client = mlflow.MlflowClient()
+    try:
+        client.create_registered_model(MODEL)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        MODEL, logged.model_uri, run_id, await_creation_for=0, model_id=logged.model_id
+    )
+    return int(version.version)

@@ -1,0 +1,106 @@
+"""What the command line prints: tables for people, JSON for machines."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from twinline.language.refs import BundleRef
+
+out = Console()
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def show(record: BaseModel, as_json: bool, human: Callable[[], object]) -> None:
+    """Print one record: as JSON, or as ``human`` draws it."""
+    if as_json:
+        print(record.model_dump_json(indent=2))
+    else:
+        out.print(human())
+
+
+def show_list(
+    records: Iterable[Row], as_json: bool, table: Callable[[Sequence[Row]], object], empty: str
+) -> None:
+    """Print records: as a JSON array, or as a table; ``empty`` says what to do when none."""
+    found = list(records)
+    if as_json:
+        print(json.dumps([record.model_dump(mode="json") for record in found], indent=2))
+    elif found:
+        out.print(table(found))
+    else:
+        out.print(Text(empty, style="dim"))
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table; columns whose name ends in ``#`` are numbers, set flush right."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        right = column.endswith("#")
+        table.add_column(
+            column.removesuffix("#"),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=place == 0,
+        )
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> Table:
+    """Names and values of one thing, one a line; what is unknown is left out."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in pairs:
+        if value not in (None, "", (), {}):
+            table.add_row(Text(name, style="dim"), _cell(value))
+    return table
+
+
+def short(ref: object) -> str:
+    """A reference as people read it: bundles by 12 characters of their digest."""
+    text = str(ref)
+    return text[: len("bundles:/") + 12] if text.startswith("bundles:/") else text
+
+
+def digest(ref: BundleRef) -> str:
+    """The 12 characters by which commands know a bundle, for narrow columns."""
+    return ref.digest[:12]
+
+
+def percent(part: int, whole: int) -> str:
+    """A share in per cent; a dash when there is nothing to take it of."""
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """A number with its unit; a dash when it is not known."""
+    return "–" if value is None else f"{value:,.4g}{unit}"
+
+
+def _cell(value: Any) -> Text:
+    match value:
+        case None:
+            return Text("–", style="dim")
+        case datetime():
+            return Text(value.strftime("%Y-%m-%d %H:%M"))
+        case bool():
+            return Text("yes" if value else "no")
+        case int():
+            return Text(f"{value:,}")
+        case Text():
+            return value
+        case tuple() | list():
+            return Text(", ".join(map(str, value)))  # pyright: ignore[reportUnknownArgumentType] -- any items
+        case _:
+            return Text(str(value))

@@ -1,0 +1,87 @@
+"""The root of the command line: options for all commands, errors, exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.markup import escape
+
+import twinline
+from twinline.cli import audit, bundles, db, keys, lineage, models, prompts, requests, slots, up
+from twinline.cli.demo import command as demo
+from twinline.cli.output import err
+from twinline.language.errors import TwinlineError
+from twinline.settings import Settings
+
+EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
+
+app = typer.Typer(
+    help="The lineage catalog for the pair behind every AI answer: a model version and a prompt "
+    "version.",
+    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 3 not found, 4 conflict, 5 not allowed, "
+    "6 not available.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("deploy")(slots.deploy)
+app.command("rollback")(slots.roll_back)
+app.command("live")(slots.live)
+app.command("history")(slots.history)
+app.command("resolve")(requests.resolve)
+app.command("record")(requests.record)
+app.command("outcome")(requests.outcome)
+app.command("explain")(lineage.explain)
+app.command("lineage")(lineage.walk)
+app.command("impact")(lineage.impact)
+app.add_typer(prompts.app, name="prompts")
+app.add_typer(models.app, name="models")
+app.add_typer(bundles.app, name="bundles")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+app.add_typer(db.app, name="db")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"twinline {twinline.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Option(help="The server; default TWINLINE_URL or http://127.0.0.1:8420.")
+    ] = None,
+    api_key: Annotated[str | None, typer.Option(help="The key; default TWINLINE_API_KEY.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Options that every command takes."""
+    del version  # its callback has answered
+    given = {"url": url, "api_key": SecretStr(api_key) if api_key else None}
+    settings = Settings()
+    context.obj = settings.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one clear line and an exit code."""
+    try:
+        app()
+    except TwinlineError as error:
+        err.print(f"[bold red]{escape(error.title)}:[/] {escape(error.detail)}")
+        sys.exit(EXIT_CODES.get(error.status, 1))
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or error.title}: {item['msg']}"
+            for item in error.errors()
+        )
+        err.print(f"[bold red]Invalid:[/] {escape(found)}")
+        sys.exit(2)

@@ -1,0 +1,151 @@
+"""Everything that a server needs before it can listen, and after it has stopped."""
+
+import fcntl
+import gc
+import json
+import os
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+
+from twinline.access import actions as access
+from twinline.app import make_app
+from twinline.db import migrations
+from twinline.db.embedded import Cluster, find_binaries
+from twinline.db.session import Database, connect
+from twinline.language.errors import AlreadyRunning, PortInUse
+from twinline.language.records import IssuedKey
+from twinline.mlflow.remote import MlflowServer
+from twinline.settings import Settings
+
+DRAIN_SECONDS = 10
+
+
+@contextmanager
+def open_database(settings: Settings) -> Generator[Database]:
+    """The migrated database that the settings name, or the embedded one.
+
+    Raises:
+        NoPostgres, DataFolderRefused: the embedded one cannot be started.
+        DatabaseUnavailable: the one that was named does not answer.
+    """
+    with _postgres(settings) as url:
+        database = connect(url, pool_size=settings.pool_size)
+        try:
+            migrations.upgrade(database)
+            yield database
+        finally:
+            database.close()
+
+
+@contextmanager
+def _postgres(settings: Settings) -> Generator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with Cluster(settings.home, find_binaries(settings.postgres_bin)) as cluster:
+        yield cluster.url
+
+
+@contextmanager
+def only_server(home: Path, url: str) -> Generator[None]:
+    """Hold the data folder for one server; released when the process ends, however.
+
+    Raises:
+        AlreadyRunning: another server holds it; the message says where it listens.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "server.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _already_running(home, file.name) from error
+        file.truncate(0)
+        file.write(json.dumps({"pid": os.getpid(), "url": url}))
+        file.flush()
+        yield
+
+
+def _already_running(home: Path, lock: str) -> AlreadyRunning:
+    holder = json.loads(Path(lock).read_text() or "{}")
+    return AlreadyRunning(
+        f"A Twinline server already runs on {home}: process {holder.get('pid')}, at "
+        f"{holder.get('url')}. Use that one, stop it, or give this one another folder by "
+        "TWINLINE_HOME.",
+        **holder,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at the address; port 0 takes a free one.
+
+    Raises:
+        PortInUse: something else listens there, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise PortInUse(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port by --port or "
+            "TWINLINE_PORT (0 takes a free one).",
+            host=host,
+            port=port,
+        ) from error
+    return bound
+
+
+def address(bound: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def first_key(database: Database) -> IssuedKey | None:
+    """The admin key of a catalog that has no key yet."""
+    with database.writing(access.SYSTEM) as tx:
+        return access.issue_first_key(tx)
+
+
+def make_server(database: Database, settings: Settings) -> uvicorn.Server:
+    """The HTTP server over a migrated database, ready to run."""
+    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
+    mlflow = MlflowServer(settings.mlflow_url, token=token) if settings.mlflow_url else None
+    config = uvicorn.Config(
+        make_app(database, mlflow),
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    _settle_garbage()
+    return uvicorn.Server(config)
+
+
+def _settle_garbage() -> None:
+    """Leave what was loaded at start out of garbage collection: a request's slowest
+    moments were collections that walked over all of it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1_000)
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, so that everything is stopped in order."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        del number, frame
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)

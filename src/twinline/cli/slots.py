@@ -1,0 +1,226 @@
+"""Deploy, look at what is live, and roll back."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from twinline.cli.output import (
+    AsJson,
+    digest,
+    err,
+    facts,
+    number,
+    out,
+    percent,
+    short,
+    show,
+    show_list,
+    table_of,
+)
+from twinline.cli.session import client
+from twinline.client import Client
+from twinline.language.errors import Invalid
+from twinline.language.records import Deployment, PairPreflight, RollbackPreview, Side, Slot
+
+SlotArgument = Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
+_VERDICT_STYLE = {
+    "proven": "bold green",
+    "evaluated": "green",
+    "untested": "bold yellow",
+    "blocked": "bold red",
+}
+
+
+def deploy(
+    context: typer.Context,
+    slot: SlotArgument,
+    reason: Reason,
+    bundle: Annotated[str | None, typer.Option(help="A bundle, as bundles:/3f9a1c22b1d0.")] = None,
+    model: Annotated[str | None, typer.Option(help="With --prompt: pair and deploy.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="With --model: pair and deploy.")] = None,
+    expect: Annotated[
+        int | None,
+        typer.Option(help="Deploy only over this deployment; default: what is live now."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bundle live in a slot, by its digest or by its two sides."""
+    api = client(context)
+    if bundle is None:
+        if model is None or prompt is None:
+            raise Invalid("Give --bundle, or --model and --prompt.")
+        bundle = str(api.bundles.pair(model, prompt).ref)
+    expected = _live_number(api, slot) if expect is None else expect
+    made = api.slots.deploy(slot, bundle, reason=reason, expected=expected)
+    show(made, as_json, lambda: _facts(made))
+
+
+def live(
+    context: typer.Context,
+    slot: Annotated[str | None, typer.Argument(help="ROUTE@ENVIRONMENT; all without.")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(help="What was live then (UTC unless it says otherwise).")
+    ] = None,
+    environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is live now, or what was live at a time."""
+    api = client(context)
+    if slot is None and at is not None:
+        raise Invalid("--at needs a slot.")
+    if slot is None:
+        show_list(
+            api.slots.list(environment),
+            as_json,
+            slots_table,
+            "No slots yet. `twinline deploy ROUTE@ENVIRONMENT ...` makes something live.",
+        )
+        return
+    found = api.slots.get(slot, at=_aware(at))
+    show(found, as_json, lambda: _facts(found.live) if found.live else Text("Nothing is live."))
+
+
+def history(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) -> None:
+    """A slot's deployments: what, who, when and why; the newest first."""
+    show_list(
+        client(context).slots.history(slot),
+        as_json,
+        lambda found: table_of(
+            ("nr#", "kind", "bundle", "undoes#", "by", "at", "reason"),
+            (
+                (
+                    one.number,
+                    one.kind,
+                    digest(one.bundle),
+                    one.undoes,
+                    one.actor,
+                    one.at,
+                    one.reason,
+                )
+                for one in found
+            ),
+        ),
+        "Nothing was ever deployed here.",
+    )
+
+
+def roll_back(
+    context: typer.Context,
+    slot: SlotArgument,
+    side: Annotated[Literal["prompt", "model", "both"], typer.Option(help="Which side goes back.")],
+    reason: Annotated[str | None, typer.Option("--reason", "-r", help="Why.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="A version of that side; default: the previous one.")
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what it would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    accept_untested: Annotated[
+        bool, typer.Option("--accept-untested", help="Go on without evidence about the pair.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put one side of a slot back, or both, after showing what is known about the result."""
+    api = client(context)
+    chosen: Side = side
+    foreseen = api.slots.preview_rollback(slot, chosen, to=to)
+    if preview:
+        show(foreseen, as_json, lambda: preview_of(foreseen))
+        return
+    if reason is None:
+        raise Invalid("A rollback needs --reason.")
+    if not as_json:
+        out.print(preview_of(foreseen))
+    if not yes and not typer.confirm(f"Roll back {slot}?", default=False, err=True):
+        err.print("Nothing was changed.")
+        raise typer.Exit(1)
+    made = api.slots.roll_back(
+        slot,
+        chosen,
+        reason=reason,
+        expected=foreseen.live.number,
+        to=to,
+        accept_untested=accept_untested,
+    )
+    show(made, as_json, lambda: _facts(made))
+
+
+def preview_of(foreseen: RollbackPreview) -> Group:
+    """What a rollback would do, for people."""
+    changes = table_of(
+        ("side", "goes", "comes back", "came in with"),
+        (
+            (change.side, change.taken_out, change.put_back, f"deployment {change.undoes}")
+            for change in foreseen.changes
+        ),
+    )
+    moved = Text(
+        f"{foreseen.slot.short} is at deployment {foreseen.live.number}; "
+        f"{foreseen.requests_last_hour:,} requests in the last hour.",
+        style="dim",
+    )
+    return Group(moved, changes, *(_pair(pair) for pair in foreseen.pairs))
+
+
+def _pair(pair: PairPreflight) -> Group:
+    served = pair.served_here
+    verdict = Text.assemble((pair.verdict, _VERDICT_STYLE[pair.verdict]), f": {pair.why}")
+    return Group(
+        Text(),
+        facts(
+            (
+                ("would be live", short(pair.bundle)),
+                ("model", pair.model),
+                ("prompt", pair.prompt),
+                ("parameters", pair.parameters),
+                ("verdict", verdict),
+                ("errors here", percent(served.errors, served.requests)),
+                ("p95 here", number(served.latency_ms and served.latency_ms.p95, " ms")),
+                ("score here", number(served.score)),
+                ("last served", served.last_at),
+                ("pairing", pair.pairing),
+            )
+        ),
+    )
+
+
+def _live_number(api: Client, slot: str) -> int:
+    for known in api.slots.list():
+        if known.ref.short == slot.removeprefix("routes:/"):
+            return known.live.number if known.live else 0
+    return 0
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+
+
+def slots_table(slots: Sequence[Slot]) -> Table:
+    """What is live in each slot, for people."""
+
+    def row(slot: Slot) -> tuple[object, ...]:
+        if slot.live is None:
+            return (slot.ref.short, None, None, None, None, None)
+        live = slot.live
+        return (slot.ref.short, live.number, live.kind, digest(live.bundle), live.actor, live.at)
+
+    return table_of(("slot", "nr#", "kind", "bundle", "by", "since"), (row(one) for one in slots))
+
+
+def _facts(deployment: Deployment) -> object:
+    return facts(
+        (
+            ("deployment", deployment.ref),
+            ("kind", deployment.kind),
+            ("bundle", deployment.bundle),
+            ("undoes", f"#{deployment.undoes}" if deployment.undoes else None),
+            ("by", deployment.actor),
+            ("at", deployment.at),
+            ("reason", deployment.reason),
+        )
+    )
