@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli.output import AsJson, show, show_list, table_of
+from twinline.cli.output import AsJson, short, show, show_list, table_of
 from twinline.cli.session import client
 
 app = typer.Typer(help="The audit log; for auditors.", no_args_is_help=True)
@@ -23,7 +23,10 @@ def log(
         as_json,
         lambda found: table_of(
             ("nr#", "at", "by", "action", "subject", "why"),
-            ((one.seq, one.at, one.actor, one.action, one.subject, one.why) for one in found),
+            (
+                (one.seq, one.at, one.actor, one.action, short(one.subject), one.why)
+                for one in found
+            ),
         ),
         "Nothing happened yet.",
     )

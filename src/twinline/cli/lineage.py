@@ -91,7 +91,7 @@ def impact(
 def story(found: Explanation) -> Tree:
     """One request's story as a tree, from the answer up to the data."""
     one, measured = found.inference, found.inference.measured
-    tree = Tree(Text.assemble(("request ", "bold"), str(one.id), f"  {one.at:%Y-%m-%d %H:%M:%S}"))
+    tree = Tree(Text.assemble(("request ", "bold"), str(one.id), f"  {one.at:%Y-%m-%d %H:%M:%SZ}"))
     tree.add(
         f"outcome: {measured.status or 'unknown'}, {number(measured.latency_ms, ' ms')}, "
         f"score {number(measured.score)}"
@@ -99,7 +99,7 @@ def story(found: Explanation) -> Tree:
     if found.deployment:
         by = found.deployment
         tree.add(
-            f"chosen by {by.ref} ({by.kind}, {by.actor}, {by.at:%Y-%m-%d %H:%M:%S}): {by.reason}"
+            f"chosen by {by.ref} ({by.kind}, {by.actor}, {by.at:%Y-%m-%d %H:%M:%SZ}): {by.reason}"
         )
     bundle = tree.add(f"bundle {short(found.bundle.ref)}")
     if found.bundle.words:
@@ -126,6 +126,8 @@ def trees(found: Lineage) -> Group:
         if found.direction in (way, "both"):
             tree = Tree(Text.assemble((short(found.root), "bold"), (f"  {way}", "dim")))
             _grow(tree, found.root, pairs, {found.root})
+            if not tree.children:
+                tree.add(Text("nothing", style="dim"))
             drawn.append(tree)
     if found.why_left_out:
         drawn.append(Text(f"Not shown: {found.why_left_out}.", style="yellow"))
@@ -175,7 +177,7 @@ def _service(service: Service) -> Table:
             ("with a decision", service.decision_requests),
             ("score", number(service.score)),
             ("p95", number(service.latency_ms and service.latency_ms.p95, " ms")),
-            ("cost", f"${service.cost_usd:,.4f}"),
+            ("cost", f"${service.cost_usd:,.4f}" if service.cost_usd else None),
             ("first seen", service.first_at),
             ("last seen", service.last_at),
         )

@@ -83,6 +83,11 @@ def percent(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "–"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 request", "2,000 requests"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: float | None, unit: str = "") -> str:
     """A number with its unit; a dash when it is not known."""
     return "–" if value is None else f"{value:,.4g}{unit}"
@@ -93,7 +98,7 @@ def _cell(value: Any) -> Text:
         case None:
             return Text("–", style="dim")
         case datetime():
-            return Text(value.strftime("%Y-%m-%d %H:%M"))
+            return Text(value.strftime("%Y-%m-%d %H:%MZ"))
         case bool():
             return Text("yes" if value else "no")
         case int():

@@ -77,6 +77,8 @@ def main() -> None:
         app()
     except TwinlineError as error:
         err.print(f"[bold red]{escape(error.title)}:[/] {escape(error.detail)}")
+        if error.status == 401:
+            err.print("The command line sends TWINLINE_API_KEY, or what --api-key says.")
         sys.exit(EXIT_CODES.get(error.status, 1))
     except ValidationError as error:
         found = "; ".join(

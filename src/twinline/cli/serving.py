@@ -3,9 +3,11 @@
 import fcntl
 import gc
 import json
+import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +21,15 @@ from twinline.app import make_app
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.session import Database, connect
-from twinline.language.errors import AlreadyRunning, PortInUse
+from twinline.language.errors import AlreadyRunning, PortInUse, TwinlineError
 from twinline.language.records import IssuedKey
 from twinline.mlflow.remote import MlflowServer
 from twinline.settings import Settings
 
 DRAIN_SECONDS = 10
+WATCH_SECONDS = 1.0
+
+_log = logging.getLogger("twinline")
 
 
 @contextmanager
@@ -50,7 +55,31 @@ def _postgres(settings: Settings) -> Generator[str]:
         yield settings.database_url
         return
     with Cluster(settings.home, find_binaries(settings.postgres_bin)) as cluster:
-        yield cluster.url
+        with _kept_alive(cluster):
+            yield cluster.url
+
+
+@contextmanager
+def _kept_alive(cluster: Cluster) -> Generator[None]:
+    """Start the PostgreSQL again when something killed it, until the block ends."""
+    ending = threading.Event()
+
+    def watch() -> None:
+        while not ending.wait(WATCH_SECONDS):
+            if not cluster.running():
+                _log.warning("the embedded PostgreSQL is gone; starting it again")
+                try:
+                    cluster.start()
+                except TwinlineError as error:
+                    _log.error("it does not start: %s", error.detail)
+
+    watcher = threading.Thread(target=watch, name="twinline-watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        watcher.join()
 
 
 @contextmanager

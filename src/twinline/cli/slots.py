@@ -11,12 +11,12 @@ from rich.text import Text
 
 from twinline.cli.output import (
     AsJson,
-    digest,
     err,
     facts,
     number,
     out,
     percent,
+    plural,
     short,
     show,
     show_list,
@@ -24,8 +24,9 @@ from twinline.cli.output import (
 )
 from twinline.cli.session import client
 from twinline.client import Client
-from twinline.language.errors import Invalid
+from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import Deployment, PairPreflight, RollbackPreview, Side, Slot
+from twinline.language.refs import ModelVersionRef, PromptVersionRef
 
 SlotArgument = Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
@@ -92,12 +93,13 @@ def history(context: typer.Context, slot: SlotArgument, as_json: AsJson = False)
         client(context).slots.history(slot),
         as_json,
         lambda found: table_of(
-            ("nr#", "kind", "bundle", "undoes#", "by", "at", "reason"),
+            ("nr#", "kind", "prompt", "model", "undoes#", "by", "at", "reason"),
             (
                 (
                     one.number,
                     one.kind,
-                    digest(one.bundle),
+                    _version(one.prompt),
+                    _version(one.model),
                     one.undoes,
                     one.actor,
                     one.at,
@@ -161,7 +163,7 @@ def preview_of(foreseen: RollbackPreview) -> Group:
     )
     moved = Text(
         f"{foreseen.slot.short} is at deployment {foreseen.live.number}; "
-        f"{foreseen.requests_last_hour:,} requests in the last hour.",
+        f"{plural(foreseen.requests_last_hour, 'request')} in the last hour.",
         style="dim",
     )
     return Group(moved, changes, *(_pair(pair) for pair in foreseen.pairs))
@@ -190,10 +192,11 @@ def _pair(pair: PairPreflight) -> Group:
 
 
 def _live_number(api: Client, slot: str) -> int:
-    for known in api.slots.list():
-        if known.ref.short == slot.removeprefix("routes:/"):
-            return known.live.number if known.live else 0
-    return 0
+    try:
+        live = api.slots.get(slot).live
+    except NotFound:
+        return 0
+    return live.number if live else 0
 
 
 def _aware(at: datetime | None) -> datetime | None:
@@ -205,11 +208,18 @@ def slots_table(slots: Sequence[Slot]) -> Table:
 
     def row(slot: Slot) -> tuple[object, ...]:
         if slot.live is None:
-            return (slot.ref.short, None, None, None, None, None)
+            return (slot.ref.short, *[None] * 5)
         live = slot.live
-        return (slot.ref.short, live.number, live.kind, digest(live.bundle), live.actor, live.at)
+        sides = _version(live.prompt), _version(live.model)
+        return (slot.ref.short, live.number, *sides, live.actor, live.at)
 
-    return table_of(("slot", "nr#", "kind", "bundle", "by", "since"), (row(one) for one in slots))
+    columns = ("slot", "nr#", "prompt", "model", "by", "since")
+    return table_of(columns, (row(one) for one in slots))
+
+
+def _version(ref: PromptVersionRef | ModelVersionRef) -> str:
+    """A version in a column that says already what it is a version of."""
+    return f"{ref.name}/{ref.number}"
 
 
 def _facts(deployment: Deployment) -> object:
@@ -217,8 +227,10 @@ def _facts(deployment: Deployment) -> object:
         (
             ("deployment", deployment.ref),
             ("kind", deployment.kind),
+            ("prompt", deployment.prompt),
+            ("model", deployment.model),
             ("bundle", deployment.bundle),
-            ("undoes", f"#{deployment.undoes}" if deployment.undoes else None),
+            ("undoes", f"deployment {deployment.undoes}" if deployment.undoes else None),
             ("by", deployment.actor),
             ("at", deployment.at),
             ("reason", deployment.reason),

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 import twinline
-from twinline.db.session import Database
+from twinline.db.session import Database, named_errors
 from twinline.language.errors import DataFolderRefused
 
 
@@ -20,6 +20,8 @@ def upgrade(database: Database) -> None:
         DataFolderRefused: the database was written by a newer Twinline.
     """
     refuse_newer(database)
+    if current(database) == newest():
+        return  # the usual start: what is left is to listen
     command.upgrade(_config(database), "head")
 
 
@@ -39,7 +41,7 @@ def drift(database: Database) -> str | None:
 
 def current(database: Database) -> str | None:
     """The revision that the database is at; None before the first migration."""
-    with database.engine.connect() as connection:
+    with named_errors(), database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -99,7 +99,7 @@ class Database:
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer, or all connections are busy.
         """
-        with _named_errors(), self.engine.connect() as connection:
+        with named_errors(), self.engine.connect() as connection:
             snapshot = connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -113,7 +113,7 @@ class Database:
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer, or all connections are busy.
         """
-        with _named_errors(), self.engine.begin() as connection:
+        with named_errors(), self.engine.begin() as connection:
             tx = Writing(connection, actor)
             yield tx
             tx.finish()
@@ -141,7 +141,8 @@ def connect(url: str, *, pool_size: int = 20, wait_seconds: float = 2.0) -> Data
 
 
 @contextmanager
-def _named_errors() -> Generator[None]:
+def named_errors() -> Generator[None]:
+    """Turn what the driver raises when PostgreSQL is away into an error of ours."""
     try:
         yield
     except PoolTimeout as error:

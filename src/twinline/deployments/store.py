@@ -143,10 +143,20 @@ def _is(ref: SlotRef) -> Any:
 
 
 def _deployments() -> Select[Any]:
+    model, prompt = node.alias(), node.alias()
     return (
-        select(deployment, slot.c.route, slot.c.environment, bundle.c.digest.label("bundle_digest"))
+        select(
+            deployment,
+            slot.c.route,
+            slot.c.environment,
+            bundle.c.digest.label("bundle_digest"),
+            model.c.ref.label("model"),
+            prompt.c.ref.label("prompt"),
+        )
         .join(slot, slot.c.id == deployment.c.slot_id)
         .join(bundle, bundle.c.node_id == deployment.c.bundle)
+        .join(model, model.c.id == bundle.c.model_version)
+        .join(prompt, prompt.c.id == bundle.c.prompt_version)
     )
 
 

@@ -28,13 +28,13 @@ def verdict(
         return "blocked", "the pair is declared incompatible"
     served = served_here.requests
     if served >= PROVEN_REQUESTS:
-        return "proven", f"served {served:,} requests here, {_error_rate(served_here)} errors"
+        return "proven", f"served {served:,} requests here with {_error_rate(served_here)} errors"
     failed = [result.suite for result in evaluations if result.verdict == "failed"]
     if failed:
         return "untested", f"failed the suite {', '.join(failed)}"
     if evaluations:
         return "evaluated", f"passed the suite {', '.join(one.suite for one in evaluations)}"
-    return "untested", f"served {served} requests here and has no evaluation"
+    return "untested", f"served {served} of {PROVEN_REQUESTS} requests here and has no evaluation"
 
 
 def sides_after(

@@ -172,9 +172,9 @@ class Cluster:
         if wait_until(settled, seconds=_PATIENCE_SECONDS):
             return claimed
         raise DataFolderRefused(
-            f"A PostgreSQL uses {self._data} and does not answer at {place.recorded(self._record)}. It may "
-            "still be recovering, or run in another container; see "
-            f"{self.log}, and stop it or name another folder in TWINLINE_HOME."
+            f"A PostgreSQL uses {self._data} and does not answer. It may still be recovering, or "
+            f"run in another container; see {self.log}, and stop it or name another folder in "
+            "TWINLINE_HOME."
         )
 
     def _launch(self, account: Account, descriptor: int) -> None:
@@ -190,6 +190,7 @@ class Cluster:
         command = [program, "-D", account.path_of(self._data, descriptor)]
         for name, value in (options | dict(self._options)).items():
             command += ["-c", f"{name}={value}"]
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             before = log.tell()
             self._server = account.spawn(

@@ -47,6 +47,8 @@ class Deployment(Record):
     policy: Json
     digest: Digest = Field(description="Of the policy document.")
     bundle: BundleRef = Field(description="The policy's default bundle.")
+    model: ModelVersionRef = Field(description="The model side of that bundle.")
+    prompt: PromptVersionRef = Field(description="The prompt side of that bundle.")
     undoes: int | None = Field(
         description="For a rollback: the deployment that had brought in what it takes out."
     )

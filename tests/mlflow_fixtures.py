@@ -1,0 +1,19 @@
+"""A real MLflow on loopback with the demo's two model versions, once for all tests."""
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from twinline.cli.demo.mlflow_server import MlflowProcess
+
+
+@pytest.fixture(scope="session")
+def mlflow_trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    """The running ``MlflowProcess`` and the ``TrainedVersion``s that it holds."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with MlflowProcess(folder) as server:
+        with warnings.catch_warnings(action="ignore"):  # MLflow's own, at import
+            from twinline.cli.demo.training import train
+        server.wait_until_ready()
+        yield server, train(server.url, folder)
