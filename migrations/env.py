@@ -26,7 +26,7 @@ def _engine():
     )
 
 
-def _ours(name: str | None, kind: str, parents: object) -> bool:
+def _ours(name: str | None, kind: str, _parents: object) -> bool:
     """Leave the ledger's partitions out of comparisons: they are made as days come."""
     return not (kind == "table" and name is not None and name.startswith("ledger_"))
 

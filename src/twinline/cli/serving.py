@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -54,9 +54,9 @@ def _postgres(settings: Settings) -> Generator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with Cluster(settings.home, find_binaries(settings.postgres_bin)) as cluster:
-        with _kept_alive(cluster):
-            yield cluster.url
+    cluster = Cluster(settings.home, find_binaries(settings.postgres_bin))
+    with cluster, _kept_alive(cluster):
+        yield cluster.url
 
 
 @contextmanager
@@ -145,7 +145,23 @@ def first_key(database: Database) -> IssuedKey | None:
         return access.issue_first_key(tx)
 
 
-def make_server(database: Database, settings: Settings) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Calls ``on_ready`` when it accepts requests, and not before."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def make_server(
+    database: Database, settings: Settings, on_ready: Callable[[], None]
+) -> uvicorn.Server:
     """The HTTP server over a migrated database, ready to run."""
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     mlflow = MlflowServer(settings.mlflow_url, token=token) if settings.mlflow_url else None
@@ -159,7 +175,7 @@ def make_server(database: Database, settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     _settle_garbage()
-    return uvicorn.Server(config)
+    return Server(config, on_ready)
 
 
 def _settle_garbage() -> None:

@@ -35,8 +35,8 @@ def up(
             _alone(settings, serving.address(bound)),
             serving.open_database(settings) as database,
         ):
-            server = serving.make_server(database, settings)
-            say_ready(serving.address(bound), serving.first_key(database))
+            url, key = serving.address(bound), serving.first_key(database)
+            server = serving.make_server(database, settings, lambda: _say_ready(url, key))
             server.run(sockets=[bound])
     except KeyboardInterrupt:
         err.print("Stopped.")
@@ -53,7 +53,7 @@ def _alone(settings: Settings, url: str) -> Generator[None]:
         yield
 
 
-def say_ready(url: str, key: IssuedKey | None) -> None:
+def _say_ready(url: str, key: IssuedKey | None) -> None:
     """Say where the server is and, the very first time, the key."""
     out.print(f"Twinline serves at [bold]{url}[/]  (API: {url}/docs)", highlight=False)
     if key is not None:

@@ -9,7 +9,8 @@ import binascii
 import json
 from typing import Any, TypeVar
 
-from twinline.language.errors import Invalid
+from twinline.language import strict_json
+from twinline.language.errors import Invalid, MalformedJson
 
 Key = TypeVar("Key", str, int)
 
@@ -28,12 +29,18 @@ def decode(listing: str, cursor: str | None, kind: type[Key]) -> Key | None:
     if cursor is None:
         return None
     try:
-        found, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, TypeError) as error:
+        read = strict_json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, MalformedJson) as error:
         raise _wrong(cursor) from error
-    if found != listing or not isinstance(key, kind) or "\x00" in str(key):
-        raise _wrong(cursor)
-    return key
+    match read:
+        case [str(found), key] if found == listing and type(key) is kind and _keepable(key):
+            return key
+        case _:
+            raise _wrong(cursor)
+
+
+def _keepable(key: object) -> bool:
+    return not isinstance(key, int) or abs(key) < 1 << 63
 
 
 def _wrong(cursor: str) -> Invalid:

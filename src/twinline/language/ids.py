@@ -14,6 +14,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 _RANDOM = (1 << 74) - 1
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
 def new_id(at: datetime | None = None) -> UUID:
@@ -30,8 +31,8 @@ def first_id(at: datetime) -> UUID:
 
 
 def made_at(id: UUID) -> datetime:
-    """When a UUIDv7 was made, to the millisecond, in UTC."""
-    return EPOCH + timedelta(milliseconds=id.int >> 80)
+    """When a UUIDv7 was made, to the millisecond, in UTC; the year 9999 at the latest."""
+    return EPOCH + timedelta(milliseconds=min(id.int >> 80, _LAST))
 
 
 def _milliseconds(at: datetime) -> int:

@@ -30,6 +30,8 @@ def loads(body: bytes) -> Any:
         raise MalformedJson(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
+    except ValueError as error:
+        raise MalformedJson("A number in the body has too many digits.") from error
     except RecursionError as error:
         raise MalformedJson(_too_deep()) from error
     _check(value, 0)
@@ -37,7 +39,7 @@ def loads(body: bytes) -> Any:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > DEPTH_MAX:
+    if depth > DEPTH_MAX or (depth == DEPTH_MAX and isinstance(value, dict | list)):
         raise MalformedJson(_too_deep())
     match value:
         case str():

@@ -1,10 +1,11 @@
 """What a prompt version's content is, and which variables a template uses."""
 
 import re
+from collections.abc import Iterable
 
 from twinline.language.canonical import digest
 from twinline.language.names import LATEST
-from twinline.language.records import Message, NewPromptVersion, Template, Variable
+from twinline.language.records import Message, NewPromptVersion, Placeholder, Template, Variable
 from twinline.language.records.prompts import VARIABLE_PATTERN
 
 _variable = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
@@ -12,11 +13,13 @@ _variable = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
 
 def variables(template: Template) -> tuple[Variable, ...]:
     """The ``{{ variables }}`` of a template, each once, in order of appearance."""
-    if isinstance(template, str):
-        text = template
-    else:
-        text = "\n".join(part.content for part in template if isinstance(part, Message))
-    return tuple(Variable(name=name) for name in dict.fromkeys(_variable.findall(text)))
+    texts = [template] if isinstance(template, str) else _contents(template)
+    found = [name for text in texts for name in _variable.findall(text)]
+    return tuple(Variable(name=name) for name in dict.fromkeys(found))
+
+
+def _contents(messages: Iterable[Message | Placeholder]) -> list[str]:
+    return [part.content for part in messages if isinstance(part, Message)]
 
 
 def content_digest(new: NewPromptVersion) -> str:

@@ -34,7 +34,9 @@ def verdict(
         return "untested", f"failed the suite {', '.join(failed)}"
     if evaluations:
         return "evaluated", f"passed the suite {', '.join(one.suite for one in evaluations)}"
-    return "untested", f"served {served} of {PROVEN_REQUESTS} requests here and has no evaluation"
+    return "untested", (
+        f"served {served} requests here, fewer than {PROVEN_REQUESTS}, and has no evaluation"
+    )
 
 
 def sides_after(
