@@ -42,22 +42,22 @@ create trigger keep_identity before update on model_version for each row when (
 ) execute function refuse_change()
 """
 
-# Latencies are counted in 166 log-spaced buckets: 0 for at most 0.1 ms, bucket i for
-# (0.1 * 1.1**(i-1), 0.1 * 1.1**i] ms, the last for everything above 11 minutes. The
-# middle of a bucket is at most 4.8 % from anything in it.
+# Latencies are counted in 217 log-spaced buckets: 0 for at most 0.1 ms, bucket i for
+# (0.1 * 1.1**(i-1), 0.1 * 1.1**i] ms, the last up to a day. The middle of a bucket is
+# at most 4.8 % from anything in it.
 LATENCY_FUNCTIONS = (
     """
 create function latency_bucket(ms double precision) returns integer
 language sql immutable strict parallel safe as $$
     select case when ms <= 0.1 then 0
-           else least(165, ceil(ln(ms / 0.1) / ln(1.1::double precision))::integer) end
+           else least(216, ceil(ln(ms / 0.1) / ln(1.1::double precision))::integer) end
 $$
 """,
     """
 create function latency_counts(buckets integer[], counts bigint[]) returns bigint[]
 language sql immutable parallel safe as $$
     select array_agg(coalesce(given.n, 0) order by i)
-    from generate_series(0, 165) i
+    from generate_series(0, 216) i
     left join unnest(buckets, counts) as given(bucket, n) on given.bucket = i
 $$
 """,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from twinline.access import actions
 from twinline.access.gate import OnceOnly, reading, strict_router, writing
@@ -14,6 +14,8 @@ router = strict_router("access")
 ReadingKeys = Annotated[Reading, reading(Permission.KEYS)]
 WritingKeys = Annotated[Writing, writing(Permission.KEYS)]
 ReadingAudit = Annotated[Reading, reading(Permission.AUDIT)]
+
+Prefix = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,50}$", examples=["twl_2g3cAFHU"])]
 
 
 @router.post("/keys", status_code=201, response_model=IssuedKey)
@@ -29,7 +31,7 @@ def list_keys(tx: ReadingKeys) -> Page[ApiKey]:
 
 
 @router.delete("/keys/{prefix}", response_model=ApiKey)
-def revoke_key(prefix: str, tx: WritingKeys, once: OnceOnly) -> Response:
+def revoke_key(prefix: Prefix, tx: WritingKeys, once: OnceOnly) -> Response:
     """Revoke a key: it is refused from the next request on."""
     return once(tx, lambda: (200, actions.revoke_key(tx, prefix)))
 
@@ -37,7 +39,9 @@ def revoke_key(prefix: str, tx: WritingKeys, once: OnceOnly) -> Response:
 @router.get("/audit")
 def read_audit(
     tx: ReadingAudit,
-    cursor: Annotated[int | None, Query(ge=1, description="`next` of the page before.")] = None,
+    cursor: Annotated[
+        int | None, Query(ge=1, le=(1 << 63) - 1, description="`next` of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[AuditEvent]:
     """Who did what, when, to what and why; the newest first."""

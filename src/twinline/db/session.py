@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, RowMapping, create_engine, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from twinline.language.errors import DatabaseUnavailable
+from twinline.language.errors import DatabaseUnavailable, Invalid
 
 _CONNECTION_OPTIONS = " ".join(
     f"-c {name}={value}"
@@ -149,6 +149,12 @@ def named_errors() -> Generator[None]:
         raise DatabaseUnavailable(
             "All database connections are busy; try again in a moment."
         ) from error
+    except DataError as error:
+        raise Invalid(f"A value does not fit its place: {_said(error)}") from error
     except (OperationalError, InterfaceError) as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no reason given"
-        raise DatabaseUnavailable(f"The database does not answer: {reason}") from error
+        raise DatabaseUnavailable(f"The database does not answer: {_said(error)}") from error
+
+
+def _said(error: DBAPIError) -> str:
+    lines = str(error.orig).strip().splitlines() if error.orig else []
+    return lines[0] if lines else "it gave no reason"

@@ -31,13 +31,10 @@ def undo_stack(history: Iterable[Step[Value]]) -> tuple[Frame[Value], ...]:
 
     A deploy that changes the side pushes its value. Anything that goes back pops: down
     to its value where that is on the stack, else its value takes the top's place. So
-    going back twice goes further back, it never toggles; and a value that was taken
-    out is not come back to.
+    going back twice goes further back; it never toggles between two deployments.
     """
     stack: list[Frame[Value]] = []
     for step in history:
-        if stack and stack[-1].value == step.value:
-            continue
         if step.kind != "deploy":
             _pop_to(stack, step.value)
         if not stack or stack[-1].value != step.value:

@@ -1,7 +1,10 @@
 """Which ids are taken, which value of a measure counts, and what counts mean."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
+from math import ceil
 from uuid import UUID
 
 from twinline.language.ids import made_at
@@ -62,12 +65,8 @@ def latency(counts: Sequence[int]) -> Latency | None:
 
 def _percentile(counts: Sequence[int], total: int, share: float) -> float:
     """The middle of the bucket that holds the value at rank ``ceil(share * total)``."""
-    rank, seen, bucket = -(-share * total // 1), 0, 0
-    for bucket, count in enumerate(counts):  # noqa: B007 -- the bucket is what we look for
-        seen += count
-        if seen >= rank:
-            break
-    return round(_middle(bucket), 4)
+    rank = ceil(share * total)
+    return round(_middle(bisect_left(list(accumulate(counts)), rank)), 4)
 
 
 def _middle(bucket: int) -> float:

@@ -7,7 +7,7 @@ instead of answering with something odd.
 import base64
 import binascii
 import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twinline.language import strict_json
 from twinline.language.errors import Invalid, MalformedJson
@@ -15,9 +15,9 @@ from twinline.language.errors import Invalid, MalformedJson
 Key = TypeVar("Key", str, int)
 
 
-def encode(listing: str, *key: Any) -> str:
+def encode(listing: str, key: str | int) -> str:
     """The cursor after the item with this key in ``listing``."""
-    return base64.urlsafe_b64encode(json.dumps([listing, *key]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([listing, key]).encode()).decode().rstrip("=")
 
 
 def decode(listing: str, cursor: str | None, kind: type[Key]) -> Key | None:

@@ -47,11 +47,11 @@ def _check(value: Any, depth: int) -> None:
         case float() if value in (float("inf"), float("-inf")):
             raise MalformedJson("A number in the body is too large.")
         case dict():
-            for name, member in value.items():  # pyright: ignore[reportUnknownVariableType]
-                _check_text(name)  # pyright: ignore[reportUnknownArgumentType]
+            for name, member in value.items():  # pyright: ignore[reportUnknownVariableType] -- any JSON value
+                _check_text(name)  # pyright: ignore[reportUnknownArgumentType] -- any JSON value
                 _check(member, depth + 1)
         case list():
-            for item in value:  # pyright: ignore[reportUnknownVariableType]
+            for item in value:  # pyright: ignore[reportUnknownVariableType] -- any JSON value
                 _check(item, depth + 1)
         case _:
             pass

@@ -8,7 +8,15 @@ from twinline.access.gate import OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.names import FreeName
-from twinline.language.records import Dataset, Model, ModelVersion, NewModelVersion, Page, Run
+from twinline.language.records import (
+    Dataset,
+    Model,
+    ModelVersion,
+    NewModelVersion,
+    Number,
+    Page,
+    Run,
+)
 from twinline.language.refs import ModelVersionRef
 from twinline.models import actions
 
@@ -48,9 +56,7 @@ def list_models(
 
 
 @router.get("/models/{name:path}/versions/{number}")
-def read_version(
-    name: FreeName, number: Annotated[int, Path(ge=1, le=999_999_999)], tx: Read
-) -> ModelVersion:
+def read_version(name: FreeName, number: Number, tx: Read) -> ModelVersion:
     """One version of a model."""
     return actions.read_version(tx, ModelVersionRef(name, number))
 

@@ -13,6 +13,7 @@ from twinline.language.records import (
     LabelChange,
     LabelMove,
     NewPromptVersion,
+    Number,
     Page,
     Prompt,
     PromptVersion,
@@ -58,9 +59,7 @@ def list_prompts(
 
 
 @router.get("/{name:path}/versions/{number}")
-def read_numbered(
-    name: PathName, number: Annotated[int, Path(ge=1, le=999_999_999)], tx: Read
-) -> PromptVersion:
+def read_numbered(name: PathName, number: Number, tx: Read) -> PromptVersion:
     """One version by its number."""
     return actions.read_version(tx, PromptVersionRef(name, number))
 
@@ -95,7 +94,7 @@ def read_history(name: PathName, tx: Read) -> Page[LabelMove]:
 def read_version(
     name: PathName,
     tx: Read,
-    version: Annotated[int | None, Query(ge=1, le=999_999_999)] = None,
+    version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
 ) -> PromptVersion:
     """One version, by number or label; the newest when neither is given."""

@@ -23,7 +23,7 @@ class Serve(Request):
 class Policy(Request):
     """Picks a bundle for a request's context."""
 
-    schema_: Literal["routing-policy/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["routing-policy/1"] = Field(alias="schema")
     default: Serve
 
     @property

@@ -14,7 +14,16 @@ from twinline.language.records.access import (
     NewKey,
     Role,
 )
-from twinline.language.records.base import Count, Instant, Json, Page, Reason, Record, Request
+from twinline.language.records.base import (
+    Count,
+    Instant,
+    Json,
+    Number,
+    Page,
+    Reason,
+    Record,
+    Request,
+)
 from twinline.language.records.bundles import (
     Bundle,
     BundleKind,
@@ -93,15 +102,15 @@ from twinline.language.records.prompts import (
 
 __all__ = [
     "ApiKey", "AuditEvent", "BatchResult", "Bundle", "BundleKind", "ChainVerdict", "Count",
-    "Dataset", "DatasetFacts", "DayImpact", "Deployment", "DeploymentKind", "Direction", "Edge",
-    "EdgeKind", "Evaluation", "Explanation", "Health", "Impact", "Inference", "InferenceBatch",
-    "Instant", "IssuedKey", "Json", "LabelChange", "LabelMove", "Latency", "Lineage", "Measured",
-    "Message", "MlflowImport", "Model", "ModelSource", "ModelVersion", "NewBundle",
-    "NewDeployment", "NewEvaluation", "NewInference", "NewKey", "NewModelVersion", "NewOutcome",
-    "NewPairing", "NewPromptVersion", "Node", "NodeKind", "Outcome", "Page", "PairPreflight",
-    "Pairing", "PairingStatus", "Placeholder", "Prompt", "PromptKind", "PromptVersion", "Reason",
-    "Record", "Recorded", "Request", "Resolution", "ResolveRequest", "Role", "RollbackPreview",
-    "RollbackRequest", "Run", "RunFacts", "ServedBundle", "ServedModel", "ServedPrompt",
-    "Service", "Side", "SideChange", "Slot", "SlotImpact", "Status", "Template", "Variable",
-    "Verdict",
+    "Dataset", "DatasetFacts", "DayImpact", "Deployment", "DeploymentKind", "Direction",
+    "Edge", "EdgeKind", "Evaluation", "Explanation", "Health", "Impact", "Inference",
+    "InferenceBatch", "Instant", "IssuedKey", "Json", "LabelChange", "LabelMove", "Latency",
+    "Lineage", "Measured", "Message", "MlflowImport", "Model", "ModelSource", "ModelVersion",
+    "NewBundle", "NewDeployment", "NewEvaluation", "NewInference", "NewKey", "NewModelVersion",
+    "NewOutcome", "NewPairing", "NewPromptVersion", "Node", "NodeKind", "Number", "Outcome",
+    "Page", "PairPreflight", "Pairing", "PairingStatus", "Placeholder", "Prompt", "PromptKind",
+    "PromptVersion", "Reason", "Record", "Recorded", "Request", "Resolution", "ResolveRequest",
+    "Role", "RollbackPreview", "RollbackRequest", "Run", "RunFacts", "ServedBundle",
+    "ServedModel", "ServedPrompt", "Service", "Side", "SideChange", "Slot", "SlotImpact",
+    "Status", "Template", "Variable", "Verdict",
 ]  # fmt: skip

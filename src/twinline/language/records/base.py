@@ -25,6 +25,9 @@ Reason = Annotated[
         description="Why; kept in the history and in the audit log.",
     ),
 ]
+Number = Annotated[int, Field(ge=1, le=999_999_999, examples=[7])]
+"""A version's or a deployment's number, as far as a reference can say it."""
+
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
-from twinline.language.records.base import Count, Instant, Json, Record, Request
+from twinline.language.records.base import Count, Instant, Json, Number, Record, Request
 from twinline.language.records.bundles import ServedBundle
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
@@ -64,7 +64,7 @@ class NewInference(Measured):
 
     id: UUID | None = Field(default=None, description="A UUIDv7 of the caller's; None makes one.")
     slot: SlotRef | None = None
-    deployment: Annotated[int | None, Field(ge=1)] = None
+    deployment: Number | None = None
     bundle: Annotated[Text | None, Field(examples=["bundles:/9f86d081884c"])] = None
     model: Annotated[Text | None, Field(examples=["models:/churn/3"])] = None
     prompt: Annotated[Text | None, Field(examples=["prompts:/support/answer/7"])] = None

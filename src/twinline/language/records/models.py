@@ -6,7 +6,7 @@ from pydantic import Field
 
 from twinline.language.canonical import Digest
 from twinline.language.names import FreeName
-from twinline.language.records.base import Instant, Json, Record, Request
+from twinline.language.records.base import Instant, Json, Number, Record, Request
 from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
 
 ModelSource = Literal["mlflow", "provider"]
@@ -16,7 +16,9 @@ class DatasetFacts(Request):
     """A dataset that went into a run, as the run logged it."""
 
     name: FreeName
-    digest: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f/@]+$")]
+    digest: Annotated[
+        str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f/]+$")
+    ]
     source_type: Annotated[str, Field(max_length=100)] = ""
     source: Annotated[str, Field(max_length=10_000)] = ""
     profile: Annotated[Json, Field(default_factory=dict, description="Row counts and the like.")]
@@ -46,8 +48,8 @@ class NewModelVersion(Request):
     name: FreeName
     source: ModelSource = "provider"
     number: Annotated[
-        int | None,
-        Field(ge=1, description="The registry's own version; None takes the next free number."),
+        Number | None,
+        Field(description="The registry's own version; None takes the next free number."),
     ] = None
     source_uri: Annotated[
         str, Field(min_length=1, max_length=2000, examples=["openai:/gpt-4o-2024-08-06"])
@@ -122,5 +124,5 @@ class MlflowImport(Request):
     """Which MLflow model version to read: by number, by alias, or the newest."""
 
     name: FreeName
-    number: Annotated[int | None, Field(ge=1)] = None
+    number: Number | None = None
     alias: Annotated[str | None, Field(min_length=1, max_length=255)] = None

@@ -6,7 +6,7 @@ from pydantic import Field, StrictStr, model_validator
 
 from twinline.language.canonical import Digest
 from twinline.language.names import LATEST, Label, Name
-from twinline.language.records.base import Instant, Json, Reason, Record, Request
+from twinline.language.records.base import Instant, Json, Number, Reason, Record, Request
 from twinline.language.refs import PromptVersionRef
 
 PromptKind = Literal["text", "chat"]
@@ -110,11 +110,15 @@ class Prompt(Record):
 class LabelChange(Request):
     """Move a label to a version."""
 
-    number: Annotated[int, Field(ge=1)]
+    number: Number
     reason: Reason
     expected: Annotated[
         int | None,
-        Field(description="The version it must point to now, 0 for none; None skips the check."),
+        Field(
+            ge=0,
+            le=999_999_999,
+            description="The version it must point to now, 0 for none; None skips the check.",
+        ),
     ] = None
 
 
