@@ -61,24 +61,28 @@ def twinline(home: Path, *words: str, **more: str) -> subprocess.CompletedProces
     )
 
 
+def launch(home: Path, log: Path, *words: str, **more: str) -> Up:
+    """Start a server and wait until it is ready."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "twinline", "up", "--port", "0", *words],
+            env=environment(home, **more),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    url = _wait_for(process, log)
+    key = _KEY.search(log.read_text())
+    return Up(process, url, key[1] if key else None, log)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     """Starts servers; whatever still runs at the end is stopped."""
     started: list[Up] = []
 
     def up(home: Path, *words: str, **more: str) -> Up:
-        log = tmp_path / f"up{len(started)}.log"
-        with log.open("w") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "twinline", "up", "--port", "0", *words],
-                env=environment(home, **more),
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        url = _wait_for(process, log)
-        key = _KEY.search(log.read_text())
-        started.append(Up(process, url, key[1] if key else None, log))
+        started.append(launch(home, tmp_path / f"up{len(started)}.log", *words, **more))
         return started[-1]
 
     yield up

@@ -13,6 +13,9 @@ from rich.text import Text
 
 from twinline.language.refs import BundleRef
 
+UNKNOWN = "–"
+"""What stands for a value that is not known: unknown is neither nothing nor zero."""
+
 out = Console()
 err = Console(stderr=True)
 
@@ -59,10 +62,10 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> Table:
-    """Names and values of one thing, one a line; what is unknown is left out."""
+    """Names and values of one thing, one a line; what is not known is left out."""
     table = Table.grid(padding=(0, 2))
     for name, value in pairs:
-        if value not in (None, "", (), {}):
+        if value not in (None, "", UNKNOWN, (), {}):
             table.add_row(Text(name, style="dim"), _cell(value))
     return table
 
@@ -80,7 +83,7 @@ def digest(ref: BundleRef) -> str:
 
 def percent(part: int, whole: int) -> str:
     """A share in per cent; a dash when there is nothing to take it of."""
-    return f"{part / whole:.1%}" if whole else "–"
+    return f"{part / whole:.1%}" if whole else UNKNOWN
 
 
 def plural(count: int, noun: str) -> str:
@@ -90,13 +93,13 @@ def plural(count: int, noun: str) -> str:
 
 def number(value: float | None, unit: str = "") -> str:
     """A number with its unit; a dash when it is not known."""
-    return "–" if value is None else f"{value:,.4g}{unit}"
+    return UNKNOWN if value is None else f"{value:,.4g}{unit}"
 
 
 def _cell(value: Any) -> Text:
     match value:
         case None:
-            return Text("–", style="dim")
+            return Text(UNKNOWN, style="dim")
         case datetime():
             return Text(value.strftime("%Y-%m-%d %H:%MZ"))
         case bool():
