@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, and_, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.schema import bundle, deployment, node, slot
@@ -123,7 +123,7 @@ def slots(tx: Reading, environment: str | None) -> tuple[Slot, ...]:
     query = select(slot).order_by(slot.c.environment, slot.c.route)
     newest = (
         _deployments()
-        .distinct(deployment.c.slot_id)
+        .ext(distinct_on(deployment.c.slot_id))
         .order_by(deployment.c.slot_id, deployment.c.number.desc())
     )
     if environment is not None:

@@ -1,6 +1,7 @@
 """Evaluations, in SQL."""
 
 from sqlalchemy import case, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from twinline.db.graph import find_node
 from twinline.db.schema import evaluation, node
@@ -36,7 +37,7 @@ def newest(tx: Reading, bundle: BundleRef) -> tuple[Evaluation, ...]:
         )
         .join(node, node.c.id == evaluation.c.subject)
         .where(node.c.ref == str(bundle))
-        .distinct(evaluation.c.suite)
+        .ext(distinct_on(evaluation.c.suite))
         .order_by(evaluation.c.suite, evaluation.c.id.desc())
     )
     return tuple(Evaluation.model_validate(dict(row)) for row in tx.rows(query))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_node
 from twinline.db.schema import label_move, prompt, prompt_version
@@ -69,7 +69,7 @@ def labels(tx: Reading, *ids: int) -> dict[int, dict[str, int]]:
     newest = (
         select(label_move.c.prompt_id, label_move.c.label, label_move.c.number)
         .where(label_move.c.prompt_id.in_(ids))
-        .distinct(label_move.c.prompt_id, label_move.c.label)
+        .ext(distinct_on(label_move.c.prompt_id, label_move.c.label))
         .order_by(label_move.c.prompt_id, label_move.c.label, label_move.c.id.desc())
     )
     named: dict[int, dict[str, int]] = {id: {} for id in ids}
