@@ -63,8 +63,8 @@ def list_slots(tx: Read, environment: Annotated[Environment | None, Query()] = N
 
 @router.get("/{slot:path}/deployments")
 def history(
-    slot: PathSlot,
     tx: Read,
+    slot: PathSlot,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Page[Deployment]:
@@ -74,7 +74,7 @@ def history(
 
 @router.post("/{slot:path}/deployments", status_code=201, response_model=Deployment)
 def deploy(
-    slot: PathSlot, body: NewDeployment, expected: Expected, tx: Write, once: OnceOnly
+    tx: Write, slot: PathSlot, body: NewDeployment, expected: Expected, once: OnceOnly
 ) -> Response:
     """Make a bundle or a policy live in a slot; the slot is made when it is new."""
     return once(tx, lambda: (201, actions.deploy(tx, slot, body, expected)))
@@ -82,8 +82,8 @@ def deploy(
 
 @router.get("/{slot:path}")
 def read_slot(
-    slot: PathSlot,
     tx: Read,
+    slot: PathSlot,
     response: Response,
     at: Annotated[Instant | None, Query(description="What was live then.")] = None,
 ) -> Slot:

@@ -20,9 +20,9 @@ Write = Annotated[Writing, writing(Permission.DEPLOY)]
 
 @router.get("/{slot:path}/rollback/preview")
 def preview(
+    tx: Read,
     slot: PathSlot,
     side: Side,
-    tx: Read,
     to: Annotated[
         str | None,
         Query(max_length=500, description="A version of that side; default: the previous one."),
@@ -34,7 +34,7 @@ def preview(
 
 @router.post("/{slot:path}/rollback", status_code=201, response_model=Deployment)
 def roll_back(
-    slot: PathSlot, body: RollbackRequest, expected: Expected, tx: Write, once: OnceOnly
+    tx: Write, slot: PathSlot, body: RollbackRequest, expected: Expected, once: OnceOnly
 ) -> Response:
     """Put one side of a slot back, or both, by one more deployment.
 

@@ -1,0 +1,146 @@
+"""Migrations go up and down without drift, and what they promise the database keeps."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from tests.support.rehearsal import Rehearsal
+from twinline.bundles import actions as bundles
+from twinline.db import migrations
+from twinline.db.schema import metadata
+from twinline.db.session import Database
+from twinline.deployments import actions as deployments
+from twinline.evaluations import actions as evaluations
+from twinline.inferences import actions as inferences
+from twinline.language.errors import DataFolderRefused
+from twinline.language.records import (
+    InferenceBatch,
+    LabelChange,
+    NewBundle,
+    NewDeployment,
+    NewEvaluation,
+    NewInference,
+    NewModelVersion,
+    NewOutcome,
+    NewPairing,
+    NewPromptVersion,
+)
+from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.models import actions as models
+from twinline.prompts import actions as prompts
+
+APPEND_ONLY = (
+    *("node", "edge", "prompt_version", "label_move", "bundle", "pairing", "evaluation"),
+    *("deployment", "inference", "outcome", "audit_event"),
+)
+
+OURS = "namespace = 'public'::regnamespace"
+TABLES_LEFT = f"select relname from pg_class where rel{OURS} and relkind in ('r', 'p')"
+FUNCTIONS_LEFT = f"select proname from pg_proc where pro{OURS}"
+
+
+def test_migrations_lead_from_nothing_to_the_schema_and_each_leads_back(
+    empty_database: Database,
+) -> None:
+    assert migrations.current(empty_database) is None
+    migrations.upgrade(empty_database)
+    assert migrations.current(empty_database) == migrations.newest()
+    assert migrations.drift(empty_database) is None
+    with empty_database.writing("test") as tx:
+        inferences.keep_days(tx)
+    assert migrations.drift(empty_database) is None
+    for revision in (*reversed(migrations.revisions()[:-1]), "base"):
+        migrations.downgrade(empty_database, revision)
+    with empty_database.reading() as tx:
+        left, functions = tx.values(text(TABLES_LEFT)), tx.values(text(FUNCTIONS_LEFT))
+    assert (left, functions) == (["alembic_version"], [])
+    migrations.upgrade(empty_database)
+    assert migrations.drift(empty_database) is None
+
+
+def test_a_difference_between_schema_and_database_is_noticed(empty_database: Database) -> None:
+    migrations.upgrade(empty_database)
+    with empty_database.writing("test") as tx:
+        tx.run(text("alter table prompt add column surprise text"))
+    assert "surprise" in (migrations.drift(empty_database) or "")
+
+
+def test_a_database_of_a_newer_version_is_refused_with_the_remedy(
+    empty_database: Database,
+) -> None:
+    migrations.upgrade(empty_database)
+    with empty_database.writing("test") as tx:
+        tx.run(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(DataFolderRefused, match=r"9999.*newer version.*TWINLINE_HOME"):
+        migrations.upgrade(empty_database)
+
+
+def test_a_migration_does_not_wait_for_its_locks_for_ever(empty_database: Database) -> None:
+    migrations.upgrade(empty_database)
+    migrations.downgrade(empty_database, "0001")
+    with empty_database.writing("test") as tx:
+        tx.run(text("lock table prompt_version in row exclusive mode"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrations.upgrade(empty_database)
+
+
+@pytest.mark.parametrize("role", ["origin", "replica"])
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_what_is_kept_cannot_be_changed_or_dropped(
+    rehearsal: Rehearsal, table: str, role: str
+) -> None:
+    _fill(rehearsal)
+    column = metadata.tables[table].columns.keys()[-1]
+    partition = {"inference": "ledger_inference_", "outcome": "ledger_outcome_"}.get(table)
+    statements = [
+        f"update {table} set {column} = {column}",
+        f"delete from {table}",
+        f"truncate {table} cascade",
+    ]
+    with rehearsal.reading() as tx:
+        names = "select relname from pg_class where starts_with(relname, :name) and relkind = 'r'"
+        days = tx.values(text(names), {"name": partition}) if partition else []
+        assert tx.value(text(f"select count(*) from {table}")) > 0
+    statements += [f"truncate {day}" for day in days]
+    for statement in statements:
+        with pytest.raises(IntegrityError, match="its rows are kept as they are"):
+            _try(rehearsal, f"set local session_replication_role = {role}", statement)
+
+
+def test_a_model_version_keeps_its_identity(rehearsal: Rehearsal) -> None:
+    _fill(rehearsal)
+    with rehearsal.writing("registry") as tx:
+        tx.run(text("""update model_version set tags = '{"team": "x"}'"""))
+    for statement in (
+        "update model_version set source_uri = 'elsewhere'",
+        "delete from model_version",
+        "truncate model_version cascade",
+    ):
+        with pytest.raises(IntegrityError, match="its rows are kept as they are"):
+            _try(rehearsal, statement)
+
+
+def _try(database: Database, *statements: str) -> None:
+    with database.writing("thief") as tx:
+        for statement in statements:
+            tx.run(text(statement))
+
+
+def _fill(database: Database) -> None:
+    """At least one row in every table."""
+    model, prompt = ModelVersionRef("m", 1), PromptVersionRef("p", 1)
+    with database.writing("test") as tx:
+        prompts.create_version(tx, NewPromptVersion(name="p", template="x"))
+        prompts.move_label(tx, "p", "production", LabelChange(number=1, reason="because"))
+        models.register(tx, NewModelVersion(name="m", source_uri="x:/y"))
+        ref = bundles.pair(tx, NewBundle(model=model, prompt=prompt, parameters={}))[0].ref
+        bundles.state_pairing(
+            tx, NewPairing(model=model, prompt=prompt, status="compatible", reason="because")
+        )
+        evaluations.record(tx, NewEvaluation(bundle=ref, suite="s", passed=1, failed=0))
+        new = NewDeployment(bundle=ref, reason="because")
+        deployments.deploy(tx, SlotRef("r", "e"), new, 0)
+        batch = InferenceBatch(inferences=(NewInference(bundle=str(ref)),))
+        (kept,) = inferences.record(tx, batch).items
+        assert kept.id is not None
+        inferences.add_outcome(tx, kept.id, NewOutcome(status="ok"))
