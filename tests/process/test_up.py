@@ -244,3 +244,19 @@ def _postmaster(home: Path) -> int | None:
     """The process id of the PostgreSQL that serves this home; None when it has stopped."""
     file = home / "postgres" / "postmaster.pid"
     return int(file.read_text().split()[0]) if file.exists() else None
+
+
+def test_the_database_is_migrated_and_checked_by_command(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    migrated = twinline(home, "db", "migrate")
+    assert (migrated.returncode, "at schema" in migrated.stdout) == (0, True)
+    unready = twinline(home, "db", "check")
+    assert unready.returncode == 6
+    assert "no partition" in unready.stdout
+
+
+def test_a_server_that_ran_is_found_ready_by_the_check(start: Start, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    start(home).stop()
+    checked = twinline(home, "db", "check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr

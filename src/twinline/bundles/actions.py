@@ -72,12 +72,8 @@ def read(tx: Reading, ref: BundleRef) -> Bundle:
 def list_bundles(tx: Reading, *, cursor: str | None, limit: int) -> Page[Bundle]:
     """Bundles, the newest first."""
     before = cursors.decode("bundles", cursor, int)
-    found = store.page(tx, before=before, limit=limit)
-    full = len(found) == limit
-    return Page(
-        items=tuple(bundle for _, bundle in found),
-        next=cursors.encode("bundles", found[-1][0]) if full else None,
-    )
+    items = store.page(tx, before=before, limit=limit)
+    return cursors.page("bundles", items, limit, lambda last: store.id_of(tx, last.ref))
 
 
 def serve(tx: Reading, ref: BundleRef) -> ServedBundle:

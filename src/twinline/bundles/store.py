@@ -18,12 +18,17 @@ def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
     return tuple(_bundle(row) for row in tx.rows(_bundles().where(*begins).limit(2)))
 
 
-def page(tx: Reading, *, before: int | None, limit: int) -> tuple[tuple[int, Bundle], ...]:
-    """Bundles with their ids, the newest first."""
+def page(tx: Reading, *, before: int | None, limit: int) -> tuple[Bundle, ...]:
+    """Bundles, the newest first."""
     query = _bundles().order_by(bundle.c.node_id.desc()).limit(limit)
     if before is not None:
         query = query.where(bundle.c.node_id < before)
-    return tuple((row["node_id"], _bundle(row)) for row in tx.rows(query))
+    return tuple(_bundle(row) for row in tx.rows(query))
+
+
+def id_of(tx: Reading, ref: BundleRef) -> int:
+    """Where a bundle stands in the order of `page`."""
+    return tx.value(select(bundle.c.node_id).where(bundle.c.digest == ref.digest))
 
 
 def add_pair(

@@ -14,9 +14,13 @@ class Keys:
         self._http = http
 
     def issue(self, owner: str, role: Role, expires_at: datetime | None = None) -> IssuedKey:
-        """Make a key. Its secret is in this answer and cannot be had again."""
+        """Make a key. Its secret is in this answer and cannot be had again.
+
+        It is tried once: the server keeps no answer with a secret, so it could not tell
+        a second try from a second key.
+        """
         new = NewKey(owner=owner, role=role, expires_at=expires_at)
-        return self._http.write(IssuedKey, "POST", "/keys", new)
+        return self._http.write(IssuedKey, "POST", "/keys", new, tries=1)
 
     def list(self) -> Iterator[ApiKey]:
         """All keys, without their secrets."""

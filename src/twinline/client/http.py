@@ -68,13 +68,14 @@ class Http:
         *,
         expected: int | None = None,
         key: str | None = None,
+        tries: int = TRIES,
     ) -> Answer:
         """Write something. ``expected`` is the live deployment that it is based on, and
         ``key`` an idempotency key of the caller's own."""
         headers = {"Idempotency-Key": key or uuid4().hex}
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
-        return _read(kind, self._send(method, path, body=body, headers=headers))
+        return _read(kind, self._send(method, path, body=body, headers=headers, tries=tries))
 
     def close(self) -> None:
         """Close the connections."""
@@ -88,12 +89,13 @@ class Http:
         query: Query | None = None,
         body: BaseModel | None = None,
         headers: Mapping[str, str] | None = None,
+        tries: int = TRIES,
     ) -> httpx.Response:
         sent: dict[str, Any] = {"params": _given(query), "headers": dict(headers or {})}
         if body is not None:
             sent["content"] = body.model_dump_json(exclude_unset=True)
             sent["headers"]["Content-Type"] = "application/json"
-        for last in (*[False] * (TRIES - 1), True):
+        for last in (*[False] * (tries - 1), True):
             try:
                 answer = self._client.request(method, path, **sent)
             except httpx.TransportError as error:

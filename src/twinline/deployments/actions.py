@@ -168,8 +168,7 @@ def history(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Pag
     listing = f"deployments of {ref.short}"
     before = cursors.decode(listing, cursor, int)
     items = store.history(tx, ref, before=before, limit=limit)
-    full = len(items) == limit
-    return Page(items=items, next=cursors.encode(listing, items[-1].number) if full else None)
+    return cursors.page(listing, items, limit, lambda last: last.number)
 
 
 def undo_stack(

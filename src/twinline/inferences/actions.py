@@ -154,8 +154,7 @@ def of_bundles(
     before = _cursor_id(last) if last else AFTER_ALL
     ids = store.newest_ids(tx, _selection(tx, refs, within), before=before, limit=limit)
     items = _with_outcomes(tx, store.find(tx, ids))
-    full = len(ids) == limit
-    return Page(items=items, next=cursors.encode(listing, str(ids[-1])) if full else None)
+    return cursors.page(listing, items, limit, lambda last: str(last.id))
 
 
 def served(tx: Reading, refs: Iterable[BundleRef], within: Within = None) -> Service:

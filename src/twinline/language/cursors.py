@@ -7,17 +7,28 @@ instead of answering with something odd.
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from twinline.language import strict_json
 from twinline.language.errors import Invalid, MalformedJson
+from twinline.language.records import Page
 
 Key = TypeVar("Key", str, int)
+Item = TypeVar("Item")
 
 
 def encode(listing: str, key: str | int) -> str:
     """The cursor after the item with this key in ``listing``."""
     return base64.urlsafe_b64encode(json.dumps([listing, key]).encode()).decode().rstrip("=")
+
+
+def page(
+    listing: str, items: Sequence[Item], limit: int, key: Callable[[Item], str | int]
+) -> Page[Item]:
+    """A page of ``listing``; when it is full, ``key`` of its last item makes the cursor."""
+    full = len(items) == limit
+    return Page(items=tuple(items), next=encode(listing, key(items[-1])) if full else None)
 
 
 def decode(listing: str, cursor: str | None, kind: type[Key]) -> Key | None:

@@ -90,8 +90,7 @@ def list_versions(tx: Reading, name: str) -> Page[ModelVersion]:
 def list_models(tx: Reading, *, cursor: str | None, limit: int) -> Page[Model]:
     """Models by name."""
     items = store.page(tx, after=cursors.decode("models", cursor, str), limit=limit)
-    full = len(items) == limit
-    return Page(items=items, next=cursors.encode("models", items[-1].name) if full else None)
+    return cursors.page("models", items, limit, lambda last: last.name)
 
 
 def read_run(tx: Reading, id: str) -> Run:

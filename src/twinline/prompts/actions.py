@@ -51,8 +51,7 @@ def list_prompts(
     """Prompts by name."""
     after = cursors.decode("prompts", cursor, str)
     items = store.page(tx, search=search, after=after, limit=limit)
-    full = len(items) == limit
-    return Page(items=items, next=cursors.encode("prompts", items[-1].name) if full else None)
+    return cursors.page("prompts", items, limit, lambda last: last.name)
 
 
 def list_versions(tx: Reading, name: str) -> Page[PromptVersion]:
