@@ -31,6 +31,7 @@ def _expected(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             description='The number of the live deployment that you looked at: `"12"`, or `"0"` '
             "when nothing is live. Without it 428; when another is live by now 412.",
         ),

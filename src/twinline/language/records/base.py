@@ -31,6 +31,11 @@ Number = Annotated[int, Field(ge=1, le=999_999_999, examples=[7])]
 Count = Annotated[int, Field(ge=0)]
 
 
+def example(**members: Any) -> ConfigDict:
+    """The configuration that shows these members as an example in the OpenAPI."""
+    return ConfigDict(json_schema_extra={"examples": [members]})
+
+
 class Record(BaseModel):
     """A frozen value: what the domain decides on, the API answers and the client returns.
 

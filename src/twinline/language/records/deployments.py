@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from twinline.language.canonical import Digest
-from twinline.language.records.base import Count, Instant, Json, Reason, Record, Request
+from twinline.language.records.base import (
+    Count,
+    Instant,
+    Json,
+    Reason,
+    Record,
+    Request,
+    example,
+)
 from twinline.language.records.bundles import Evaluation, PairingStatus
 from twinline.language.records.inferences import Service
 from twinline.language.refs import (
@@ -29,6 +37,8 @@ class NewDeployment(Request):
         Json | None, Field(description="A routing policy, schema `routing-policy/1`.")
     ] = None
     reason: Reason
+
+    model_config = example(bundle=BundleRef.example, reason="the fuller reply, as reviewed")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "NewDeployment":
@@ -78,6 +88,8 @@ class RollbackRequest(Request):
     accept_untested: bool = Field(
         default=False, description="Go on although the resulting pair has no evidence."
     )
+
+    model_config = example(side="prompt", reason="answers in the wrong language since Tuesday")
 
     @model_validator(mode="after")
     def _to_fits_the_side(self) -> "RollbackRequest":

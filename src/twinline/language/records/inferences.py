@@ -5,7 +5,15 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
-from twinline.language.records.base import Count, Instant, Json, Number, Record, Request
+from twinline.language.records.base import (
+    Count,
+    Instant,
+    Json,
+    Number,
+    Record,
+    Request,
+    example,
+)
 from twinline.language.records.bundles import ServedBundle
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
@@ -36,7 +44,7 @@ class NewOutcome(Measured):
     id: UUID | None = Field(default=None, description="A UUIDv7 of the caller's; None makes one.")
     source: Annotated[str, Field(max_length=100, examples=["judge"])] = ""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid") | example(status="ok", score=0.9, source="judge")
 
     @model_validator(mode="after")
     def _says_something(self) -> "NewOutcome":
@@ -93,6 +101,20 @@ class NewInference(Measured):
 
 class InferenceBatch(Request):
     """Inferences to record together; each is judged on its own."""
+
+    model_config = example(
+        inferences=[
+            {
+                "slot": SlotRef.example,
+                "bundle": BundleRef.example,
+                "decision": "loan-4711",
+                "status": "ok",
+                "latency_ms": 820.5,
+                "score": 0.9,
+            },
+            {"model": "gpt-4o", "prompt": "prompts:/support/answer@production"},
+        ]
+    )
 
     inferences: Annotated[
         tuple[NewInference | Json, ...],

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from twinline.language.canonical import Digest
 from twinline.language.names import FreeName
-from twinline.language.records.base import Instant, Json, Number, Record, Request
+from twinline.language.records.base import Instant, Json, Number, Record, Request, example
 from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
 
 ModelSource = Literal["mlflow", "provider"]
@@ -62,6 +62,10 @@ class NewModelVersion(Request):
     tags: dict[str, str] = Field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     run: RunFacts | None = None
+
+    model_config = example(
+        name="gpt-4o", source_uri="openai:/gpt-4o-2024-08-06", params={"temperature": "0.2"}
+    )
 
 
 class Dataset(Record):
