@@ -40,7 +40,8 @@ def prompt_names() -> st.SearchStrategy[str]:
 def model_names() -> st.SearchStrategy[str]:
     """Names as registries give them: spaces, ``@``, ``:``, digits and emoji included."""
     odd = st.sampled_from(["7", "a@b", "gpt-4o:2024", "@", "v 1", "...", "模型", "🙂"])
-    return folders(odd | st.text(_unlike_control, min_size=1, max_size=12))
+    segment = odd | st.text(_unlike_control, min_size=1, max_size=12)
+    return folders(segment.filter(lambda word: word not in (".", "..", "versions")))
 
 
 def labels() -> st.SearchStrategy[str]:

@@ -368,7 +368,7 @@ MIRRORS = [
         schema.prompt_version,
         {"ref": "node_id", "name": "prompt_id", "labels": "(label_move)"},
     ),
-    Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}, OWN_ID),
+    Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}),
     Mirror(
         records.ModelVersion,
         schema.model_version,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -35,6 +36,10 @@ from twinline.rollbacks import api as rollbacks
 from twinline.web import docs
 
 CHORES_SECONDS = 3600
+WORKERS = 200
+"""Threads that may serve at once: more than the pool has connections, so that whoever
+finds none free is refused in time instead of waiting for a thread."""
+
 _log = logging.getLogger("twinline")
 
 DESCRIPTION = """
@@ -70,6 +75,7 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
     app.state.database = database
@@ -104,7 +110,8 @@ _PROBLEM: dict[str, Any] = {
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    await run_in_threadpool(_chores, app.state.database)
+    to_thread.current_default_thread_limiter().total_tokens = WORKERS
+    await _try_chores(app.state.database)
     chores = asyncio.create_task(_keep_house(app.state.database))
     try:
         yield
@@ -117,10 +124,15 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _keep_house(database: Database) -> None:
     while True:
         await asyncio.sleep(CHORES_SECONDS)
-        try:
-            await run_in_threadpool(_chores, database)
-        except Unavailable as error:
-            _log.warning("the hourly chores wait for the next hour: %s", error.detail)
+        await _try_chores(database)
+
+
+async def _try_chores(database: Database) -> None:
+    """Without them the server still serves; `/readyz` says what is missing."""
+    try:
+        await run_in_threadpool(_chores, database)
+    except Unavailable as error:
+        _log.warning("the chores wait for the next hour: %s", error.detail)
 
 
 def _chores(database: Database) -> None:

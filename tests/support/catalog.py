@@ -51,6 +51,10 @@ class Catalog:
             self.client.prompts.create(PROMPT, f"Answer {self._prompts}: {{{{ question }}}}")
         return self.client.bundles.pair(f"models:/{MODEL}/{model}", f"prompts:/{PROMPT}/{prompt}")
 
+    def another_model(self, name: str) -> NewModelVersion:
+        """A model beside the one that has versions."""
+        return NewModelVersion(name=name, source_uri=f"provider:/{name}")
+
     def _model(self, number: int) -> NewModelVersion:
         dataset = DatasetFacts(name="tickets", digest=str(number), profile={"rows": number})
         return NewModelVersion(

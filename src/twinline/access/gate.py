@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 from fastapi.params import Depends as Dependency
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -128,6 +128,10 @@ class _StrictRoute(APIRoute):
         return strictly
 
 
+Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Items on a page.")]
+
+
 def strict_router(*tags: str, prefix: str = "") -> APIRouter:
     """The router that every noun's ``api`` begins with."""
     return APIRouter(prefix=prefix, tags=list(tags), route_class=_StrictRoute)
@@ -177,6 +181,7 @@ async def _once(
         ),
     ] = None,
 ) -> Once:
+    key = key or None  # an empty header asks for nothing
     body = await request.body() if key else b""
     parts: tuple[Any, ...] = (request.method, request.url.path, request.url.query)
     seen = "\n".join(map(str, parts)).encode() + b"\n" + body

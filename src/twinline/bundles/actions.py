@@ -29,6 +29,21 @@ def pair(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
     return bundle, made
 
 
+def find_pair(tx: Reading, new: NewBundle) -> Bundle | None:
+    """The bundle of this pair, None when nobody made it yet.
+
+    Raises:
+        NotFound: there is no such model version or prompt version.
+    """
+    sides = models.read_version(tx, new.model), prompts.read_version(tx, new.prompt)
+    return next(iter(store.find(tx, rules.pair_digest(*sides, new.parameters))), None)
+
+
+def find_unresolved(tx: Reading, words: dict[str, Any]) -> Bundle | None:
+    """The bundle that stands for these words, None when they are new."""
+    return next(iter(store.find(tx, rules.unresolved_digest(words))), None)
+
+
 def foresee(
     tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, parameters: dict[str, Any]
 ) -> BundleRef:

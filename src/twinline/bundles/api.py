@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Response
 
-from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.bundles import actions
 from twinline.db.session import Reading, Writing
@@ -40,8 +40,8 @@ def pair(body: NewBundle, tx: Write, once: OnceOnly) -> Response:
 @router.get("/bundles")
 def list_bundles(
     tx: Read,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[Bundle]:
     """Bundles, the newest first."""
     return actions.list_bundles(tx, cursor=cursor, limit=limit)

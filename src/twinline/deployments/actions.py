@@ -132,8 +132,13 @@ def read_slot(tx: Reading, ref: SlotRef) -> Slot:
     """
     found = store.find_slot(tx, ref)
     if found is None:
-        raise not_found("slot", ref.short, store.names(tx))
+        raise not_found("slot", ref.short, store.names(tx, ref.short))
     return found
+
+
+def exists(tx: Reading, ref: SlotRef) -> bool:
+    """Whether there is such a slot."""
+    return store.find_slot(tx, ref) is not None
 
 
 def ensure_slot(tx: Writing, ref: SlotRef) -> None:
@@ -142,9 +147,15 @@ def ensure_slot(tx: Writing, ref: SlotRef) -> None:
         audit(tx, "slot.create", str(ref))
 
 
-def list_slots(tx: Reading, environment: str | None) -> Page[Slot]:
-    """All slots with what is live in each."""
-    return Page(items=store.slots(tx, environment))
+def list_slots(
+    tx: Reading, environment: str | None, *, cursor: str | None, limit: int
+) -> Page[Slot]:
+    """Slots with what is live in each."""
+    listing = f"slots of {environment or 'every environment'}"
+    last = cursors.decode(listing, cursor, str)
+    after = SlotRef.parse(last) if last else None
+    items = store.slots(tx, environment, after=after, limit=limit)
+    return cursors.page(listing, items, limit, lambda end: str(end.ref))
 
 
 def find(tx: Reading, ref: DeploymentRef) -> Deployment | None:

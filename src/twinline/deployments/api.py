@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Response
 
-from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions
@@ -57,17 +57,22 @@ Expected = Annotated[int, Depends(_expected)]
 
 
 @router.get("")
-def list_slots(tx: Read, environment: Annotated[Environment | None, Query()] = None) -> Page[Slot]:
+def list_slots(
+    tx: Read,
+    environment: Annotated[Environment | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[Slot]:
     """All slots, and what is live in each."""
-    return actions.list_slots(tx, environment)
+    return actions.list_slots(tx, environment, cursor=cursor, limit=limit)
 
 
 @router.get("/{slot:path}/deployments")
 def history(
     tx: Read,
     slot: PathSlot,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[Deployment]:
     """A slot's history: every deployment with who, when and why; the newest first."""
     return actions.history(tx, slot, cursor=cursor, limit=limit)

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, func, literal, select
+from sqlalchemy import RowMapping, Select, and_, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_edge, add_node, find_node
+from twinline.db.names import near
 from twinline.db.schema import bundle, deployment, node, slot
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Deployment, DeploymentKind, Slot
@@ -118,24 +119,30 @@ def find_slot(tx: Reading, ref: SlotRef) -> Slot | None:
     return _slot(row, live(tx, ref)) if row else None
 
 
-def slots(tx: Reading, environment: str | None) -> tuple[Slot, ...]:
-    """All slots with what is live in each, by environment and route."""
-    query = select(slot).order_by(slot.c.environment, slot.c.route)
+def slots(
+    tx: Reading, environment: str | None, *, after: SlotRef | None, limit: int
+) -> tuple[Slot, ...]:
+    """Slots with what is live in each, by environment and route."""
+    query = select(slot).order_by(slot.c.environment, slot.c.route).limit(limit)
+    if environment is not None:
+        query = query.where(slot.c.environment == environment)
+    if after is not None:
+        place = tuple_(slot.c.environment, slot.c.route)
+        query = query.where(place > tuple_(after.environment, after.route))
+    rows = tx.rows(query)
     newest = (
         _deployments()
+        .where(deployment.c.slot_id.in_([row["id"] for row in rows]))
         .ext(distinct_on(deployment.c.slot_id))
         .order_by(deployment.c.slot_id, deployment.c.number.desc())
     )
-    if environment is not None:
-        query = query.where(slot.c.environment == environment)
-        newest = newest.where(slot.c.environment == environment)
     by_slot = {row["slot_id"]: _deployment(row) for row in tx.rows(newest)}
-    return tuple(_slot(row, by_slot.get(row["id"])) for row in tx.rows(query))
+    return tuple(_slot(row, by_slot.get(row["id"])) for row in rows)
 
 
-def names(tx: Reading) -> list[str]:
-    """All slots as people write them."""
-    return tx.values(select(slot.c.route + "@" + slot.c.environment))
+def names(tx: Reading, word: str) -> list[str]:
+    """Slots as people write them, for finding those like ``word``."""
+    return tx.values(near(slot.c.route + "@" + slot.c.environment, word))
 
 
 def _is(ref: SlotRef) -> Any:

@@ -1,7 +1,7 @@
 """Resolve requests, record inferences, and keep what came of them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -48,6 +48,7 @@ class Judged(NamedTuple):
     id: UUID
     sent: NewInference
     bundle: Bundle
+    context: dict[str, Any]
 
 
 def resolve(tx: Writing, wanted: ResolveRequest) -> Resolution:
@@ -83,16 +84,7 @@ def record(tx: Writing, batch: InferenceBatch) -> BatchResult:
     and changes nothing.
     """
     names, oldest, now = Names(tx), partitions.oldest(tx), access.now(tx)
-    judged: list[Judged | Recorded] = []
-    for raw in batch.inferences:
-        try:
-            sent = raw if isinstance(raw, NewInference) else NewInference.model_validate(raw)
-        except ValidationError as error:
-            judged.append(_refused(None, _why(error)))
-            continue
-        id = sent.id or new_id()
-        why = rules.refusal(id, now, oldest)
-        judged.append(_refused(id, why) if why else Judged(id, sent, names.bundle(sent)))
+    judged = [_judge(raw, names, oldest, now) for raw in batch.inferences]
     fit = [item for item in judged if isinstance(item, Judged)]
     return _results(judged, store.record(tx, [_row(item) for item in fit]))
 
@@ -214,6 +206,19 @@ def _with_outcomes(tx: Reading, rows: Sequence[Any]) -> tuple[Inference, ...]:
     )
 
 
+def _judge(raw: object, names: Names, oldest: datetime, now: datetime) -> Judged | Recorded:
+    try:
+        sent = raw if isinstance(raw, NewInference) else NewInference.model_validate(raw)
+        context = _context(sent.context, sent.keep_context)
+    except ValidationError as error:
+        return _refused(None, _why(error))
+    except Invalid as error:
+        return _refused(None, f"context: {error.detail}")
+    id = sent.id or new_id()
+    why = rules.refusal(id, now, oldest)
+    return _refused(id, why) if why else Judged(id, sent, names.bundle(sent), context)
+
+
 def _resolution(tx: Reading, chosen: Chosen, id: UUID | None) -> Resolution:
     return Resolution(
         inference_id=id,
@@ -263,7 +268,7 @@ def _resolved_row(id: UUID, chosen: Chosen, wanted: ResolveRequest) -> dict[str,
 
 
 def _row(item: Judged) -> dict[str, Any]:
-    id, sent, bundle = item
+    id, sent, bundle, context = item
     known = bundle.kind == "pair"
     return {
         "id": id,
@@ -272,7 +277,7 @@ def _row(item: Judged) -> dict[str, Any]:
         "environment": sent.slot.environment if sent.slot else None,
         "deployment": sent.deployment if known else None,
         "bundle": bundle.digest,
-        **_context(sent.context, sent.keep_context),
+        **context,
         **sent.model_dump(include={"arm", "rule", "reason", "decision", "trace_id", "parent_id"}),
         **store.measures(sent),
     }

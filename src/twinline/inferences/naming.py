@@ -1,13 +1,19 @@
 """Find what an inference names: its bundle, and the deployment that it was served by.
 
+What is new is made under one lock, because batches that name the same new things in
+another order would wait for each other for ever.
+
 Applications send the words that they have. Whatever of them cannot be found makes the
 bundle an unresolved one that holds all of them, so that nothing is dropped and
 somebody can see what was meant.
 """
 
+from typing import Any
+
 from twinline.bundles import actions as bundles
 from twinline.db.session import Writing
 from twinline.deployments import actions as deployments
+from twinline.inferences import store
 from twinline.language.errors import Conflict, InvalidReference, NotFound
 from twinline.language.records import Bundle, NewBundle, NewInference
 from twinline.language.refs import (
@@ -37,7 +43,8 @@ class Names:
         return self._known[words]
 
     def _find(self, sent: NewInference) -> Bundle:
-        if sent.slot:
+        if sent.slot and not deployments.exists(self._tx, sent.slot):
+            store.lock_naming(self._tx)
             deployments.ensure_slot(self._tx, sent.slot)
         try:
             bundle = self._named(sent)
@@ -47,7 +54,7 @@ class Names:
             pass  # what was meant is not here: it is kept in the words it was sent in
         said = {"slot", "deployment", "bundle", "model", "prompt"}
         words = sent.model_dump(mode="json", include=said, exclude_none=True)
-        return bundles.keep_unresolved(self._tx, words)
+        return bundles.find_unresolved(self._tx, words) or self._kept(words)
 
     def _named(self, sent: NewInference) -> Bundle:
         if sent.bundle is not None:
@@ -58,7 +65,15 @@ class Names:
         if not isinstance(prompt, PromptVersionRef | PromptLabelRef):
             raise InvalidReference(f"{sent.prompt!r} names no prompt version")
         pair = NewBundle(model=model, prompt=prompt, parameters={})
+        return bundles.find_pair(self._tx, pair) or self._paired(pair)
+
+    def _paired(self, pair: NewBundle) -> Bundle:
+        store.lock_naming(self._tx)
         return bundles.pair(self._tx, pair)[0]
+
+    def _kept(self, words: dict[str, Any]) -> Bundle:
+        store.lock_naming(self._tx)
+        return bundles.keep_unresolved(self._tx, words)
 
     def _deployed(self, sent: NewInference) -> bool:
         if sent.slot is None or sent.deployment is None:

@@ -84,6 +84,11 @@ select count(*) from (
 """)
 
 
+def lock_naming(tx: Writing) -> None:
+    """Be the only one that makes what requests name, until this transaction ends."""
+    tx.run(_LOCK, {"id": "naming"})
+
+
 def record(tx: Writing, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
     """Keep inferences and count them; the ids that were new.
 

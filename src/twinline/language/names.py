@@ -27,6 +27,13 @@ def _ends_unlike_a_url(name: str) -> str:
     return name
 
 
+def _survives_in_a_url(name: str) -> str:
+    folders = name.split("/")
+    if {".", ".."} & set(folders) or (len(folders) > 1 and folders[-1] == "versions"):
+        raise ValueError("a name may hold no folder . or .., and none may end in /versions")
+    return name
+
+
 Name = Annotated[
     str,
     Field(pattern=NAME_PATTERN, max_length=200, examples=["support/answer"]),
@@ -42,8 +49,13 @@ Environment = Annotated[
 Label = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=100, examples=["production"])]
 """A movable name on a version; never only digits, which would read as a version."""
 
-FreeName = Annotated[str, Field(pattern=FREE_NAME_PATTERN, max_length=256, examples=["churn"])]
-"""A model's or dataset's name, as its registry gives it: no control characters."""
+FreeName = Annotated[
+    str,
+    Field(pattern=FREE_NAME_PATTERN, max_length=256, examples=["churn"]),
+    AfterValidator(_survives_in_a_url),
+]
+"""A model's or dataset's name, as its registry gives it: no control characters, and
+nothing that an address could not carry."""
 
 LATEST = "latest"
 """The label that the system keeps on the highest version of each prompt."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from twinline.access.gate import reading, strict_router
+from twinline.access.gate import Cursor, Limit, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
 from twinline.language.records import Direction, Explanation, Impact, Inference, Lineage, Page
@@ -48,8 +48,8 @@ def impact(node: NodeRef, tx: Read) -> Impact:
 def affected(
     node: NodeRef,
     tx: Read,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[Inference]:
     """The requests downstream of a node, the newest first."""
     return actions.affected(tx, node, cursor=cursor, limit=limit)

@@ -53,7 +53,8 @@ def read_version(tx: Reading, ref: ModelVersionRef | ModelAliasRef) -> ModelVers
     number = ref.number if isinstance(ref, ModelVersionRef) else _aliased(tx, ref)
     version = store.version(tx, ref.name, number)
     if version is None:
-        known = [known.number for known in list_versions(tx, ref.name).items]
+        read_model(tx, ref.name)
+        known = [known.number for known in store.versions(tx, ref.name, limit=11)]
         raise NotFound(
             f"The model {ref.name!r} has no version {number}; it has {_some(known)}.",
             kind="model version",
@@ -71,20 +72,21 @@ def read_model(tx: Reading, name: str) -> Model:
     """
     found = store.find(tx, name)
     if found is None:
-        raise not_found("model", name, store.names(tx))
+        raise not_found("model", name, store.names(tx, name))
     return found
 
 
-def list_versions(tx: Reading, name: str) -> Page[ModelVersion]:
-    """All versions of a model, the newest first.
+def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[ModelVersion]:
+    """The versions of a model, the newest first.
 
     Raises:
         NotFound: there is no such model.
     """
-    versions = store.versions(tx, name)
-    if not versions:
-        raise not_found("model", name, store.names(tx))
-    return Page(items=versions)
+    read_model(tx, name)
+    listing = f"versions of model {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = store.versions(tx, name, before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.number)
 
 
 def list_models(tx: Reading, *, cursor: str | None, limit: int) -> Page[Model]:
@@ -113,7 +115,7 @@ def read_dataset(tx: Reading, ref: DatasetRef) -> Dataset:
     """
     known = {dataset.ref: dataset for dataset in store.datasets(tx, ref.name)}
     if ref not in known:
-        names = [str(dataset) for dataset in known] or store.dataset_names(tx)
+        names = [str(dataset) for dataset in known] or store.dataset_names(tx, ref.name)
         raise not_found("dataset", str(ref) if known else ref.name, names)
     return known[ref]
 
@@ -126,7 +128,7 @@ def list_datasets(tx: Reading, name: str) -> Page[Dataset]:
     """
     found = store.datasets(tx, name)
     if not found:
-        raise not_found("dataset", name, store.dataset_names(tx))
+        raise not_found("dataset", name, store.dataset_names(tx, name))
     return Page(items=found)
 
 
@@ -135,8 +137,8 @@ def _aliased(tx: Reading, ref: ModelAliasRef) -> int:
         return read_model(tx, ref.name).latest
     number = store.number_by_alias(tx, ref.name, ref.alias)
     if number is None:
-        versions = list_versions(tx, ref.name).items
-        known = [alias for version in versions for alias in version.aliases]
+        read_model(tx, ref.name)
+        known = store.aliases(tx, ref.name)
         raise not_found(f"alias of model {ref.name!r}", ref.alias, known)
     return number
 

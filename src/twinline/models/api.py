@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Response
 
-from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.names import FreeName
@@ -48,8 +48,8 @@ def register(body: NewModelVersion, tx: Write, once: OnceOnly) -> Response:
 @router.get("/models")
 def list_models(
     tx: Read,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[Model]:
     """Models by name."""
     return actions.list_models(tx, cursor=cursor, limit=limit)
@@ -62,9 +62,11 @@ def read_version(name: FreeName, number: Number, tx: Read) -> ModelVersion:
 
 
 @router.get("/models/{name:path}/versions")
-def list_versions(name: FreeName, tx: Read) -> Page[ModelVersion]:
+def list_versions(
+    name: FreeName, tx: Read, cursor: Cursor = None, limit: Limit = 100
+) -> Page[ModelVersion]:
     """All versions of a model, the newest first."""
-    return actions.list_versions(tx, name)
+    return actions.list_versions(tx, name, cursor=cursor, limit=limit)
 
 
 @router.get("/models/{name:path}")

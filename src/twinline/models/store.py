@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Text, cast, func, select, update
+from sqlalchemy import RowMapping, Select, Text, cast, func, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from twinline.db.graph import add_edge, add_node
+from twinline.db.names import near
 from twinline.db.schema import dataset, edge, model, model_version, node, run
 from twinline.db.session import Reading, Writing
 from twinline.language.records import (
@@ -103,7 +104,8 @@ def add_run(tx: Writing, facts: RunFacts) -> int:
         )
         .on_conflict_do_nothing()
     )
-    for used in facts.datasets:
+    # In one order, so that runs that used the same new datasets cannot deadlock.
+    for used in sorted(facts.datasets, key=lambda one: (one.name, one.digest)):
         add_edge(tx, add_dataset(tx, used), node_id, "trained")
     return node_id
 
@@ -129,9 +131,14 @@ def version(tx: Reading, name: str, number: int) -> ModelVersion | None:
     return _version(row) if row else None
 
 
-def versions(tx: Reading, name: str) -> tuple[ModelVersion, ...]:
-    """The versions of a model, the newest first."""
+def versions(
+    tx: Reading, name: str, *, before: int | None = None, limit: int | None = None
+) -> tuple[ModelVersion, ...]:
+    """The versions of a model below the number ``before``, the newest first."""
     query = _versions().where(model.c.name == name).order_by(model_version.c.number.desc())
+    if before is not None:
+        query = query.where(model_version.c.number < before)
+    query = query.limit(limit)
     return tuple(_version(row) for row in tx.rows(query))
 
 
@@ -140,6 +147,15 @@ def number_by_alias(tx: Reading, name: str, alias: str) -> int | None:
     query = select(model_version.c.number).join(model, model.c.id == model_version.c.model_id)
     named = (model.c.name == name, model_version.c.aliases.has_key(alias))
     return tx.value(query.where(*named).order_by(model_version.c.number.desc()).limit(1))
+
+
+def aliases(tx: Reading, name: str) -> list[str]:
+    """The aliases of a model's versions."""
+    each = func.jsonb_array_elements_text(model_version.c.aliases).table_valued("value")
+    query = select(each.c.value).select_from(model_version).join(each, true())
+    return tx.values(
+        query.join(model, model.c.id == model_version.c.model_id).where(model.c.name == name)
+    )
 
 
 def find(tx: Reading, name: str) -> Model | None:
@@ -156,9 +172,9 @@ def page(tx: Reading, *, after: str | None, limit: int) -> tuple[Model, ...]:
     return tuple(Model.model_validate(dict(row)) for row in tx.rows(query))
 
 
-def names(tx: Reading) -> list[str]:
-    """The names of all models."""
-    return tx.values(select(model.c.name))
+def names(tx: Reading, word: str) -> list[str]:
+    """Names of models, for finding those like ``word``."""
+    return tx.values(near(model.c.name, word))
 
 
 def find_run(tx: Reading, id: str) -> Run | None:
@@ -182,9 +198,9 @@ def datasets(tx: Reading, name: str) -> tuple[Dataset, ...]:
     return tuple(_dataset(row) for row in tx.rows(query))
 
 
-def dataset_names(tx: Reading) -> list[str]:
-    """The names of all datasets."""
-    return tx.values(select(dataset.c.name).distinct())
+def dataset_names(tx: Reading, word: str) -> list[str]:
+    """Names of datasets, for finding those like ``word``."""
+    return tx.values(near(dataset.c.name, word))
 
 
 _FOLLOWS = {"params", "metrics", "tags", "aliases"}

@@ -21,7 +21,7 @@ from twinline.prompts import rules, store
 def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made."""
     id = store.lock_series(tx, new.name)
-    store.describe(tx, id, new.description, new.tags)
+    _describe(tx, id, new)
     digest = rules.content_digest(new)
     existing = store.number_with(tx, id, digest)
     number = existing or store.add_version(tx, id, new, digest)
@@ -54,16 +54,17 @@ def list_prompts(
     return cursors.page("prompts", items, limit, lambda last: last.name)
 
 
-def list_versions(tx: Reading, name: str) -> Page[PromptVersion]:
-    """All versions of a prompt, the newest first.
+def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[PromptVersion]:
+    """The versions of a prompt, the newest first.
 
     Raises:
         NotFound: there is no such prompt.
     """
-    versions = store.versions(tx, name)
-    if not versions:
-        raise _unknown(tx, name)
-    return Page(items=versions)
+    read_prompt(tx, name)
+    listing = f"versions of prompt {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = store.versions(tx, name, before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.number)
 
 
 def read_version(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptVersion:
@@ -109,14 +110,24 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
     return read_version(tx, target.ref)
 
 
-def history(tx: Reading, name: str) -> Page[LabelMove]:
-    """Every move of a prompt's labels, the newest first.
+def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[LabelMove]:
+    """The moves of a prompt's labels, the newest first.
 
     Raises:
         NotFound: there is no such prompt.
     """
     read_prompt(tx, name)
-    return Page(items=store.moves(tx, name))
+    listing = f"moves of the labels of {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = store.moves(tx, name, before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:
+    given = new.model_dump(include={"description", "tags"}, exclude_none=True)
+    before = store.describe(tx, id, given)
+    if before | given != before:
+        audit(tx, "prompt.describe", new.name, why=new.message, before=before, after=before | given)
 
 
 def _move(tx: Writing, id: int, name: str, label: str, number: int, reason: str) -> None:
@@ -143,7 +154,7 @@ def _labelled(tx: Reading, ref: PromptLabelRef) -> int:
 
 
 def _unknown(tx: Reading, name: str) -> NotFound:
-    return not_found("prompt", name, store.names(tx))
+    return not_found("prompt", name, store.names(tx, name))
 
 
 def _essence(version: PromptVersion) -> dict[str, object]:

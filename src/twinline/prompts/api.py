@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid
@@ -51,8 +51,8 @@ def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Respons
 def list_prompts(
     tx: Read,
     search: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[Prompt]:
     """Prompts by name; ``search`` looks into names and descriptions."""
     return actions.list_prompts(tx, search=search, cursor=cursor, limit=limit)
@@ -65,9 +65,11 @@ def read_numbered(name: PathName, number: Number, tx: Read) -> PromptVersion:
 
 
 @router.get("/{name:path}/versions")
-def list_versions(name: PathName, tx: Read) -> Page[PromptVersion]:
+def list_versions(
+    name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
+) -> Page[PromptVersion]:
     """All versions of a prompt, the newest first."""
-    return actions.list_versions(tx, name)
+    return actions.list_versions(tx, name, cursor=cursor, limit=limit)
 
 
 @router.get("/{name:path}/labels")
@@ -85,9 +87,11 @@ def move_label(
 
 
 @router.get("/{name:path}/history")
-def read_history(name: PathName, tx: Read) -> Page[LabelMove]:
+def read_history(
+    name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
+) -> Page[LabelMove]:
     """Who moved which label of the prompt, from where, when and why."""
-    return actions.history(tx, name)
+    return actions.history(tx, name, cursor=cursor, limit=limit)
 
 
 @router.get("/{name:path}")

@@ -1,12 +1,12 @@
 """Prompts, their versions and label moves, in SQL."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_node
+from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version
 from twinline.db.session import Reading, Writing
 from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
@@ -27,12 +27,13 @@ def lock_series(tx: Writing, name: str) -> int:
     )
 
 
-def describe(tx: Writing, id: int, description: str | None, tags: dict[str, Any] | None) -> None:
-    """Change a prompt's description or tags; None leaves one as it is."""
-    given = {"description": description, "tags": tags}
-    changes = {name: value for name, value in given.items() if value is not None}
+def describe(tx: Writing, id: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change a prompt's description or tags; those that it had before."""
+    before = tx.row(select(prompt.c.description, prompt.c.tags).where(prompt.c.id == id))
+    assert before is not None
     if changes:
         tx.run(prompt.update().where(prompt.c.id == id).values(changes))
+    return dict(before)
 
 
 def number_with(tx: Reading, id: int, digest: str) -> int | None:
@@ -95,14 +96,17 @@ def add_move(
     )
 
 
-def moves(tx: Reading, name: str) -> tuple[LabelMove, ...]:
-    """Every move of a prompt's labels, the newest first."""
+def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[LabelMove, ...]:
+    """Moves of a prompt's labels before the one with id ``before``, the newest first."""
     query = (
         select(label_move, prompt.c.name)
         .join(prompt, prompt.c.id == label_move.c.prompt_id)
         .where(prompt.c.name == name)
         .order_by(label_move.c.id.desc())
+        .limit(limit)
     )
+    if before is not None:
+        query = query.where(label_move.c.id < before)
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
@@ -129,18 +133,18 @@ def page(tx: Reading, *, search: str | None, after: str | None, limit: int) -> t
 
 def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
     """One version of a prompt."""
-    found = versions(tx, name, only=(number,))
-    return found[0] if found else None
+    found = versions(tx, name, before=number + 1, limit=1)
+    return found[0] if found and found[0].number == number else None
 
 
 def versions(
-    tx: Reading, name: str, *, only: Iterable[int] | None = None
+    tx: Reading, name: str, *, before: int | None, limit: int
 ) -> tuple[PromptVersion, ...]:
-    """The versions of a prompt, the newest first."""
+    """The versions of a prompt below the number ``before``, the newest first."""
     query = _versions().where(prompt.c.name == name).order_by(prompt_version.c.number.desc())
-    if only is not None:
-        query = query.where(prompt_version.c.number.in_(list(only)))
-    rows = tx.rows(query)
+    if before is not None:
+        query = query.where(prompt_version.c.number < before)
+    rows = tx.rows(query.limit(limit))
     if not rows:
         return ()
     id = rows[0]["prompt_id"]
@@ -148,9 +152,9 @@ def versions(
     return tuple(_version(row, rules.labels_of(row["number"], named, latest)) for row in rows)
 
 
-def names(tx: Reading) -> list[str]:
-    """The names of all prompts."""
-    return tx.values(select(prompt.c.name))
+def names(tx: Reading, word: str) -> list[str]:
+    """Names of prompts, for finding those like ``word``."""
+    return tx.values(near(prompt.c.name, word))
 
 
 def _latest(id: int) -> Select[Any]:

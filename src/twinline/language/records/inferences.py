@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from twinline.language.records.base import (
     Count,
@@ -117,7 +117,7 @@ class InferenceBatch(Request):
     )
 
     inferences: Annotated[
-        tuple[NewInference | Json, ...],
+        tuple[Annotated[NewInference | JsonValue, Field(union_mode="left_to_right")], ...],
         Field(
             min_length=1,
             max_length=10_000,

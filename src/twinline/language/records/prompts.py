@@ -125,6 +125,7 @@ class LabelChange(Request):
 class LabelMove(Record):
     """One entry of a label's history."""
 
+    id: int = Field(description="Higher for later moves, of whatever prompt.")
     name: str
     label: str
     number: int
