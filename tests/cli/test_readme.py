@@ -31,6 +31,12 @@ def test_a_wrong_line_would_be_noticed() -> None:
     assert _plain(expected) != _plain(expected.replace("deploy", "rollback", 1))
 
 
+def test_every_file_that_the_readme_names_is_there() -> None:
+    named = set(re.findall(r"`((?:tests|src)/[\w/.]+)`", README.read_text("utf-8")))
+    assert len(named) > 8
+    assert {path for path in named if not (README.parent / path).exists()} == set()
+
+
 def _conversation() -> list[tuple[str, str]]:
     """The README's ``twinline`` commands with what they print; not ``up``, which runs."""
     blocks = re.findall(r"```console\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
