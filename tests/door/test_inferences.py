@@ -1,5 +1,6 @@
 """The ledger at the door: nothing is lost, nothing counts twice, nothing is dropped."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -86,16 +87,18 @@ def test_a_slot_without_deployment_resolves_to_nothing(
 
 
 @pytest.mark.parametrize(
-    ("id", "said"),
+    ("make", "said"),
     [
-        (uuid4(), "no UUIDv7"),
-        (new_id(datetime.now(UTC) + timedelta(minutes=6)), "in the future"),
-        (new_id(datetime.now(UTC) - timedelta(days=30)), "before the oldest day"),
+        (uuid4, "no UUIDv7"),
+        (lambda: new_id(datetime.now(UTC) + timedelta(minutes=6)), "in the future"),
+        (lambda: new_id(datetime.now(UTC) - timedelta(days=30)), "before the oldest day"),
     ],
+    ids=["another version", "from the future", "too old"],
 )
 def test_an_impossible_id_is_refused_by_name(
-    catalog: Catalog, http: httpx.Client, id: UUID, said: str
+    catalog: Catalog, http: httpx.Client, make: Callable[[], UUID], said: str
 ) -> None:
+    id = make()
     body = {"route": "answer", "environment": "production", "inference_id": str(id)}
     answer = http.post("/resolve", json=body)
     assert (answer.status_code, said in answer.json()["detail"]) == (422, True)
