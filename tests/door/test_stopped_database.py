@@ -18,7 +18,7 @@ from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.session import Database, connect
 from twinline.language.records import NewKey, Role
 
-SECONDS = 4.0
+SECONDS = 8.0  # far from what a hang would take, whatever the machine does beside
 AT_ONCE = 60
 
 
@@ -102,7 +102,7 @@ def test_the_process_says_that_it_lives_while_others_wait_for_the_database(busy:
             assert httpx.get(f"{busy}/healthz", timeout=20).status_code == 200
             spent.append(time.monotonic() - asked)
         assert time.monotonic() - begun > 1, "nobody waited, so this showed nothing"
-    assert max(spent) < 1
+    assert max(spent) < 1.5
 
 
 def _ask(url: str) -> httpx.Response:
