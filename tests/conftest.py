@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.access import actions as access
-from twinline.app import make_app
+from twinline.app import make_app, serve
 from twinline.client import Client
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
@@ -84,19 +84,15 @@ def rehearsal(stage: Database) -> Iterator[Rehearsal]:
 @pytest.fixture(scope="session")
 def _app_url(stage: Database) -> Iterator[tuple[str, Callable[[Database], None]]]:
     app = make_app(stage)
-
-    def serve(database: Database) -> None:
-        app.state.database = database
-
     with served(app) as url:
-        yield url, serve
+        yield url, lambda database: serve(app, database)
 
 
 @pytest.fixture
 def url(_app_url: tuple[str, Callable[[Database], None]], rehearsal: Rehearsal) -> str:
     """A server over the test's rehearsal."""
-    found, serve = _app_url
-    serve(rehearsal)
+    found, over = _app_url
+    over(rehearsal)
     return found
 
 

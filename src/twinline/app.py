@@ -19,19 +19,30 @@ from twinline import health
 from twinline.access import actions as access_actions
 from twinline.access import api as access
 from twinline.access.gate import BodyRefused
+from twinline.access.keyring import KeyRing
 from twinline.bundles import api as bundles
+from twinline.db.listening import Announcements
 from twinline.db.session import Database
 from twinline.deployments import api as deployments
 from twinline.evaluations import api as evaluations
 from twinline.frame import Frame, problem
 from twinline.inferences import actions as inference_actions
 from twinline.inferences import api as inferences
+from twinline.kills import api as kills
 from twinline.language.errors import Invalid, TwinlineError, Unavailable
 from twinline.lineage import api as lineage
+from twinline.manifests import actions as manifest_actions
+from twinline.manifests import api as manifests
+from twinline.manifests.feed import Feed
 from twinline.mlflow import api as mlflow
 from twinline.mlflow.remote import MlflowServer
 from twinline.models import api as models
 from twinline.prompts import api as prompts
+from twinline.resolutions import api as resolutions
+from twinline.resolutions.answers import make_answer
+from twinline.resolutions.front import Front
+from twinline.resolutions.recorder import Recorder
+from twinline.resolutions.resolver import Resolver
 from twinline.rollbacks import api as rollbacks
 from twinline.web import docs
 
@@ -60,7 +71,10 @@ _NATIVE = (
     mlflow.router,
     bundles.router,
     evaluations.router,
+    resolutions.router,
     inferences.router,
+    manifests.router,
+    kills.router,
     lineage.router,
     access.router,
 )
@@ -78,8 +92,8 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
         redirect_slashes=False,
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
-    app.state.database = database
     app.state.mlflow = mlflow_server
+    serve(app, database)
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
         native.include_router(router)
@@ -88,8 +102,23 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
     app.add_exception_handler(TwinlineError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_middleware(Front)
     app.add_middleware(Frame)
     return app
+
+
+def serve(app: FastAPI, database: Database) -> None:
+    """Let the application answer from this database."""
+    announcements = Announcements(database)
+    keyring = KeyRing()
+    announcements.subscribe(keyring.take_note)
+    feed = Feed(database, announcements, make_answer)
+    state = app.state
+    state.database, state.announcements, state.keyring = database, announcements, keyring
+    state.feed = feed
+    state.lane = database.lane()
+    state.recorder = Recorder(lambda rows: inference_actions.record_resolved(state.lane, rows))
+    state.resolver = Resolver(database, feed, state.recorder)
 
 
 _PROBLEM: dict[str, Any] = {
@@ -111,11 +140,15 @@ _PROBLEM: dict[str, Any] = {
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     to_thread.current_default_thread_limiter().total_tokens = WORKERS
-    await _try_chores(app.state.database)
-    chores = asyncio.create_task(_keep_house(app.state.database))
+    state = app.state
+    await _try_chores(state.database)
+    chores = asyncio.create_task(_keep_house(state.database))
     try:
-        yield
+        async with state.feed.kept_fresh(), state.announcements.heard():
+            yield
     finally:
+        await state.recorder.close()
+        await state.lane.close()
         chores.cancel()
         with suppress(asyncio.CancelledError):
             await chores
@@ -139,6 +172,8 @@ def _chores(database: Database) -> None:
     with database.writing(access_actions.SYSTEM) as tx:
         inference_actions.keep_days(tx)
         access_actions.forget(tx)
+        manifest_actions.ensure_key(tx)
+        manifest_actions.forget_reports(tx)
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:

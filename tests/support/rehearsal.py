@@ -4,8 +4,12 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection
+from typing import Any
 
+from sqlalchemy import Connection, text
+from starlette.concurrency import run_in_threadpool
+
+from twinline.db.lane import Lane
 from twinline.db.session import Database, Reading, Writing, named_errors
 
 
@@ -28,7 +32,29 @@ class Rehearsal(Database):
 
     @contextmanager
     def writing(self, actor: str) -> Generator[Writing]:
-        with self._turn, named_errors(), self._connection.begin_nested():
-            tx = Writing(self._connection, actor)
-            yield tx
-            tx.finish()
+        with self._turn, named_errors():
+            with self._connection.begin_nested():
+                tx = Writing(self._connection, actor)
+                yield tx
+                tx.finish()
+            self.told(tx)
+
+    def lane(self) -> Lane:
+        return _Turns(self)
+
+
+class _Turns(Lane):
+    """Executes on the connection of the rehearsal, whose work no other could see."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        super().__init__(rehearsal.url)
+        self._rehearsal = rehearsal
+
+    async def values(self, statement: str, parameter: str) -> list[Any]:
+        return await run_in_threadpool(self._values, statement.replace("$1", ":sent"), parameter)
+
+    def _values(self, statement: str, parameter: str) -> list[Any]:
+        # a colon that is no parameter of ours is written twice in SQL
+        safe = statement.replace("::", "\\:\\:")
+        with self._rehearsal.writing("lane") as tx:
+            return tx.values(text(safe), {"sent": parameter})

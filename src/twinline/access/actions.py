@@ -23,6 +23,9 @@ from twinline.language.records import (
 SYSTEM = "twinline"
 """The actor of what the system does by itself."""
 
+TOPIC = "keys"
+"""What is announced when a key was made or revoked."""
+
 REMEMBER = timedelta(days=7)
 """How long an idempotency key stands for its first answer."""
 
@@ -81,6 +84,7 @@ def issue_key(tx: Writing, wanted: NewKey) -> IssuedKey:
     key = rules.format_key(secrets.token_urlsafe(32))
     values = {**wanted.model_dump(), "prefix": key[: rules.PUBLIC_LENGTH]}
     kept = store.add_key(tx, rules.hash_key(key), values)
+    tx.announce(TOPIC)
     audit(tx, "key.issue", kept.prefix, after=kept.model_dump(mode="json"))
     return IssuedKey(**kept.model_dump(), key=key)
 
@@ -102,6 +106,7 @@ def revoke_key(tx: Writing, prefix: str) -> ApiKey:
     kept = store.revoke_key(tx, prefix)
     if kept is None:
         raise not_found("key", prefix, [known.prefix for known in store.keys(tx)])
+    tx.announce(TOPIC)
     audit(tx, "key.revoke", prefix, after=kept.model_dump(mode="json"))
     return kept
 
@@ -109,6 +114,11 @@ def revoke_key(tx: Writing, prefix: str) -> ApiKey:
 def keys(tx: Reading) -> Page[ApiKey]:
     """All keys, without their secrets."""
     return Page(items=store.keys(tx))
+
+
+def keys_by_hash(tx: Reading) -> dict[str, ApiKey]:
+    """All keys by their hashes, for holding them in memory."""
+    return store.keys_by_hash(tx)
 
 
 def audit(
@@ -133,7 +143,7 @@ def audit(
         "before": before,
         "after": after,
     }
-    tx.before_commit(lambda: _append_to_log(tx, event))
+    tx.before_commit(lambda: _append_to_log(tx, event), turn=(1, ""))
 
 
 def _append_to_log(tx: Writing, event: dict[str, Any]) -> None:

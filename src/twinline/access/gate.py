@@ -19,12 +19,15 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from twinline.access import actions
+from twinline.access.keyring import KeyRing
 from twinline.access.rules import Permission
 from twinline.db.session import Database, Reading, Writing
 from twinline.language import strict_json
 from twinline.language.errors import TwinlineError
+from twinline.language.records import ApiKey
 
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="`twl_...`")
 _bearer = HTTPBearer(auto_error=False, description="`Authorization: Bearer twl_...`")
@@ -98,6 +101,23 @@ class _CallerAdmission(Admission):
 def caller(permission: Permission) -> Dependency:
     """Whoever holds ``permission``, with no transaction open."""
     return Depends(_CallerAdmission(permission))
+
+
+class _RingAdmission(Admission):
+    async def __call__(self, request: Request, key: SentKey) -> ApiKey:
+        keyring: KeyRing = request.app.state.keyring
+        known = keyring.holder(key, self.permission) if key else None
+        return known or await run_in_threadpool(self._judge, request, key, keyring)
+
+    def _judge(self, request: Request, key: str | None, keyring: KeyRing) -> ApiKey:
+        keyring.load(database(request))
+        with database(request).reading() as tx:
+            return actions.authorize(tx, key, self.permission)
+
+
+def admitted(permission: Permission) -> Dependency:
+    """Whoever holds ``permission``, known from memory: no transaction for each request."""
+    return Depends(_RingAdmission(permission))
 
 
 class BodyRefused(HTTPException):

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     BUNDLES = "bundles:write"
     EVALUATIONS = "evaluations:write"
     DEPLOY = "deployments:write"
+    KILL = "kills:write"
     AUDIT = "audit:read"
     KEYS = "keys:write"
 
@@ -41,7 +42,9 @@ _AUTHORING = {
 GRANTED: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.READ}),
     Role.AUTHOR: frozenset(_AUTHORING),
-    Role.RELEASER: frozenset({Permission.READ, Permission.BUNDLES, Permission.DEPLOY}),
+    Role.RELEASER: frozenset(
+        {Permission.READ, Permission.BUNDLES, Permission.DEPLOY, Permission.KILL}
+    ),
     Role.SERVICE: frozenset({Permission.READ, Permission.RESOLVE, Permission.RECORD}),
     Role.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),
     Role.ADMIN: frozenset(Permission),

@@ -32,6 +32,11 @@ def keys(tx: Reading) -> tuple[ApiKey, ...]:
     return tuple(_key(row) for row in rows)
 
 
+def keys_by_hash(tx: Reading) -> dict[str, ApiKey]:
+    """All keys by their hashes."""
+    return {row["hash"]: _key(row) for row in tx.rows(select(api_key))}
+
+
 def lock_keys(tx: Writing) -> None:
     """Let nobody else make a key until this transaction ends."""
     tx.run(text("lock table api_key in share row exclusive mode"))

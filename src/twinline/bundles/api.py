@@ -8,12 +8,23 @@ from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.bundles import actions
 from twinline.db.session import Reading, Writing
-from twinline.language.records import Bundle, NewBundle, NewPairing, Page, Pairing
+from twinline.kills import actions as kills
+from twinline.kills.api import THROWN, answer
+from twinline.language.records import (
+    Bundle,
+    Kill,
+    KillRequest,
+    NewBundle,
+    NewPairing,
+    Page,
+    Pairing,
+)
 from twinline.language.refs import BundleRef
 
 router = strict_router("bundles")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.BUNDLES)]
+Stop = Annotated[Writing, writing(Permission.KILL)]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{12,64}$", examples=["9f86d081884c"])]
 
 
@@ -51,6 +62,13 @@ def list_bundles(
 def read(digest: Digest, tx: Read) -> Bundle:
     """A bundle by its digest, or by the first 12 or more characters of it."""
     return actions.read(tx, BundleRef(digest))
+
+
+@router.post("/bundles/{digest}/kill", status_code=201, response_model=Kill, responses=THROWN)
+def kill(digest: Digest, body: KillRequest, tx: Stop, once: OnceOnly) -> Response:
+    """Stop a bundle, now: whatever serves it goes on with its policy's fallback."""
+    ref = actions.read(tx, BundleRef(digest)).ref
+    return once(tx, lambda: answer(kills.kill(tx, ref, body.reason)))
 
 
 @router.put("/pairings", response_model=Pairing)

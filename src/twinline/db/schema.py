@@ -184,6 +184,35 @@ dataset = Table(
     UniqueConstraint("name", "digest"),
 )
 
+# --- environments and kill switches -----------------------------------------------------
+
+environment = Table(
+    "environment",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("epoch", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+    Column("version", BigInteger, nullable=False),
+    _at("changed_at"),
+)
+kill = Table(
+    "kill",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    _text("subject"),
+    _text("reason"),
+    _text("actor"),
+    _at("at"),
+    _text("lifted_by", null=True),
+    _text("lifted_reason", null=True),
+    _at("lifted_at", null=True),
+    CheckConstraint(
+        "(lifted_at is null) = (lifted_by is null)"
+        " and (lifted_at is null) = (lifted_reason is null)",
+        name="lifted_whole",
+    ),
+    Index(None, "subject", unique=True, postgresql_where=text("lifted_at is null")),
+)
+
 # --- bundles ---------------------------------------------------------------------------
 
 bundle = Table(
@@ -290,9 +319,11 @@ inference = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     _at("at"),
-    Column("slot_id", BigInteger, ForeignKey("slot.id")),
+    # No foreign keys here: they took half of what recording costs. The statement that
+    # records takes these ids from the tables themselves, whose rows are never deleted.
+    Column("slot_id", BigInteger),
     Column("deployment", Integer),
-    Column("bundle_id", BigInteger, ForeignKey("bundle.node_id"), nullable=False),
+    Column("bundle_id", BigInteger, nullable=False),
     _text("arm", null=True),
     _text("rule", null=True),
     _text("reason", null=True),
@@ -301,8 +332,14 @@ inference = Table(
     _text("decision", null=True),
     _text("trace_id", null=True),
     Column("parent_id", Uuid),
+    Column("role", SmallInteger, nullable=False, server_default=text("0")),
+    _text("experiment", null=True),
+    Column("unit_hash", BigInteger),
+    Column("assigned_id", BigInteger),
+    _text("served_from", null=True),
+    Column("stale_seconds", Double),
+    Column("manifest_version", BigInteger),
     *_measures(),
-    ForeignKeyConstraint(["slot_id", "deployment"], ["deployment.slot_id", "deployment.number"]),
     Index(None, "bundle_id", "id"),
     Index(None, "decision", postgresql_where=text("decision is not null")),
     Index(None, "trace_id", postgresql_where=text("trace_id is not null")),
@@ -324,13 +361,17 @@ outcome = Table(
 
 
 def _rollup(period: str) -> Table:
-    """Counts by bundle, slot, deployment and ``period`` (slot 0, deployment 0: none)."""
+    """Counts by bundle, slot, deployment, rule, arm, role and ``period`` (slot 0,
+    deployment 0, rule and arm empty: none)."""
     return Table(
         f"rollup_{period}",
         metadata,
         Column("bundle_id", BigInteger, nullable=False),
         Column("slot_id", BigInteger, nullable=False),
         Column("deployment", Integer, nullable=False),
+        _text("rule"),
+        _text("arm"),
+        Column("role", SmallInteger, nullable=False),
         _at(period),
         Column("requests", BigInteger, nullable=False),
         Column("errors", BigInteger, nullable=False),
@@ -341,15 +382,58 @@ def _rollup(period: str) -> Table:
         Column("cost_usd", Numeric, nullable=False),
         Column("scored", BigInteger, nullable=False),
         Column("score_sum", Numeric, nullable=False),
+        Column("score_squares", Numeric, nullable=False),
         _at("first_at"),
         _at("last_at"),
-        PrimaryKeyConstraint("bundle_id", "slot_id", "deployment", period),
+        PrimaryKeyConstraint("bundle_id", "slot_id", "deployment", "rule", "arm", "role", period),
         Index(None, "slot_id", period),
     )
 
 
 rollup_hour = _rollup("hour")
 rollup_day = _rollup("day")
+
+exposure = Table(
+    "exposure",
+    metadata,
+    Column("slot_id", BigInteger, nullable=False),
+    _text("experiment"),
+    Column("unit_hash", BigInteger, nullable=False),
+    _text("arm"),
+    _at("first_at"),
+    PrimaryKeyConstraint("slot_id", "experiment", "unit_hash", "arm"),
+)
+
+# --- manifests -------------------------------------------------------------------------
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("public"),
+    _text("private"),
+    _at("created_at"),
+)
+client_report = Table(
+    "client_report",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _text("environment"),
+    Column("epoch", Uuid),
+    Column("version", BigInteger),
+    _text("served_from"),
+    Column("stale_seconds", Double),
+    Column("spooled", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("damaged", BigInteger, nullable=False),
+    _text("host"),
+    Column("pid", Integer, nullable=False),
+    _text("library"),
+    _text("owner"),
+    _at("started_at"),
+    _at("reported_at"),
+    Index(None, "environment", "reported_at"),
+)
 
 # --- access ----------------------------------------------------------------------------
 

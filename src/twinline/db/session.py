@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, RowMapping, create_engine, make_url
+from sqlalchemy import Connection, Engine, Executable, RowMapping, create_engine, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from twinline.db.lane import Lane
 from twinline.language.errors import DatabaseUnavailable, Invalid
 
 _CONNECTION_OPTIONS = " ".join(
@@ -26,6 +27,12 @@ _CONNECTION_OPTIONS = " ".join(
         "timezone": "UTC",
     }.items()
 )
+
+
+CHANNEL = "twinline"
+"""Where PostgreSQL carries what transactions announce (LISTEN / NOTIFY)."""
+
+_ANNOUNCE = text("select pg_notify(:channel, :topic)")
 
 
 class Reading:
@@ -61,19 +68,26 @@ class Writing(Reading):
     def __init__(self, connection: Connection, actor: str) -> None:
         super().__init__(connection)
         self.actor = actor
-        self._last_steps: list[Callable[[], None]] = []
+        self._last_steps: list[tuple[tuple[int, str], Callable[[], None]]] = []
+        self.announced: list[str] = []
 
-    def before_commit(self, step: Callable[[], None]) -> None:
-        """Run ``step`` as one of the last things of this transaction, in the order given.
+    def before_commit(self, step: Callable[[], None], turn: tuple[int, str]) -> None:
+        """Run ``step`` as one of the last things of this transaction.
 
         For what takes a lock that everybody wants: it is then held for the shortest
-        time, and never while waiting for another lock, so it cannot be in a deadlock.
+        time. ``turn`` is the place of that lock in the order in which every
+        transaction takes them, so that they cannot be in a deadlock.
         """
-        self._last_steps.append(step)
+        self._last_steps.append((turn, step))
+
+    def announce(self, topic: str) -> None:
+        """Tell every process, once this transaction is committed."""
+        self.announced.append(topic)
+        self.run(_ANNOUNCE, {"channel": CHANNEL, "topic": topic})
 
     def finish(self) -> None:
         """Run the steps that were left for the end."""
-        for step in self._last_steps:
+        for _, step in sorted(self._last_steps, key=lambda last: last[0]):
             step()
 
     def run(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
@@ -91,6 +105,22 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.on_announced: Callable[[str], None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is, for a connection outside the pool."""
+        plain = self.engine.url.set(drivername="postgresql")
+        return plain.render_as_string(hide_password=False)
+
+    def told(self, tx: Writing) -> None:
+        """Pass on in this process what a transaction announced, as soon as it is committed.
+
+        The other processes hear it from PostgreSQL, a moment later.
+        """
+        if self.on_announced is not None:
+            for topic in dict.fromkeys(tx.announced):
+                self.on_announced(topic)
 
     @contextmanager
     def reading(self) -> Generator[Reading]:
@@ -113,10 +143,16 @@ class Database:
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer, or all connections are busy.
         """
-        with named_errors(), self.engine.begin() as connection:
-            tx = Writing(connection, actor)
-            yield tx
-            tx.finish()
+        with named_errors():
+            with self.engine.begin() as connection:
+                tx = Writing(connection, actor)
+                yield tx
+                tx.finish()
+            self.told(tx)
+
+    def lane(self) -> Lane:
+        """A connection of its own, outside the pool, opened at its first use."""
+        return Lane(self.url)
 
     def close(self) -> None:
         """Give all connections back to PostgreSQL."""

@@ -1,16 +1,25 @@
 """Deploy to slots, read their history, and choose what answers a request."""
 
-from dataclasses import dataclass
+import secrets
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import rules, store
 from twinline.deployments.rules import Frame, Step
+from twinline.environments import actions as environments
+from twinline.kills import actions as kills
 from twinline.language import cursors
-from twinline.language.errors import BlockedPair, NotFound, NothingLive, Stale
+from twinline.language.errors import (
+    BlockedPair,
+    BundleWithdrawn,
+    NotFound,
+    NothingLive,
+    Stale,
+    TwinlineError,
+)
 from twinline.language.nearest import not_found
 from twinline.language.records import Deployment, DeploymentKind, NewDeployment, Page, Slot
 from twinline.language.refs import (
@@ -22,32 +31,45 @@ from twinline.language.refs import (
     SlotRef,
     parse_ref,
 )
-from twinline.routing.policy import Choice, Policy, evaluate, read_policy, single, substitute
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the live policy of a slot chose, and the deployment that it belongs to."""
-
-    deployment: Deployment
-    choice: Choice
+from twinline.routing.policy import Policy, complete, read_policy, single, substitute
 
 
 def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Deployment:
     """Make a bundle or a policy live in a slot.
 
     ``expected`` is the number of the live deployment that the caller looked at, 0 for
-    none.
+    none. A split without a salt keeps that of the live split in the rule of its name,
+    or gets a random one.
 
     Raises:
+        Invalid: the policy is not of the form of one, or changes the salt of a split.
         NotFound: the policy names a bundle that does not exist.
         Stale: another deployment is live by now.
         BlockedPair: a pair in it is declared incompatible.
+        BundleWithdrawn: a bundle in it is killed.
     """
-    lock(tx, ref, expected)
-    policy = single(new.bundle) if new.bundle else read_policy(new.policy or {})
-    complete = substitute(policy, lambda short: _deployable(tx, short))
-    return append(tx, ref, complete, kind="deploy", undoes=None, reason=new.reason)
+    live = lock(tx, ref, expected)
+    if new.bundle:
+        policy = single(new.bundle)
+    else:
+        policy = complete(new.policy or {}, live.policy if live else None, _salt)
+    return append(tx, ref, deployable(tx, policy), kind="deploy", undoes=None, reason=new.reason)
+
+
+def deployable(tx: Reading, policy: Policy) -> Policy:
+    """The same policy with its bundles by their whole digests, when all may go live.
+
+    Raises:
+        NotFound, BlockedPair, BundleWithdrawn: the message begins with the place in
+            the policy.
+    """
+    whole: dict[BundleRef, BundleRef] = {}
+    for place, bundle in policy.places():
+        try:
+            whole[bundle] = _deployable(tx, bundle)
+        except TwinlineError as error:
+            raise type(error)(f"{place}: {error.detail}", **error.fields, path=place) from error
+    return substitute(policy, whole.__getitem__)
 
 
 def lock(tx: Writing, ref: SlotRef, expected: int) -> Deployment | None:
@@ -84,6 +106,7 @@ def append(
     store.append(tx, next_ref, policy, kind=kind, undoes=undoes, reason=reason)
     made = store.find(tx, next_ref)
     assert made is not None
+    environments.changed(tx, ref.environment)
     audit(
         tx,
         f"deployment.{kind}",
@@ -93,17 +116,6 @@ def append(
         after=_essence(made),
     )
     return made
-
-
-def choose(tx: Reading, ref: SlotRef, context: dict[str, Any]) -> Chosen:
-    """Evaluate the live policy of a slot for a request's context.
-
-    Raises:
-        NotFound: there is no such slot.
-        NothingLive: nothing was deployed to it.
-    """
-    deployment = live(tx, ref)
-    return Chosen(deployment, evaluate(read_policy(deployment.policy), context))
 
 
 def live(tx: Reading, ref: SlotRef, at: datetime | None = None) -> Deployment:
@@ -156,6 +168,11 @@ def list_slots(
     after = SlotRef.parse(last) if last else None
     items = store.slots(tx, environment, after=after, limit=limit)
     return cursors.page(listing, items, limit, lambda end: str(end.ref))
+
+
+def live_in(tx: Reading, environment: str) -> tuple[Deployment, ...]:
+    """What is live in each slot of an environment, by route."""
+    return store.live_in(tx, environment)
 
 
 def find(tx: Reading, ref: DeploymentRef) -> Deployment | None:
@@ -211,7 +228,18 @@ def _deployable(tx: Reading, ref: BundleRef) -> BundleRef:
             f"{pairing.reason}. State another pairing first if that is no longer so.",
             bundle=str(bundle.ref),
         )
+    stopped = kills.note(tx, bundle.ref)
+    if stopped:
+        raise BundleWithdrawn(
+            f"{bundle.ref} is killed since {stopped.at:%Y-%m-%d %H:%M}Z by {stopped.by}: "
+            f"{stopped.reason}. Lift that first, or name another bundle.",
+            bundle=str(bundle.ref),
+        )
     return bundle.ref
+
+
+def _salt() -> str:
+    return secrets.token_hex(8)
 
 
 def _essence(deployment: Deployment) -> dict[str, object]:

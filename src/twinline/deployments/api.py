@@ -8,15 +8,30 @@ from fastapi import Depends, Header, Path, Query, Response
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.deployments import actions
+from twinline.deployments import actions, ramps
+from twinline.kills import actions as kills
+from twinline.kills.api import THROWN, answer
 from twinline.language.errors import Invalid, PreconditionRequired
-from twinline.language.names import Environment
-from twinline.language.records import Deployment, Instant, NewDeployment, Page, Slot
+from twinline.language.names import Environment, Label
+from twinline.language.records import (
+    Deployment,
+    Instant,
+    Kill,
+    KillRequest,
+    NewDeployment,
+    Page,
+    RampPreview,
+    RampRequest,
+    RampWanted,
+    Share,
+    Slot,
+)
 from twinline.language.refs import SlotRef
 
 router = strict_router("slots", prefix="/slots")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.DEPLOY)]
+Stop = Annotated[Writing, writing(Permission.KILL)]
 
 _etag = re.compile(r'"?([0-9]{1,9})"?')
 
@@ -84,6 +99,35 @@ def deploy(
 ) -> Response:
     """Make a bundle or a policy live in a slot; the slot is made when it is new."""
     return once(tx, lambda: (201, actions.deploy(tx, slot, body, expected)))
+
+
+@router.get("/{slot:path}/ramp/preview")
+def preview_ramp(
+    tx: Read,
+    slot: PathSlot,
+    arm: Annotated[Label, Query(description="The arm that should get the share.")],
+    share: Annotated[Share, Query()],
+    rule: Annotated[Label | None, Query(description="The rule with the split.")] = None,
+    donor: Annotated[Label | None, Query(description="Take from this arm alone.")] = None,
+) -> RampPreview:
+    """Which of the 100,000 buckets a ramp would move, and from where."""
+    wanted = RampWanted(rule=rule, arm=arm, share=share, donor=donor)
+    return ramps.preview(tx, slot, wanted)
+
+
+@router.post("/{slot:path}/ramp", status_code=201, response_model=Deployment)
+def ramp(
+    tx: Write, slot: PathSlot, body: RampRequest, expected: Expected, once: OnceOnly
+) -> Response:
+    """Give an arm of a live split another share; only the buckets that must move do."""
+    return once(tx, lambda: (201, ramps.ramp(tx, slot, body, expected)))
+
+
+@router.post("/{slot:path}/kill", status_code=201, response_model=Kill, responses=THROWN)
+def kill(tx: Stop, slot: PathSlot, body: KillRequest, once: OnceOnly) -> Response:
+    """Stop a slot, now: it serves nothing until the kill is lifted."""
+    actions.read_slot(tx, slot)
+    return once(tx, lambda: answer(kills.kill(tx, slot, body.reason)))
 
 
 @router.get("/{slot:path}")

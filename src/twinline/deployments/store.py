@@ -130,14 +130,15 @@ def slots(
         place = tuple_(slot.c.environment, slot.c.route)
         query = query.where(place > tuple_(after.environment, after.route))
     rows = tx.rows(query)
-    newest = (
-        _deployments()
-        .where(deployment.c.slot_id.in_([row["id"] for row in rows]))
-        .ext(distinct_on(deployment.c.slot_id))
-        .order_by(deployment.c.slot_id, deployment.c.number.desc())
-    )
+    newest = _newest().where(deployment.c.slot_id.in_([row["id"] for row in rows]))
     by_slot = {row["slot_id"]: _deployment(row) for row in tx.rows(newest)}
     return tuple(_slot(row, by_slot.get(row["id"])) for row in rows)
+
+
+def live_in(tx: Reading, environment: str) -> tuple[Deployment, ...]:
+    """The newest deployment of each slot of an environment, by route."""
+    rows = tx.rows(_newest().where(slot.c.environment == environment))
+    return tuple(_deployment(row) for row in sorted(rows, key=lambda row: row["route"]))
 
 
 def names(tx: Reading, word: str) -> list[str]:
@@ -147,6 +148,14 @@ def names(tx: Reading, word: str) -> list[str]:
 
 def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
+
+
+def _newest() -> Select[Any]:
+    return (
+        _deployments()
+        .ext(distinct_on(deployment.c.slot_id))
+        .order_by(deployment.c.slot_id, deployment.c.number.desc())
+    )
 
 
 def _deployments() -> Select[Any]:

@@ -1,4 +1,4 @@
-"""Resolve requests, record inferences, and keep what came of them."""
+"""Record inferences, and keep what came of them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -9,9 +9,8 @@ from pydantic import ValidationError
 
 from twinline.access import actions as access
 from twinline.bundles import actions as bundles
+from twinline.db.lane import Lane
 from twinline.db.session import Reading, Writing
-from twinline.deployments import actions as deployments
-from twinline.deployments.actions import Chosen
 from twinline.inferences import partitions, rollups, rules, store
 from twinline.inferences.naming import Names
 from twinline.inferences.rollups import Selection
@@ -31,10 +30,12 @@ from twinline.language.records import (
     Page,
     Recorded,
     Resolution,
-    ResolveRequest,
+    Routing,
     Service,
+    ShadowRun,
 )
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+from twinline.routing.buckets import bucket_of
 
 HOUR = timedelta(hours=1)
 COUNT_MOST = 1_000_000
@@ -51,29 +52,30 @@ class Judged(NamedTuple):
     context: dict[str, Any]
 
 
-def resolve(tx: Writing, wanted: ResolveRequest) -> Resolution:
-    """Choose the bundle for a request and, unless told otherwise, record the inference.
-
-    A request that comes again with the same id gets the answer that was recorded for
-    it, even when another deployment is live by now.
+def recorded_resolution(tx: Reading, id: UUID) -> Resolution | None:
+    """What a request was given that was resolved with this id; None when there is none.
 
     Raises:
-        NotFound: there is no such slot.
-        NothingLive: nothing was deployed to it.
+        Invalid: the id belongs to an inference that was not resolved by us.
+    """
+    rows = store.find(tx, [id])
+    return _recorded_resolution(tx, read(tx, rows[0]["id"])) if rows else None
+
+
+def refuse_wrong(tx: Reading, id: UUID) -> None:
+    """Return when an inference of this id can be recorded.
+
+    Raises:
         Invalid: the id is no UUIDv7, or too old, or from the future.
     """
-    slot = SlotRef.parse(f"{wanted.route}@{wanted.environment}")
-    if not wanted.record:
-        return _resolution(tx, deployments.choose(tx, slot, wanted.context), None)
-    id = wanted.inference_id or new_id()
-    _refuse_wrong(tx, id)
-    if wanted.inference_id and (earlier := store.find(tx, [id])):
-        return _recorded_resolution(tx, read(tx, earlier[0]["id"]))
-    chosen = deployments.choose(tx, slot, wanted.context)
-    row = _resolved_row(id, chosen, wanted)
-    if not store.record(tx, [row]):
-        return _recorded_resolution(tx, read(tx, id))
-    return _resolution(tx, chosen, id)
+    why = rules.refusal(id, access.now(tx), partitions.oldest(tx))
+    if why:
+        raise Invalid(f"It cannot be recorded: {why}.", field="inference_id", value=str(id))
+
+
+def oldest(tx: Reading) -> datetime:
+    """The first moment that the ledger keeps."""
+    return partitions.oldest(tx)
 
 
 def record(tx: Writing, batch: InferenceBatch) -> BatchResult:
@@ -87,6 +89,18 @@ def record(tx: Writing, batch: InferenceBatch) -> BatchResult:
     judged = [_judge(raw, names, oldest, now) for raw in batch.inferences]
     fit = [item for item in judged if isinstance(item, Judged)]
     return _results(judged, store.record(tx, [_row(item) for item in fit]))
+
+
+async def record_resolved(lane: Lane, rows: str) -> set[UUID]:
+    """Keep and count what was resolved, durably, in one statement; the ids that were new.
+
+    ``rows`` is a JSON array of the ledger's rows. Their slots and bundles exist.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+        Invalid: PostgreSQL refuses a row.
+    """
+    return set(await lane.values(store.RECORD_STATEMENT, rows))
 
 
 def add_outcome(tx: Writing, id: UUID, new: NewOutcome) -> tuple[Outcome, bool]:
@@ -219,19 +233,6 @@ def _judge(raw: object, names: Names, oldest: datetime, now: datetime) -> Judged
     return _refused(id, why) if why else Judged(id, sent, names.bundle(sent), context)
 
 
-def _resolution(tx: Reading, chosen: Chosen, id: UUID | None) -> Resolution:
-    return Resolution(
-        inference_id=id,
-        slot=chosen.deployment.slot,
-        deployment=chosen.deployment.ref,
-        bundle=bundles.serve(tx, chosen.choice.bundle),
-        arm=chosen.choice.arm,
-        rule=chosen.choice.rule,
-        reason=chosen.choice.reason,
-        unknown=chosen.choice.unknown,
-    )
-
-
 def _recorded_resolution(tx: Reading, kept: Inference) -> Resolution:
     if kept.slot is None or kept.deployment is None:
         raise Invalid(
@@ -239,32 +240,25 @@ def _recorded_resolution(tx: Reading, kept: Inference) -> Resolution:
             field="inference_id",
             value=str(kept.id),
         )
+    runs = store.shadows(tx, kept.id)
     return Resolution(
         inference_id=kept.id,
+        bucket=bucket_of(int(kept.unit, 16)) if kept.unit else None,
+        shadow=tuple(
+            ShadowRun(inference_id=run, bundle=bundles.serve(tx, bundle)) for run, bundle in runs
+        ),
+        stale_seconds=kept.stale_seconds,
         slot=kept.slot,
         deployment=kept.deployment,
         bundle=bundles.serve(tx, kept.bundle),
+        assigned=kept.assigned,
         arm=kept.arm,
         rule=kept.rule,
         reason=kept.reason or "recorded",
+        experiment=kept.experiment,
+        manifest_version=kept.manifest_version,
+        served_from=kept.served_from or "server",
     )
-
-
-def _resolved_row(id: UUID, chosen: Chosen, wanted: ResolveRequest) -> dict[str, Any]:
-    slot, choice = chosen.deployment.slot, chosen.choice
-    return {
-        "id": id,
-        "at": made_at(id),
-        "route": slot.route,
-        "environment": slot.environment,
-        "deployment": chosen.deployment.number,
-        "bundle": choice.bundle.digest,
-        "arm": choice.arm,
-        "rule": choice.rule,
-        "reason": choice.reason,
-        **_context(wanted.context, wanted.keep_context),
-        **wanted.model_dump(include={"decision", "trace_id", "parent_id"}),
-    }
 
 
 def _row(item: Judged) -> dict[str, Any]:
@@ -278,7 +272,8 @@ def _row(item: Judged) -> dict[str, Any]:
         "deployment": sent.deployment if known else None,
         "bundle": bundle.digest,
         **context,
-        **sent.model_dump(include={"arm", "rule", "reason", "decision", "trace_id", "parent_id"}),
+        **sent.model_dump(include={*Routing.model_fields, "decision", "trace_id", "parent_id"}),
+        **store.routing(sent),
         **store.measures(sent),
     }
 
@@ -321,12 +316,6 @@ def _why(error: ValidationError) -> str:
         f"{'.'.join(map(str, item['loc'])) or 'inference'}: {item['msg']}"
         for item in error.errors()
     )
-
-
-def _refuse_wrong(tx: Reading, id: UUID) -> None:
-    why = rules.refusal(id, access.now(tx), partitions.oldest(tx))
-    if why:
-        raise Invalid(f"It cannot be recorded: {why}.", field="inference_id", value=str(id))
 
 
 def _cursor_id(text: str) -> UUID:

@@ -1,4 +1,4 @@
-"""Resolve, record and read inferences over HTTP."""
+"""Record and read inferences over HTTP."""
 
 from typing import Annotated
 from uuid import UUID
@@ -15,24 +15,11 @@ from twinline.language.records import (
     InferenceBatch,
     NewOutcome,
     Outcome,
-    Resolution,
-    ResolveRequest,
 )
 
 router = strict_router("inferences")
 Read = Annotated[Reading, reading(Permission.READ)]
-Resolve = Annotated[Writing, writing(Permission.RESOLVE)]
 Write = Annotated[Writing, writing(Permission.RECORD)]
-
-
-@router.post("/resolve")
-def resolve(body: ResolveRequest, tx: Resolve) -> Resolution:
-    """Which bundle answers this request, with its prompt text and model.
-
-    The inference is recorded before the answer leaves, unless ``record`` is false.
-    The same ``inference_id`` again gets the same answer.
-    """
-    return actions.resolve(tx, body)
 
 
 @router.post("/inferences")

@@ -1,4 +1,6 @@
-"""The rollups: counts by bundle, slot, deployment and hour or day, exact at every commit.
+"""The rollups: counts by bundle, slot, deployment, rule, arm, role and hour or day.
+
+They are exact at every commit.
 
 Everything that changes them goes through one piece of SQL, which adds rows that carry
 a sign: a new inference is added once, and an outcome takes its inference out as it was
@@ -14,7 +16,7 @@ from twinline.db.session import Reading
 from twinline.inferences import rules
 from twinline.language.records import Service
 
-_KEY = "bundle_id, slot_id, deployment"
+_KEY = "bundle_id, slot_id, deployment, rule, arm, role"
 _SUMS = (
     "requests",
     "errors",
@@ -24,6 +26,7 @@ _SUMS = (
     "cost_usd",
     "scored",
     "score_sum",
+    "score_squares",
 )
 _COLUMNS = f"{', '.join(_SUMS)}, latencies, first_at, last_at"
 _AGGREGATES = ", ".join(f"sum({name}) as {name}" for name in _SUMS) + (
@@ -45,6 +48,7 @@ def _add(period: str) -> str:
 ADD_SIGNED = f"""
 measured as (
     select bundle_id, coalesce(slot_id, 0) as slot_id, coalesce(deployment, 0) as deployment,
+        coalesce(rule, '') as rule, coalesce(arm, '') as arm, role,
         date_trunc('hour', at, 'UTC') as hour, latency_bucket(latency_ms) as bucket,
         sum(sign) as requests,
         coalesce(sum(sign) filter (where status = 1), 0) as errors,
@@ -54,8 +58,9 @@ measured as (
         coalesce(sum(sign * cost_usd::numeric), 0) as cost_usd,
         coalesce(sum(sign) filter (where score is not null), 0) as scored,
         coalesce(sum(sign * score::numeric), 0) as score_sum,
+        coalesce(sum(sign * power(score::numeric, 2)), 0) as score_squares,
         min(at) as first_at, max(at) as last_at
-    from signed group by 1, 2, 3, 4, 5
+    from signed group by 1, 2, 3, 4, 5, 6, 7, 8
 ),
 hours as (
     select {_KEY}, hour, {", ".join(f"sum({name}) as {name}" for name in _SUMS)},
@@ -68,16 +73,16 @@ hours as (
 ),
 days as (
     select {_KEY}, date_trunc('day', hour, 'UTC') as day, {_AGGREGATES}
-    from hours group by {_KEY}, 4
+    from hours group by {_KEY}, 7
 ),
 into_hours as ({_add("hour")}),
 into_days as ({_add("day")})
 """
 """Common table expressions that add the rows of a preceding ``signed`` to both rollups.
-``signed`` has sign (+1 or -1), bundle_id, slot_id, deployment, at, decision and the
-measures."""
+``signed`` has sign (+1 or -1), bundle_id, slot_id, deployment, rule, arm, role, at,
+decision and the measures."""
 
-_WITHIN = """bundle_id = any(:bundles)
+_WITHIN = """bundle_id = any(:bundles) and role = 0
     and (cast(:slot as bigint) is null or slot_id = :slot)
     and (cast(:deployment as integer) is null or deployment = :deployment)"""
 _SERVED = text(f"select {_AGGREGATES} from rollup_day where {_WITHIN}")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,21 @@ from twinline.db.schema import bundle, inference, outcome, slot
 from twinline.db.session import Reading, Writing
 from twinline.inferences import rollups
 from twinline.inferences.rollups import Selection
-from twinline.language.ids import first_id
-from twinline.language.records import Inference, Measured, NewOutcome, Outcome, Status
+from twinline.language.ids import first_id, made_at
+from twinline.language.records import (
+    Inference,
+    InferenceRole,
+    Measured,
+    NewOutcome,
+    Outcome,
+    Routing,
+    Status,
+)
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
 _CODES: dict[Status, int] = {"ok": 0, "error": 1}
+_ROLES: dict[InferenceRole, int] = {"served": 0, "shadow": 1}
+_ROLE: dict[int, InferenceRole] = {code: role for role, code in _ROLES.items()}
 _STATUS: dict[int, Status] = {code: status for status, code in _CODES.items()}
 _MEASURES = tuple(Measured.model_fields)
 _MEASURE_TYPES = (
@@ -26,38 +36,56 @@ _MEASURE_TYPES = (
 )
 _FACTS = (
     "id, at, slot_id, deployment, bundle_id, arm, rule, reason, context_digest, context,"
-    " decision, trace_id, parent_id, status, latency_ms, input_tokens, output_tokens, cost_usd,"
+    " decision, trace_id, parent_id, role, experiment, unit_hash, assigned_id, served_from,"
+    " stale_seconds, manifest_version, status, latency_ms, input_tokens, output_tokens, cost_usd,"
     " score"
 )
-
-_RECORD = text(f"""
+_RECORD_SQL = f"""
 with given as (
-    select sent.*, bundle.node_id as bundle_id, slot.id as slot_id
-    from jsonb_to_recordset(cast(:sent as jsonb)) as sent(
+    select sent.*, served.node_id as bundle_id, assigned.node_id as assigned_id,
+        slot.id as slot_id, ('x' || sent.unit)::bit(64)::bigint as unit_hash
+    from json_to_recordset({{sent}}) as sent(
         id uuid, at timestamptz, route text, environment text, deployment integer,
-        bundle text, arm text, rule text, reason text, context_digest text, context jsonb,
-        decision text, trace_id text, parent_id uuid, {_MEASURE_TYPES})
-    join bundle on bundle.digest = sent.bundle
+        bundle text, assigned text, arm text, rule text, reason text, context_digest text,
+        context jsonb, decision text, trace_id text, parent_id uuid, role smallint,
+        experiment text, unit text, served_from text, stale_seconds double precision,
+        manifest_version bigint, {_MEASURE_TYPES})
+    join bundle served on served.digest = sent.bundle
+    left join bundle assigned on assigned.digest = sent.assigned
     left join slot on slot.route = sent.route and slot.environment = sent.environment
 ),
 fresh as (
     insert into inference ({_FACTS}) select {_FACTS} from given order by id
     on conflict (id) do nothing returning *
 ),
+exposed as (
+    insert into exposure (slot_id, experiment, unit_hash, arm, first_at)
+    select slot_id, experiment, unit_hash, arm, min(at) from fresh
+    where role = 0 and slot_id is not null and experiment is not null
+        and unit_hash is not null and arm is not null
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    on conflict do nothing
+),
 signed as (select 1 as sign, * from fresh),
 {rollups.ADD_SIGNED}
 select id from fresh
-""")
+"""
+_RECORD = text(_RECORD_SQL.format(sent="cast(:sent as json)"))
+RECORD_STATEMENT = _RECORD_SQL.format(sent="$1::json")
+"""What `record` executes, for a connection that keeps it prepared: takes a JSON array of
+rows and answers with the ids that were new."""
 
 _RECOUNT_CHANGED = text(f"""
 with signed as (
     select * from jsonb_to_recordset(cast(:sent as jsonb)) as sent(
-        sign integer, bundle_id bigint, slot_id bigint, deployment integer, at timestamptz,
-        decision text, {_MEASURE_TYPES})
+        sign integer, bundle_id bigint, slot_id bigint, deployment integer, rule text,
+        arm text, role smallint, at timestamptz, decision text, {_MEASURE_TYPES})
 ),
 {rollups.ADD_SIGNED}
 select count(*) from signed
 """)
+
+_COUNTED_BY = ("bundle_id", "slot_id", "deployment", "rule", "arm", "role", "at", "decision")
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:id, 7))")
 
@@ -105,6 +133,12 @@ def measures(measured: Measured) -> dict[str, Any]:
     return values | {"status": None if status is None else _CODES[status]}
 
 
+def routing(sent: Routing) -> dict[str, Any]:
+    """How an inference was routed, as `record` takes it."""
+    assigned = sent.assigned.digest if sent.assigned else None
+    return {"role": _ROLES[sent.role], "assigned": assigned}
+
+
 def lock(tx: Writing, id: UUID) -> RowMapping | None:
     """The facts of an inference; nobody else adds an outcome until we are done."""
     tx.run(_LOCK, {"id": str(id)})
@@ -127,7 +161,7 @@ def add_outcome(tx: Writing, id: UUID, inference_id: UUID, number: int, new: New
 
 def count_changed(tx: Writing, facts: RowMapping, before: Measured, after: Measured) -> None:
     """Count an inference as it is now instead of as it was."""
-    kept = {name: facts[name] for name in ("bundle_id", "slot_id", "deployment", "at", "decision")}
+    kept = {name: facts[name] for name in _COUNTED_BY}
     rows = [{"sign": -1, **kept, **measures(before)}, {"sign": 1, **kept, **measures(after)}]
     tx.run(_RECOUNT_CHANGED, {"sent": _json(rows)})
 
@@ -152,6 +186,20 @@ def of_trace(tx: Reading, trace_id: str, limit: int) -> tuple[RowMapping, ...]:
     """The facts of a trace's inferences, the newest first."""
     query = _inferences().where(inference.c.trace_id == trace_id)
     return tuple(tx.rows(query.order_by(inference.c.id.desc()).limit(limit)))
+
+
+def shadows(tx: Reading, id: UUID) -> list[tuple[UUID, BundleRef]]:
+    """The records of what ran in the shadow of a request: ids of its own millisecond."""
+    begin, end = first_id(made_at(id)), first_id(made_at(id) + timedelta(milliseconds=1))
+    query = _inferences().where(
+        inference.c.id >= begin,
+        inference.c.id < end,
+        inference.c.parent_id == id,
+        inference.c.role == _ROLES["shadow"],
+    )
+    return [
+        (row["id"], BundleRef(row["digest"])) for row in tx.rows(query.order_by(inference.c.id))
+    ]
 
 
 def newest_ids(tx: Reading, part: Selection, *, before: UUID, limit: int) -> tuple[UUID, ...]:
@@ -201,14 +249,25 @@ def to_record(row: RowMapping, measured: Measured) -> Inference:
             "deployment": deployed,
             "bundle": BundleRef(row["digest"]),
             "measured": measured,
+            "role": _ROLE[row["role"]],
+            "assigned": BundleRef(row["assigned_digest"]) if row["assigned_digest"] else None,
+            "unit": None if row["unit_hash"] is None else f"{row['unit_hash'] % 2**64:016x}",
         }
     )
 
 
 def _inferences() -> Select[Any]:
+    assigned = bundle.alias()
     return (
-        select(inference, bundle.c.digest, slot.c.route, slot.c.environment)
+        select(
+            inference,
+            bundle.c.digest,
+            assigned.c.digest.label("assigned_digest"),
+            slot.c.route,
+            slot.c.environment,
+        )
         .join(bundle, bundle.c.node_id == inference.c.bundle_id)
+        .outerjoin(assigned, assigned.c.node_id == inference.c.assigned_id)
         .outerjoin(slot, slot.c.id == inference.c.slot_id)
     )
 

@@ -14,14 +14,19 @@
     │   ├── NothingToRollBack           409
     │   ├── NothingLive                 409
     │   ├── UntestedPair                409
-    │   └── BlockedPair                 409
+    │   ├── BlockedPair                 409
+    │   ├── BundleWithdrawn             409
+    │   ├── Killed                      409
+    │   └── NoActiveBundle              409
     ├── PreconditionRequired            428
     ├── Stale                           412
     ├── NotAuthenticated                401
     ├── NotAllowed                      403
     ├── Unavailable                     503
     │   ├── DatabaseUnavailable         503
-    │   └── MlflowUnavailable           503
+    │   ├── MlflowUnavailable           503
+    │   └── Overloaded                  503
+    ├── ManifestRefused                 500
     └── StartRefused                    500
         ├── AlreadyRunning              500
         ├── PortInUse                   500
@@ -146,6 +151,24 @@ class BlockedPair(Conflict):
     code = "blocked-pair"
 
 
+class BundleWithdrawn(Conflict):
+    """A policy names a bundle that is killed, so it would serve something else."""
+
+    code = "bundle-withdrawn"
+
+
+class Killed(Conflict):
+    """The slot is switched off, and serves nothing until somebody lifts that."""
+
+    code = "killed"
+
+
+class NoActiveBundle(Conflict):
+    """What the policy chose is withdrawn, and so is everything it may fall back to."""
+
+    code = "no-active-bundle"
+
+
 class PreconditionRequired(TwinlineError):
     """A change of a slot that does not say which deployment it was looking at."""
 
@@ -191,6 +214,18 @@ class MlflowUnavailable(Unavailable):
     """The MLflow server does not answer in time, or not as MLflow does."""
 
     code = "mlflow-unavailable"
+
+
+class Overloaded(Unavailable):
+    """More is waiting to be recorded than should wait; try again in a moment."""
+
+    code = "overloaded"
+
+
+class ManifestRefused(TwinlineError):
+    """A manifest that was not signed by our server, is damaged, or is older than ours."""
+
+    code = "manifest-refused"
 
 
 class StartRefused(TwinlineError):

@@ -14,8 +14,8 @@ ENVIRONMENT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 FREE_NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*$"
 
 RESERVED = frozenset(
-    {"access", "deployments", "diff", "export", "history", "import", "labels", "latest"}
-    | {"rollback", "versions"}
+    {"access", "deployments", "diff", "explain", "export", "history", "import", "kill", "labels"}
+    | {"latest", "ramp", "rollback", "versions"}
 )
 """Last segments that are parts of our URLs, so no name may end in them."""
 

@@ -1,30 +1,120 @@
 """The policy document, schema ``routing-policy/1``, and what can be asked of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from twinline.language.canonical import digest
 from twinline.language.errors import Invalid
-from twinline.language.records.base import Request
+from twinline.language.names import Label
+from twinline.language.records.base import Instant, Request
 from twinline.language.refs import BundleRef
+from twinline.routing.buckets import BUCKETS
+from twinline.routing.conditions import AttributeName, AttributeType, Condition
+from twinline.routing.splits import Split
 
 SCHEMA = "routing-policy/1"
+HOPS_MAX = 4
 
 
 class Serve(Request):
-    """What a policy serves when it comes to this point."""
+    """Serve one bundle."""
 
     bundle: BundleRef
 
 
+class ServeSplit(Request):
+    """Serve the arm that the request's unit falls into."""
+
+    split: Split
+
+
+def _serves(value: Any) -> str:
+    return "split-serve" if isinstance(value, ServeSplit) or _has_split(value) else "bundle-serve"
+
+
+def _has_split(value: Any) -> bool:
+    return isinstance(value, dict) and "split" in value
+
+
+AnyServe = Annotated[
+    Annotated[Serve, Tag("bundle-serve")] | Annotated[ServeSplit, Tag("split-serve")],
+    Discriminator(_serves),
+]
+
+
+class Schedule(Request):
+    """When a rule is in force: from a moment on, up to another."""
+
+    from_: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> "Schedule":
+        if self.from_ and self.until and self.from_ >= self.until:
+            raise ValueError("`from` must be before `until`")
+        return self
+
+
+class Rule(Request):
+    """Serves something when its condition is TRUE; without ``when``, always."""
+
+    id: Label
+    when: Condition | None = None
+    schedule: Schedule | None = None
+    serve: AnyServe
+    pin: bool = Field(
+        default=False, description="Serve this or nothing: no fallback when it is withdrawn."
+    )
+
+
+class Unit(Request):
+    """Who is divided among arms: the first of these attributes that a context has."""
+
+    by: Annotated[tuple[AttributeName, ...], Field(min_length=1, max_length=10)]
+
+
+class Shadow(Request):
+    """A bundle to run beside the one that is served, for some of the units."""
+
+    bundle: BundleRef
+    sample: Annotated[int, Field(ge=0, le=BUCKETS, description="Buckets of 100,000.")]
+
+
 class Policy(Request):
-    """Picks a bundle for a request's context."""
+    """Picks a bundle for a request's context.
+
+    Rules are tried in order; the first that is in force and TRUE serves. Otherwise
+    ``default`` does. A bundle that was withdrawn gives way to the first of
+    ``fallback`` that is active.
+    """
 
     schema_: Literal["routing-policy/1"] = Field(alias="schema")
+    unit: Unit | None = None
+    attributes: dict[AttributeName, AttributeType] = Field(
+        default_factory=dict[str, AttributeType],
+        description="What contexts hold, for checking the rules by it.",
+    )
+    rules: Annotated[tuple[Rule, ...], Field(max_length=500)] = ()
     default: Serve
+    fallback: Annotated[tuple[BundleRef, ...], Field(max_length=HOPS_MAX)] = ()
+    shadow: Annotated[tuple[Shadow, ...], Field(max_length=10)] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Policy":
+        ids = [rule.id for rule in self.rules]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"the rule id {max(ids, key=ids.count)!r} is there twice")
+        salts = [split.salt for _, split in self.splits()]
+        if len(set(salts)) < len(salts):
+            raise ValueError(
+                f"the salt {max(salts, key=salts.count)!r} is in two splits, so that their arms "
+                "would hang together; give each its own"
+            )
+        if (salts or self.shadow) and self.unit is None:
+            raise ValueError('splits and shadows need `unit`, as in {"by": ["user.id"]}')
+        return self
 
     @property
     def digest(self) -> str:
@@ -33,22 +123,32 @@ class Policy(Request):
 
     def document(self) -> dict[str, Any]:
         """The policy as the JSON document that is kept and digested."""
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def splits(self) -> Iterator[tuple[Rule, Split]]:
+        """Every split with the rule that it is in."""
+        for rule in self.rules:
+            if isinstance(rule.serve, ServeSplit):
+                yield rule, rule.serve.split
+
+    def places(self) -> Iterator[tuple[str, BundleRef]]:
+        """Every bundle that is named, with the path of the place where it is."""
+        yield "default.bundle", self.default.bundle
+        for number, rule in enumerate(self.rules):
+            match rule.serve:
+                case Serve(bundle=bundle):
+                    yield f"rules.{number}.serve.bundle ({rule.id})", bundle
+                case ServeSplit(split=split):
+                    for arm in split.arms:
+                        yield f"rules.{number}.serve.split ({rule.id}, arm {arm.name})", arm.bundle
+        for number, bundle in enumerate(self.fallback):
+            yield f"fallback.{number}", bundle
+        for number, shadow in enumerate(self.shadow):
+            yield f"shadow.{number}.bundle", shadow.bundle
 
     def bundles(self) -> tuple[BundleRef, ...]:
-        """Every bundle that the policy can serve, each once, the default first."""
-        return (self.default.bundle,)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a policy chose for a context, and why."""
-
-    bundle: BundleRef
-    reason: str
-    arm: str | None = None
-    rule: str | None = None
-    unknown: tuple[str, ...] = ()
+        """Every bundle that the policy names, each once, the default first."""
+        return tuple(dict.fromkeys(bundle for _, bundle in self.places()))
 
 
 def single(bundle: BundleRef) -> Policy:
@@ -66,19 +166,110 @@ def read_policy(document: dict[str, Any]) -> Policy:
     try:
         return Policy.model_validate(document)
     except ValidationError as error:
-        places = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'policy'}: {item['msg']}"
-            for item in error.errors()
-        )
+        places = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in error.errors())
         raise Invalid(f"This is no {SCHEMA} policy: {places}", field="policy") from error
 
 
-def evaluate(policy: Policy, context: dict[str, Any]) -> Choice:
-    """Which bundle answers a request with this context."""
-    del context  # a policy without rules asks nothing of it
-    return Choice(policy.default.bundle, reason="default")
+def complete(
+    document: dict[str, Any], live: dict[str, Any] | None, new_salt: Callable[[], str]
+) -> Policy:
+    """Read a policy that should take the place of a live one.
+
+    A split without a salt gets that of the live split in the rule of the same id, or
+    a new one.
+
+    Raises:
+        Invalid: as for `read_policy`; or a split has another salt than it has had,
+            which would deal all units out anew.
+    """
+    before = {rule.id: split.salt for rule, split in read_policy(live).splits()} if live else {}
+    policy = read_policy(_salted(document, before, new_salt))
+    for rule, split in policy.splits():
+        kept = before.get(rule.id, split.salt)
+        if split.salt != kept:
+            raise Invalid(
+                f"The split of rule {rule.id!r} has the salt {kept!r}; with {split.salt!r} every "
+                "unit would be dealt out anew. Leave the salt out to keep it, or give the rule "
+                "another id to begin another experiment.",
+                field="policy",
+                rule=rule.id,
+            )
+    return policy
+
+
+def _salted(document: Any, before: dict[str, str], new_salt: Callable[[], str]) -> Any:
+    """The document with a salt in every split that has none; other mistakes left as they are."""
+    match document:
+        case {"rules": list(rules)}:
+            return {**document, "rules": [_salted(rule, before, new_salt) for rule in rules]}  # pyright: ignore[reportUnknownVariableType] -- any JSON
+        case {"serve": {"split": dict(split)}} if "salt" not in split:
+            salt = before.get(str(document.get("id"))) or new_salt()
+            return {**document, "serve": {"split": {"salt": salt, **split}}}
+        case _:
+            return document
 
 
 def substitute(policy: Policy, put: Callable[[BundleRef], BundleRef]) -> Policy:
     """The same policy with every bundle replaced by ``put(bundle)``."""
-    return Policy(schema=SCHEMA, default=Serve(bundle=put(policy.default.bundle)))
+    return policy.model_copy(
+        update={
+            "default": Serve(bundle=put(policy.default.bundle)),
+            "rules": tuple(_substitute_in(rule, put) for rule in policy.rules),
+            "fallback": tuple(put(bundle) for bundle in policy.fallback),
+            "shadow": tuple(
+                one.model_copy(update={"bundle": put(one.bundle)}) for one in policy.shadow
+            ),
+        }
+    )
+
+
+def with_split(policy: Policy, rule_id: str, split: Split) -> Policy:
+    """The same policy with another split in a rule that has one."""
+    return policy.model_copy(
+        update={
+            "rules": tuple(
+                rule.model_copy(update={"serve": ServeSplit(split=split)})
+                if rule.id == rule_id
+                else rule
+                for rule in policy.rules
+            )
+        }
+    )
+
+
+def split_of(policy: Policy, rule_id: str | None) -> tuple[Rule, Split]:
+    """The split of a rule; without ``rule_id``, the only split that there is.
+
+    Raises:
+        Invalid: there is no such split, or several to choose from.
+    """
+    found = [(rule, split) for rule, split in policy.splits() if rule_id in (None, rule.id)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(rule.id for rule, _ in policy.splits()) or "none"
+    raise Invalid(
+        f"Name a rule that has a split by `rule`; those of the live policy: {known}.",
+        field="rule",
+        value=rule_id,
+    )
+
+
+def _substitute_in(rule: Rule, put: Callable[[BundleRef], BundleRef]) -> Rule:
+    match rule.serve:
+        case Serve(bundle=bundle):
+            serve: AnyServe = Serve(bundle=put(bundle))
+        case ServeSplit(split=split):
+            arms = tuple(arm.model_copy(update={"bundle": put(arm.bundle)}) for arm in split.arms)
+            serve = ServeSplit(split=split.model_copy(update={"arms": arms}))
+    return rule.model_copy(update={"serve": serve})
+
+
+def _place(path: tuple[int | str, ...]) -> str:
+    """The path of a member, without the names of the kinds that were told apart on it."""
+    kinds = {"leaf", "bundle-serve", "split-serve"}
+    shown = [
+        str(part)
+        for part, after in zip(path, (*path[1:], None), strict=True)
+        if part not in kinds and part != after
+    ]
+    return ".".join(shown) or "policy"

@@ -18,7 +18,41 @@ from twinline.language.records.bundles import ServedBundle
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
 Status = Literal["ok", "error"]
+InferenceRole = Literal["served", "shadow"]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+UnitHash = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{16}$",
+        description="Of the unit under the split's salt: who it was cannot be told from it.",
+    ),
+]
+ServedFrom = Literal["server", "stream", "file", "bootstrap", "default"]
+
+
+class Routing(Record):
+    """How a policy came to the bundle of an inference. None means not known."""
+
+    arm: Text | None = None
+    rule: Text | None = None
+    reason: Text | None = None
+    role: InferenceRole = Field(
+        default="served", description="`shadow`: it ran beside the one that was served."
+    )
+    assigned: BundleRef | None = Field(
+        default=None, description="What was chosen, when a fallback was served instead of it."
+    )
+    experiment: Text | None = Field(default=None, description="The salt of the split.")
+    unit: UnitHash | None = None
+    served_from: ServedFrom | None = Field(
+        default=None, description="Where the policy was read that it was resolved by."
+    )
+    stale_seconds: Annotated[
+        float | None, Field(ge=0, description="How long since that was known to be current.")
+    ] = None
+    manifest_version: Annotated[int | None, Field(ge=0, le=2**62)] = None
 
 
 class Measured(Record):
@@ -63,7 +97,7 @@ class Outcome(Measured):
     at: Instant
 
 
-class NewInference(Measured):
+class NewInference(Measured, Routing):
     """The record of one request.
 
     Name the pair by ``bundle``, or by ``model`` and ``prompt`` in the words that you
@@ -76,9 +110,6 @@ class NewInference(Measured):
     bundle: Annotated[Text | None, Field(examples=["bundles:/9f86d081884c"])] = None
     model: Annotated[Text | None, Field(examples=["models:/churn/3"])] = None
     prompt: Annotated[Text | None, Field(examples=["prompts:/support/answer/7"])] = None
-    arm: Text | None = None
-    rule: Text | None = None
-    reason: Text | None = None
     context: Json | None = None
     keep_context: bool = Field(
         default=False, description="Keep the context itself; by default only its digest is kept."
@@ -144,7 +175,7 @@ class BatchResult(Record):
     refused: Count
 
 
-class Inference(Record):
+class Inference(Routing):
     """The record of one request, with what came of it."""
 
     ref: InferenceRef
@@ -153,9 +184,6 @@ class Inference(Record):
     slot: SlotRef | None
     deployment: DeploymentRef | None
     bundle: BundleRef
-    arm: str | None
-    rule: str | None
-    reason: str | None
     context_digest: str | None
     context: Json | None
     decision: str | None
@@ -178,19 +206,39 @@ class ResolveRequest(Request):
     parent_id: UUID | None = None
 
 
+class ShadowRun(Record):
+    """A bundle to run beside the one that is served."""
+
+    inference_id: UUID | None = Field(description="Of its own record; None: nothing recorded.")
+    bundle: ServedBundle
+
+
 class Resolution(Record):
     """The bundle that answers a request, and why it is this one."""
 
     inference_id: UUID | None = Field(description="None when nothing was recorded.")
-    slot: SlotRef
-    deployment: DeploymentRef
-    bundle: ServedBundle
-    arm: str | None
-    rule: str | None
-    reason: str
+    bucket: Annotated[
+        int | None, Field(ge=0, lt=100_000, description="Of the unit, when a split decided.")
+    ]
     unknown: tuple[str, ...] = Field(
         default=(), description="Attributes that rules asked for in vain."
     )
+    shadow: tuple[ShadowRun, ...] = ()
+    stale_seconds: float | None = Field(
+        description="How long since the policy was known to be current; None: cannot be told."
+    )
+    slot: SlotRef
+    deployment: DeploymentRef
+    bundle: ServedBundle
+    assigned: BundleRef | None = Field(
+        description="What was chosen, when it is withdrawn and a fallback is served."
+    )
+    arm: str | None
+    rule: str | None
+    reason: str = Field(examples=["default", "rule", "split", "unit-missing"])
+    experiment: str | None = Field(description="The salt of the split.")
+    manifest_version: int | None
+    served_from: ServedFrom
 
 
 class Latency(Record):

@@ -1,0 +1,45 @@
+"""The keys in memory, for requests that are answered without a transaction.
+
+A key that was revoked anywhere is out of every process's ring as soon as the process
+hears of it. The ring only ever says yes; whoever is not surely let in is judged by the
+database.
+"""
+
+from datetime import UTC, datetime
+
+from twinline.access import actions, rules
+from twinline.access.rules import Permission
+from twinline.db.listening import ANYTHING
+from twinline.db.session import Database
+from twinline.language.records import ApiKey
+
+
+class KeyRing:
+    """Knows who holds which permission, until a key changes."""
+
+    def __init__(self) -> None:
+        self._by_hash: dict[str, ApiKey] | None = None
+        self._changes = 0
+
+    def take_note(self, topic: str) -> None:
+        """Forget everything when keys may have changed."""
+        if topic in (actions.TOPIC, ANYTHING):
+            self._changes += 1
+            self._by_hash = None
+
+    def load(self, database: Database) -> None:
+        """Read the keys, unless they are here."""
+        if self._by_hash is not None:
+            return
+        seen = self._changes
+        with database.reading() as tx:
+            found = actions.keys_by_hash(tx)
+        if seen == self._changes:  # else another change came meanwhile
+            self._by_hash = found
+
+    def holder(self, key: str, permission: Permission) -> ApiKey | None:
+        """Who surely holds this key and permission; None when the database must be asked."""
+        found = (self._by_hash or {}).get(rules.hash_key(key))
+        if found is None or not rules.may(found.role, permission):
+            return None
+        return found if rules.usable(found, datetime.now(UTC)) else None

@@ -1,0 +1,70 @@
+"""Ramps: change the shares of a live split by moving as few buckets as possible."""
+
+from twinline.db.session import Reading, Writing
+from twinline.deployments.actions import append, live, lock
+from twinline.language.errors import NothingLive
+from twinline.language.records import (
+    ArmShare,
+    BucketMove,
+    Deployment,
+    RampPreview,
+    RampRequest,
+    RampWanted,
+)
+from twinline.language.refs import SlotRef
+from twinline.routing import splits
+from twinline.routing.policy import Policy, read_policy, split_of, with_split
+from twinline.routing.splits import Move, Split
+
+
+def preview(tx: Reading, ref: SlotRef, wanted: RampWanted) -> RampPreview:
+    """What a ramp would move.
+
+    Raises:
+        NotFound, NothingLive: nothing is live there.
+        Invalid: the live policy has no such split or arm, or the donor has too little.
+    """
+    now = live(tx, ref)
+    policy = read_policy(now.policy)
+    rule, before = split_of(policy, wanted.rule)
+    after, moves = splits.ramp(before, wanted.arm, wanted.share, wanted.donor)
+    return RampPreview(
+        slot=ref,
+        live=now.ref,
+        rule=rule.id,
+        arms=_shares(before, after),
+        moves=tuple(_move(move) for move in moves),
+    )
+
+
+def ramp(tx: Writing, ref: SlotRef, wanted: RampRequest, expected: int) -> Deployment:
+    """Deploy the live policy with the buckets moved.
+
+    Raises:
+        Stale: another deployment is live than the caller looked at.
+        NothingLive, Invalid: as for `preview`.
+    """
+    now = lock(tx, ref, expected)
+    if now is None:
+        raise NothingLive(f"Nothing is live in {ref.short} that could be ramped.", slot=str(ref))
+    policy = _ramped(read_policy(now.policy), wanted)
+    return append(tx, ref, policy, kind="deploy", undoes=None, reason=wanted.reason)
+
+
+def _ramped(policy: Policy, wanted: RampWanted) -> Policy:
+    rule, before = split_of(policy, wanted.rule)
+    after, _ = splits.ramp(before, wanted.arm, wanted.share, wanted.donor)
+    return with_split(policy, rule.id, after)
+
+
+def _shares(before: Split, after: Split) -> tuple[ArmShare, ...]:
+    return tuple(
+        ArmShare(arm=old.name, bundle=old.bundle, before=old.size, after=new.size)
+        for old, new in zip(before.arms, after.arms, strict=True)
+    )
+
+
+def _move(move: Move) -> BucketMove:
+    return BucketMove(
+        donor=move.donor, receiver=move.receiver, buckets=move.buckets, text=str(move)
+    )
