@@ -24,7 +24,9 @@ from twinline.bundles import api as bundles
 from twinline.db.listening import Announcements
 from twinline.db.session import Database
 from twinline.deployments import api as deployments
+from twinline.deployments import policies_api as policies
 from twinline.evaluations import api as evaluations
+from twinline.experiments import api as experiments
 from twinline.frame import Frame, problem
 from twinline.inferences import actions as inference_actions
 from twinline.inferences import api as inferences
@@ -66,6 +68,7 @@ number of the live deployment that you looked at.
 _NATIVE = (
     rollbacks.router,
     deployments.router,
+    policies.router,
     prompts.router,
     models.router,
     mlflow.router,
@@ -74,6 +77,7 @@ _NATIVE = (
     resolutions.router,
     inferences.router,
     manifests.router,
+    experiments.router,
     kills.router,
     lineage.router,
     access.router,

@@ -603,7 +603,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "value-nan-in-a-list": (leaf("a", "in", [NAN]), f"when.value: Value error, {ONE_OF}"),
     "value-object-in-a-list": (leaf("a", "in", [{}]), f"when.value: Value error, {ONE_OF}"),
     "value-bytes": (leaf("a", "eq", b"x"), f"when.value: Value error, {ONE_OF}"),
-    "too-deep": (_deep(lambda inner: {"not": inner}, 1000), "when.not: Recursion error"),
+    "too-deep": (_deep(lambda inner: {"not": inner}, 1000), "when.not"),
     "value-too-deep": (leaf("a", "in", _deep(lambda inner: [inner], 100_000)), "when"),
 }
 

@@ -49,7 +49,7 @@ class Lane:
         connection = await self._open()
         watchdog = asyncio.get_running_loop().call_later(self._timeout_seconds, _shut, connection)
         try:
-            cursor = await connection.execute(statement, (parameter,), prepare=True)
+            cursor = await connection.execute(statement.encode(), (parameter,), prepare=True)
             return [row[0] for row in await cursor.fetchall()]
         except (OperationalError, InterfaceError) as error:
             await self.close()

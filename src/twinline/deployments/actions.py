@@ -1,6 +1,7 @@
 """Deploy to slots, read their history, and choose what answers a request."""
 
 import secrets
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -32,6 +33,8 @@ from twinline.language.refs import (
     parse_ref,
 )
 from twinline.routing.policy import Policy, complete, read_policy, single, substitute
+
+HISTORY_PAGE = 100
 
 
 def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Deployment:
@@ -197,6 +200,14 @@ def history(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Pag
     before = cursors.decode(listing, cursor, int)
     items = store.history(tx, ref, before=before, limit=limit)
     return cursors.page(listing, items, limit, lambda last: last.number)
+
+
+def whole_history(tx: Reading, ref: SlotRef) -> Iterator[Deployment]:
+    """A slot's deployments, the newest first, read as far as they are wanted."""
+    before: int | None = None
+    while items := store.history(tx, ref, before=before, limit=HISTORY_PAGE):
+        yield from items
+        before = items[-1].number
 
 
 def undo_stack(

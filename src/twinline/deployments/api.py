@@ -8,18 +8,20 @@ from fastapi import Depends, Header, Path, Query, Response
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.deployments import actions, ramps
+from twinline.deployments import actions, policies, ramps
 from twinline.kills import actions as kills
 from twinline.kills.api import THROWN, answer
 from twinline.language.errors import Invalid, PreconditionRequired
 from twinline.language.names import Environment, Label
 from twinline.language.records import (
     Deployment,
+    ExplainRequest,
     Instant,
     Kill,
     KillRequest,
     NewDeployment,
     Page,
+    PolicyExplanation,
     RampPreview,
     RampRequest,
     RampWanted,
@@ -121,6 +123,12 @@ def ramp(
 ) -> Response:
     """Give an arm of a live split another share; only the buckets that must move do."""
     return once(tx, lambda: (201, ramps.ramp(tx, slot, body, expected)))
+
+
+@router.post("/{slot:path}/explain")
+def explain(tx: Read, slot: PathSlot, body: ExplainRequest) -> PolicyExplanation:
+    """Which rule decides for a context, and why; nothing is recorded."""
+    return policies.explain(tx, slot, body)
 
 
 @router.post("/{slot:path}/kill", status_code=201, response_model=Kill, responses=THROWN)

@@ -43,6 +43,15 @@ Within = SlotRef | DeploymentRef | None
 AFTER_ALL = UUID(int=(1 << 128) - 1)
 
 
+class ArmCounts(NamedTuple):
+    """What an arm served, with the sums that intervals are made of."""
+
+    service: Service = rollups.NOTHING
+    bundles: tuple[BundleRef, ...] = ()
+    score_sum: float = 0.0
+    score_squares: float = 0.0
+
+
 class Judged(NamedTuple):
     """An item of a batch that is fit to be kept, and the bundle that it names."""
 
@@ -175,6 +184,32 @@ def served_by_slot(
     found = rollups.by_slot(tx, _selection(tx, refs, within))
     slots = store.slot_refs(tx, [slot for slot, _ in found])
     return [(slots.get(slot), service) for slot, service in found]
+
+
+def served_by_arm(
+    tx: Reading, slot: SlotRef, rule: str, deployed: Sequence[int]
+) -> dict[str, ArmCounts]:
+    """What each arm of a rule served under these deployments of a slot."""
+    rows = rollups.by_arm(tx, store.slot_id(tx, slot) or 0, rule, deployed)
+    return {
+        row["arm"]: ArmCounts(
+            service=rollups.service(row),
+            bundles=store.bundle_refs(tx, row["bundle_ids"]),
+            score_sum=float(row["score_sum"]),
+            score_squares=float(row["score_squares"]),
+        )
+        for row in rows
+    }
+
+
+def exposed(tx: Reading, slot: SlotRef, experiment: str) -> dict[str, int]:
+    """How many distinct units each arm of an experiment served."""
+    return store.exposed(tx, store.slot_id(tx, slot) or 0, experiment)
+
+
+def exposed_first(tx: Reading, slot: SlotRef, experiment: str, since: datetime) -> dict[str, int]:
+    """How many units each arm got that the experiment had not seen before ``since``."""
+    return store.exposed_first(tx, store.slot_id(tx, slot) or 0, experiment, since)
 
 
 def served_by_day(

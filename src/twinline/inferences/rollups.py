@@ -8,6 +8,7 @@ and adds it as it is. Rows are added in the order of their key, so writers that 
 wait for each other instead of deadlocking.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import RowMapping, text
@@ -94,6 +95,27 @@ _BY_DAY = text(
     "select day, sum(requests) as requests, sum(errors) as errors from rollup_day"
     f" where {_WITHIN} group by day order by day"
 )
+_BY_ARM = text(
+    f"select arm, array_agg(distinct bundle_id) as bundle_ids, {_AGGREGATES} from rollup_day"
+    " where slot_id = :slot and rule = :rule and deployment = any(:deployments)"
+    " and arm <> '' and role = 0 group by arm"
+)
+
+
+NOTHING = Service(
+    requests=0,
+    errors=0,
+    decision_requests=0,
+    latency_ms=None,
+    input_tokens=0,
+    output_tokens=0,
+    cost_usd=0.0,
+    scored=0,
+    score=None,
+    first_at=None,
+    last_at=None,
+)
+"""What was served where nothing was."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +142,12 @@ def by_slot(tx: Reading, part: Selection) -> list[tuple[int, Service]]:
 def by_day(tx: Reading, part: Selection) -> list[RowMapping]:
     """Requests and errors on each day."""
     return list(tx.rows(_BY_DAY, asdict(part)))
+
+
+def by_arm(tx: Reading, slot: int, rule: str, deployments: Sequence[int]) -> Sequence[RowMapping]:
+    """The counts of each arm of a rule, with the bundles that it served."""
+    values = {"slot": slot, "rule": rule, "deployments": list(deployments)}
+    return tx.rows(_BY_ARM, values)
 
 
 def service(row: RowMapping) -> Service:

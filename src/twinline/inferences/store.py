@@ -112,6 +112,36 @@ select count(*) from (
 """)
 
 
+_EXPOSED = text(
+    "select arm, count(*) as units from exposure"
+    " where slot_id = :slot and experiment = :experiment group by arm"
+)
+_EXPOSED_FIRST = text("""
+select arm, count(*) as units from (
+    select distinct on (unit_hash) arm, first_at from exposure
+    where slot_id = :slot and experiment = :experiment order by unit_hash, first_at, arm
+) first where first_at >= :since group by arm
+""")
+
+
+def exposed(tx: Reading, slot: int, experiment: str) -> dict[str, int]:
+    """How many units each arm of an experiment ever served."""
+    rows = tx.rows(_EXPOSED, {"slot": slot, "experiment": experiment})
+    return {row["arm"]: row["units"] for row in rows}
+
+
+def exposed_first(tx: Reading, slot: int, experiment: str, since: datetime) -> dict[str, int]:
+    """How many units each arm served that the experiment had not seen before ``since``."""
+    values = {"slot": slot, "experiment": experiment, "since": since}
+    return {row["arm"]: row["units"] for row in tx.rows(_EXPOSED_FIRST, values)}
+
+
+def bundle_refs(tx: Reading, ids: Iterable[int]) -> tuple[BundleRef, ...]:
+    """Bundles by their ids."""
+    digests = tx.values(select(bundle.c.digest).where(bundle.c.node_id.in_(list(ids))))
+    return tuple(sorted(map(BundleRef, digests), key=str))
+
+
 def lock_naming(tx: Writing) -> None:
     """Be the only one that makes what requests name, until this transaction ends."""
     tx.run(_LOCK, {"id": "naming"})

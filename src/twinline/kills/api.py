@@ -1,6 +1,6 @@
 """Kill switches over HTTP. Those of slots and bundles are thrown at their own addresses."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Response
 
@@ -14,7 +14,9 @@ router = strict_router("kills", prefix="/kills")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.KILL)]
 
-THROWN = {200: {"model": Kill, "description": "It was stopped already"}}
+THROWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": Kill, "description": "It was stopped already"}
+}
 
 
 @router.get("")

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from twinline.language.canonical import SAFE_INTEGER
+from twinline.routing.conditions import exact_type
 
 DEPTH_MAX = 40
 
@@ -73,7 +74,7 @@ def _count_plain(value: Any, depth: int) -> int | None:
     is then the same), integers that every JSON reader keeps, and no floats but those
     written without an exponent and with a fraction.
     """
-    kind = type(value)
+    kind = exact_type(value)
     if kind is str or kind is bool or value is None:
         return 0
     if kind is int:

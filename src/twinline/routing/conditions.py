@@ -11,7 +11,7 @@ Conditions are compiled to closures: several times faster than walking the docum
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -184,7 +184,7 @@ def kind_of(value: Any) -> AttributeType | None:
     return None
 
 
-def _all_texts(items: Any) -> bool:
+def _all_texts(items: Iterable[object]) -> bool:
     return all(exact_type(item) is str for item in items)
 
 

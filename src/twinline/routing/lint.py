@@ -1,11 +1,9 @@
 """Look a policy over for what is surely or probably a mistake."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from twinline.language.records.base import Record
+from twinline.language.records.policies import Finding, FindingKind
 from twinline.routing import conditions
 from twinline.routing.conditions import (
     BARE,
@@ -17,19 +15,6 @@ from twinline.routing.conditions import (
     leaves,
 )
 from twinline.routing.policy import Policy, Rule
-
-FindingKind = Literal[
-    "unknown-attribute", "wrong-type", "unreachable-rule", "never-true", "unknown-disables"
-]
-
-
-class Finding(Record):
-    """Something in a policy that is probably not meant."""
-
-    kind: FindingKind
-    path: str = Field(description="Where in the document.", examples=["rules.2.when"])
-    rule: str | None
-    detail: str
 
 
 def lint(policy: Policy) -> tuple[Finding, ...]:

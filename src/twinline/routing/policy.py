@@ -1,7 +1,7 @@
 """The policy document, schema ``routing-policy/1``, and what can be asked of it."""
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -199,14 +199,19 @@ def complete(
 
 def _salted(document: Any, before: dict[str, str], new_salt: Callable[[], str]) -> Any:
     """The document with a salt in every split that has none; other mistakes left as they are."""
-    match document:
-        case {"rules": list(rules)}:
-            return {**document, "rules": [_salted(rule, before, new_salt) for rule in rules]}  # pyright: ignore[reportUnknownVariableType] -- any JSON
-        case {"serve": {"split": dict(split)}} if "salt" not in split:
-            salt = before.get(str(document.get("id"))) or new_salt()
-            return {**document, "serve": {"split": {"salt": salt, **split}}}
-        case _:
-            return document
+    if not isinstance(document, dict):
+        return document
+    members = cast("dict[str, Any]", document)
+    rules, serve = members.get("rules"), members.get("serve")
+    if isinstance(rules, list):
+        salted = [_salted(rule, before, new_salt) for rule in cast("list[Any]", rules)]
+        return {**members, "rules": salted}
+    split: Any = cast("dict[str, Any]", serve).get("split") if isinstance(serve, dict) else None
+    if not isinstance(split, dict):
+        return members
+    salt = before.get(str(members.get("id"))) or new_salt()
+    salted_split = {"salt": salt, **cast("dict[str, Any]", split)}
+    return {**members, "serve": {**cast("dict[str, Any]", serve), "split": salted_split}}
 
 
 def substitute(policy: Policy, put: Callable[[BundleRef], BundleRef]) -> Policy:
