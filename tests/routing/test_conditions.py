@@ -595,7 +595,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "in-boolean-and-number": (leaf("a", "in", [True, 1]), f"when: Value error, `in` {NEEDS_LIST}"),
     "in-with-null": (leaf("a", "not_in", ["x", None]), f"when: Value error, `not_in` {NEEDS_LIST}"),
     "in-nulls": (leaf("a", "in", [None]), f"when: Value error, `in` {NEEDS_LIST}"),
-    "in-lists": (leaf("a", "in", [["x"]]), f"when: Value error, `in` {NEEDS_LIST}"),
+    "in-lists": (leaf("a", "in", [["x"]]), f"when.value: Value error, {ONE_OF}"),
     "in-too-many": (leaf("a", "in", [1] * (VALUES_MAX + 1)), "when.value: Value error, a list "),
     "value-object": (leaf("a", "eq", {}), f"when.value: Value error, {ONE_OF}"),
     "value-nan": (leaf("a", "eq", NAN), f"when.value: Value error, {ONE_OF}"),

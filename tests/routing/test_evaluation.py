@@ -363,14 +363,20 @@ def test_what_is_withdrawn_is_never_served_and_changes_no_assignment(
     withdrawn = data.draw(st.sets(st.sampled_from(of.bundles())))
     before, after = outcome(of, context), outcome(of, context, withdrawn)
     assert after.made.bundle not in withdrawn
-    assert (after.made.bundle is None) == (after.made.reason == "no-active-bundle")
+    if after.made.bundle is None:
+        assert after.made.reason in ("no-active-bundle", "unit-missing")
     assert (after.made.assigned, after.made.arm, after.made.rule, after.unit) == (
         before.made.assigned,
         before.made.arm,
         before.made.rule,
         before.unit,
     )
-    assert before.made.bundle == before.made.assigned
+    assert before.made.bundle in (before.made.assigned, None)
+
+
+def test_a_pinned_split_without_a_unit_serves_nothing() -> None:
+    cut = policy(rule("half", HALVES, pin=True), default=E, unit=UNIT, **FALLBACK)
+    assert choice(cut, {}) == Choice(E, None, "unit-missing", "half")
 
 
 # --- shadows ----------------------------------------------------------------------------

@@ -302,23 +302,6 @@ def test_a_policy_for_one_bundle_has_nothing_to_be_found() -> None:
     assert lint(single(A)) == ()
 
 
-def test_findings_are_in_the_order_of_the_document() -> None:
-    found = findings(
-        rule("one", B, {"any": []}),
-        rule("two", B, {"any": []}),
-        rule("three", B, leaf("t", "eq", 1)),
-        unit={"by": ["session"]},
-        attributes=DECLARED,
-    )
-    assert found == [
-        ("unknown-attribute", "unit.by", None),
-        ("never-true", "rules.0.when", "one"),
-        ("unreachable-rule", "rules.1", "two"),
-        ("never-true", "rules.1.when", "two"),
-        ("unknown-attribute", "rules.2.when", "three"),
-    ]
-
-
 @given(policies())
 def test_a_finding_names_a_rule_and_its_place(of: Policy) -> None:
     ids = [one.id for one in of.rules]

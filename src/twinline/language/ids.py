@@ -8,21 +8,37 @@ that is our oldest Python, these few lines stand in for it.
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
-_RANDOM = (1 << 74) - 1
+_LOW = (1 << 62) - 1
+# A generator of our own: seeded by the system in every process, also after a fork, and
+# out of reach of programs that seed the common one to repeat their experiments.
+_generator = Random()  # noqa: S311 -- nothing secret is made of it
+_getrandbits = _generator.getrandbits
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_generator.seed)
 _LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
 def new_id(at: datetime | None = None) -> UUID:
     """A UUIDv7 for ``at`` (default: now), random beyond the millisecond."""
-    ms = time.time_ns() // 1_000_000 if at is None else _milliseconds(at)
-    random = int.from_bytes(os.urandom(10)) & _RANDOM
-    high, low = random >> 62, random & ((1 << 62) - 1)
-    return UUID(int=(ms << 80) | _VERSION | (high << 64) | _VARIANT | low)
+    return UUID(int=_new(time.time_ns() // 1_000_000 if at is None else _milliseconds(at)))
+
+
+def new_id_text() -> str:
+    """A UUIDv7 for now as text: twice as fast, for where ids are made in passing."""
+    ms, random = time.time_ns() // 1_000_000, _getrandbits(74)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 -- faster than an f-string here
+        ms >> 16,
+        ms & 0xFFFF,
+        random >> 62,
+        0x8000 | (random >> 48 & 0x3FFF),
+        random & 0xFFFF_FFFF_FFFF,
+    )
 
 
 def first_id(at: datetime) -> UUID:
@@ -33,6 +49,11 @@ def first_id(at: datetime) -> UUID:
 def made_at(id: UUID) -> datetime:
     """When a UUIDv7 was made, to the millisecond, in UTC; the year 9999 at the latest."""
     return EPOCH + timedelta(milliseconds=min(id.int >> 80, _LAST))
+
+
+def _new(milliseconds: int) -> int:
+    random = _getrandbits(74)
+    return (milliseconds << 80) | _VERSION | (random >> 62 << 64) | _VARIANT | (random & _LOW)
 
 
 def _milliseconds(at: datetime) -> int:

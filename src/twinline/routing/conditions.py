@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from twinline.language.canonical import canonical
+from twinline.language.errors import Invalid
 from twinline.language.records.base import Request
 from twinline.routing import semver
 
@@ -50,13 +52,23 @@ _SCALAR = ["string", "number", "boolean"]
 
 def _plain_value(value: Any) -> Any:
     """A string, finite number or boolean, or a list of those as a tuple."""
-    if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        if len(items) > VALUES_MAX:
-            raise ValueError(f"a list holds at most {VALUES_MAX:,} values")
-        return tuple(_plain_value(item) for item in items)
-    if value is not None and kind_of(value) not in ("string", "number", "boolean"):
+    if not isinstance(value, list | tuple):
+        return _scalar(value)
+    items = cast("list[Any]", value)
+    if len(items) > VALUES_MAX:
+        raise ValueError(f"a list holds at most {VALUES_MAX:,} values")
+    return tuple(_scalar(item) for item in items)
+
+
+def _scalar(value: Any) -> Any:
+    if value is None:
+        return None
+    if kind_of(value) not in ("string", "number", "boolean"):
         raise ValueError("a value is a string, a number, a boolean, or a list of one of them")
+    try:
+        canonical(value)
+    except Invalid as error:
+        raise ValueError(error.detail) from error
     return value
 
 
@@ -103,20 +115,20 @@ class Not(Request):
 def _kind(value: Any) -> str:
     match value:
         case All() | {"all": _}:
-            return "all"
+            return "<all>"
         case AnyOf() | {"any": _}:
-            return "any"
+            return "<any>"
         case Not() | {"not": _}:
-            return "not"
+            return "<not>"
         case _:
-            return "leaf"
+            return "<leaf>"
 
 
 Condition = Annotated[
-    Annotated[All, Tag("all")]
-    | Annotated[AnyOf, Tag("any")]
-    | Annotated[Not, Tag("not")]
-    | Annotated[Leaf, Tag("leaf")],
+    Annotated[All, Tag("<all>")]
+    | Annotated[AnyOf, Tag("<any>")]
+    | Annotated[Not, Tag("<not>")]
+    | Annotated[Leaf, Tag("<leaf>")],
     Discriminator(_kind),
 ]
 for _group in (All, AnyOf, Not):
@@ -130,8 +142,8 @@ def leaves(condition: Condition) -> tuple[Leaf, ...]:
             return (condition,)
         case All(all=parts) | AnyOf(any=parts):
             return tuple(leaf for part in parts for leaf in leaves(part))
-        case Not(not_=part):
-            return leaves(part)
+        case _:
+            return leaves(condition.not_)
 
 
 def compile(condition: Condition) -> Test:
@@ -143,8 +155,8 @@ def compile(condition: Condition) -> Test:
             return _decided_by(False, [compile(part) for part in parts])
         case AnyOf(any=parts):
             return _decided_by(True, [compile(part) for part in parts])
-        case Not(not_=part):
-            return _negated(compile(part))
+        case _:
+            return _negated(compile(condition.not_))
 
 
 def getter(attr: str) -> Callable[[Context], Any]:
@@ -195,7 +207,8 @@ def _misfit(op: Op, value: Any) -> str | None:
     if value is None:
         return "needs a value"
     if op in ("in", "not_in"):
-        kinds = {kind_of(item) for item in value} if isinstance(value, tuple) else set[Any]()
+        items = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+        kinds = {kind_of(item) for item in items}
         one = len(kinds) == 1 and None not in kinds
         return None if one else "needs a list of values of one type, at least one"
     if isinstance(value, tuple):

@@ -13,7 +13,7 @@ from twinline.language.refs import BundleRef
 from twinline.routing import conditions
 from twinline.routing.buckets import BUCKETS, bucket_of, unit_hash
 from twinline.routing.conditions import Context, Test, Truth
-from twinline.routing.policy import Policy, Rule, Schedule, Serve, ServeSplit, Unit
+from twinline.routing.policy import Policy, Rule, Schedule, Serve, Unit
 from twinline.routing.splits import Split
 
 Reason = Literal["default", "rule", "split", "unit-missing", "no-active-bundle"]
@@ -88,9 +88,11 @@ class _Maker(Generic[Made]):
         salt: str | None = None,
     ) -> Made:
         pinned = rule is not None and rule.pin
+        rule_id = rule.id if rule else None
+        if pinned and reason == "unit-missing":  # this or nothing: the default is not this
+            return self.make(Choice(assigned, None, reason, rule_id, arm, salt))
         chain = (assigned,) if pinned else (assigned, *self.policy.fallback)
         served = next((bundle for bundle in chain if self.is_active(bundle)), None)
-        rule_id = rule.id if rule else None
         why = reason if served else "no-active-bundle"
         return self.make(Choice(assigned, served, why, rule_id, arm, salt))
 
@@ -106,7 +108,7 @@ def compile_policy(
     maker = _Maker(policy, is_active, make)
     rules = [_compile_rule(maker, rule) for rule in policy.rules]
     default = maker(policy.default.bundle, "default")
-    cast_shadow = _compile_shadow(policy)
+    cast_shadow = _compile_shadow(policy, is_active)
 
     def evaluate(context: Context, now_seconds: int) -> Outcome[Made]:
         unknown: list[str] = []
@@ -176,8 +178,8 @@ def _compile_rule(maker: _Maker[Made], rule: Rule) -> _Compiled[Made]:
     match rule.serve:
         case Serve(bundle=bundle):
             pick = _fixed(maker(bundle, "rule", rule))
-        case ServeSplit(split=split):
-            pick = _by_split(maker, rule, split)
+        case _:
+            pick = _by_split(maker, rule, rule.serve.split)
     return test, _window(rule.schedule), pick
 
 
@@ -206,11 +208,17 @@ def _by_split(maker: _Maker[Made], rule: Rule, split: Split) -> _Pick[Made]:
     return pick
 
 
-def _compile_shadow(policy: Policy) -> Callable[[Context], tuple[BundleRef, ...]] | None:
+def _compile_shadow(
+    policy: Policy, is_active: IsActive
+) -> Callable[[Context], tuple[BundleRef, ...]] | None:
     if not policy.shadow or policy.unit is None:
         return None
     read = unit_reader(policy.unit)
-    sampled = [(f"shadow/{one.bundle.digest}", one.sample, one.bundle) for one in policy.shadow]
+    sampled = [
+        (f"shadow/{one.bundle.digest}", one.sample, one.bundle)
+        for one in policy.shadow
+        if is_active(one.bundle)
+    ]
 
     def cast(context: Context) -> tuple[BundleRef, ...]:
         unit = read(context)

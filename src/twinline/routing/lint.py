@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from twinline.language.canonical import canonical
 from twinline.language.records.policies import Finding, FindingKind
 from twinline.routing import conditions
 from twinline.routing.conditions import (
@@ -18,7 +19,7 @@ from twinline.routing.policy import Policy, Rule
 
 
 def lint(policy: Policy) -> tuple[Finding, ...]:
-    """Everything that looks like a mistake, in the order of the document.
+    """Everything that looks like a mistake, by kind, each in the order of the document.
 
     Attributes are only checked when the policy says which ones contexts hold.
     """
@@ -69,10 +70,11 @@ def _fitting(leaf: Leaf) -> frozenset[AttributeType] | None:
 
 def _unreachable(policy: Policy) -> Iterator[Finding]:
     """Rules behind one that always fires, or that fires whenever they would."""
+    covering = _Covering()
     earlier: list[Rule] = []
     for number, rule in enumerate(policy.rules):
         for before in earlier:
-            if before.schedule is None and _covers(before.when, rule.when):
+            if before.schedule is None and covering.surely(before.when, rule.when):
                 yield Finding(
                     kind="unreachable-rule",
                     path=f"rules.{number}",
@@ -83,21 +85,44 @@ def _unreachable(policy: Policy) -> Iterator[Finding]:
         earlier.append(rule)
 
 
-def _covers(first: Condition | None, second: Condition | None) -> bool:
-    """Whether ``first`` is surely TRUE whenever ``second`` is."""
-    if first is None or first == second:
-        return True
-    match first, second:
-        case conditions.All(all=parts), _:
-            return all(_covers(part, second) for part in parts)
-        case conditions.AnyOf(any=parts), _ if any(_covers(part, second) for part in parts):
-            return True
-        case _, conditions.All(all=parts):
-            return any(_covers(first, part) for part in parts)
-        case _, conditions.AnyOf(any=parts):
-            return bool(parts) and all(_covers(first, part) for part in parts)
-        case _:
-            return False
+class _Covering:
+    """Compares conditions; every pair of parts once, so that deep nesting costs no more
+    than its size."""
+
+    def __init__(self) -> None:
+        self._forms: dict[int, bytes] = {}
+        self._known: dict[tuple[int, int], bool] = {}
+
+    def surely(self, first: Condition | None, second: Condition | None) -> bool:
+        """Whether ``first`` is TRUE whenever ``second`` is; False when that is not sure."""
+        if first is None or second is None:
+            return first is None
+        pair = (id(first), id(second))
+        if pair not in self._known:
+            self._known[pair] = self._form(first) == self._form(second) or self._by_parts(
+                first, second
+            )
+        return self._known[pair]
+
+    def _by_parts(self, first: Condition, second: Condition) -> bool:
+        match first, second:
+            case conditions.All(all=parts), _:
+                return all(self.surely(part, second) for part in parts)
+            case conditions.AnyOf(any=parts), _ if any(self.surely(part, second) for part in parts):
+                return True
+            case _, conditions.All(all=parts):
+                return any(self.surely(first, part) for part in parts)
+            case _, conditions.AnyOf(any=parts):
+                return bool(parts) and all(self.surely(first, part) for part in parts)
+            case _:
+                return False
+
+    def _form(self, condition: Condition) -> bytes:
+        """What tells conditions apart, also ``true`` from ``1``."""
+        if id(condition) not in self._forms:
+            document = condition.model_dump(mode="json", by_alias=True)
+            self._forms[id(condition)] = canonical(document)
+        return self._forms[id(condition)]
 
 
 def _dead(policy: Policy) -> Iterator[Finding]:
@@ -128,12 +153,12 @@ def _contradiction(condition: Condition) -> str | None:
             return found[0] if all(found) else None
         case conditions.All(all=parts):
             wanted = [part for part in parts if isinstance(part, Leaf) and part.op == "eq"]
-            twice = next(
-                (a for a in wanted for b in wanted if a.attr == b.attr and a.value != b.value),
-                None,
-            )
-            if twice:
-                return f"`all` wants {twice.attr!r} to be two values at once"
+            values: dict[str, set[tuple[object, object]]] = {}
+            for leaf in wanted:
+                values.setdefault(leaf.attr, set()).add((kind_of(leaf.value), leaf.value))
+            twice = next((attr for attr, found in values.items() if len(found) > 1), None)
+            if twice is not None:
+                return f"`all` wants {twice!r} to be two values at once"
             return next(filter(None, map(_contradiction, parts)), None)
         case _:
             return None

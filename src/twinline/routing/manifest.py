@@ -109,6 +109,13 @@ def killed(slot: SlotRef, note: KillNote) -> Killed:
 
 def no_active_bundle(slot: SlotRef, choice: Choice) -> NoActiveBundle:
     """The error for a choice that nothing can be served for."""
+    if choice.reason == "unit-missing":
+        return NoActiveBundle(
+            f"{slot.short}: the rule {choice.rule!r} is pinned to a split, and the context has "
+            "none of the attributes that say which unit it is.",
+            slot=str(slot),
+            rule=choice.rule,
+        )
     by = f"the rule {choice.rule!r}" if choice.rule else "the default"
     return NoActiveBundle(
         f"{slot.short}: {by} chose {choice.assigned}, which is withdrawn, and nothing that it "

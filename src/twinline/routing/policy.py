@@ -31,7 +31,7 @@ class ServeSplit(Request):
 
 
 def _serves(value: Any) -> str:
-    return "split-serve" if isinstance(value, ServeSplit) or _has_split(value) else "bundle-serve"
+    return "<split>" if isinstance(value, ServeSplit) or _has_split(value) else "<bundle>"
 
 
 def _has_split(value: Any) -> bool:
@@ -39,7 +39,7 @@ def _has_split(value: Any) -> bool:
 
 
 AnyServe = Annotated[
-    Annotated[Serve, Tag("bundle-serve")] | Annotated[ServeSplit, Tag("split-serve")],
+    Annotated[Serve, Tag("<bundle>")] | Annotated[ServeSplit, Tag("<split>")],
     Discriminator(_serves),
 ]
 
@@ -65,7 +65,9 @@ class Rule(Request):
     schedule: Schedule | None = None
     serve: AnyServe
     pin: bool = Field(
-        default=False, description="Serve this or nothing: no fallback when it is withdrawn."
+        default=False,
+        strict=True,
+        description="Serve this or nothing: no fallback, and no default without a unit.",
     )
 
 
@@ -79,7 +81,7 @@ class Shadow(Request):
     """A bundle to run beside the one that is served, for some of the units."""
 
     bundle: BundleRef
-    sample: Annotated[int, Field(ge=0, le=BUCKETS, description="Buckets of 100,000.")]
+    sample: Annotated[int, Field(ge=0, le=BUCKETS, strict=True, description="Buckets of 100,000.")]
 
 
 class Policy(Request):
@@ -138,8 +140,8 @@ class Policy(Request):
             match rule.serve:
                 case Serve(bundle=bundle):
                     yield f"rules.{number}.serve.bundle ({rule.id})", bundle
-                case ServeSplit(split=split):
-                    for arm in split.arms:
+                case _:
+                    for arm in rule.serve.split.arms:
                         yield f"rules.{number}.serve.split ({rule.id}, arm {arm.name})", arm.bundle
         for number, bundle in enumerate(self.fallback):
             yield f"fallback.{number}", bundle
@@ -263,7 +265,8 @@ def _substitute_in(rule: Rule, put: Callable[[BundleRef], BundleRef]) -> Rule:
     match rule.serve:
         case Serve(bundle=bundle):
             serve: AnyServe = Serve(bundle=put(bundle))
-        case ServeSplit(split=split):
+        case _:
+            split = rule.serve.split
             arms = tuple(arm.model_copy(update={"bundle": put(arm.bundle)}) for arm in split.arms)
             serve = ServeSplit(split=split.model_copy(update={"arms": arms}))
     return rule.model_copy(update={"serve": serve})
@@ -271,10 +274,4 @@ def _substitute_in(rule: Rule, put: Callable[[BundleRef], BundleRef]) -> Rule:
 
 def _place(path: tuple[int | str, ...]) -> str:
     """The path of a member, without the names of the kinds that were told apart on it."""
-    kinds = {"leaf", "bundle-serve", "split-serve"}
-    shown = [
-        str(part)
-        for part, after in zip(path, (*path[1:], None), strict=True)
-        if part not in kinds and part != after
-    ]
-    return ".".join(shown) or "policy"
+    return ".".join(str(part) for part in path if str(part)[:1] != "<") or "policy"

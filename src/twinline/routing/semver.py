@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+LENGTH_MAX = 200
+_LABEL = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _version = re.compile(
     r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})"
-    r"(?:-([0-9A-Za-z-]{1,50}(?:\.[0-9A-Za-z-]{1,50}){0,9}))?"
-    r"(?:\+[0-9A-Za-z.-]{1,100})?"
+    rf"(?:-({_LABEL}(?:\.{_LABEL})*))?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
 _comparators: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -23,9 +25,14 @@ _term = re.compile(r"(>=|<=|>|<|=)?(\S+)")
 Key = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
 
 
-@lru_cache(maxsize=4096)
 def key(text: str) -> Key | None:
-    """What a version sorts by; None when the text is no semantic version."""
+    """What a version sorts by; None when the text is no semantic version, or is longer
+    than 200 characters."""
+    return _key(text) if len(text) <= LENGTH_MAX else None
+
+
+@lru_cache(maxsize=4096)
+def _key(text: str) -> Key | None:
     found = _version.fullmatch(text)
     if found is None:
         return None

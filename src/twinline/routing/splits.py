@@ -161,7 +161,7 @@ def _merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
     for start, end in sorted(ranges):
         if merged and merged[-1][1] == start:
             merged[-1] = (merged[-1][0], end)
-        elif start < end:
+        else:
             merged.append((start, end))
     return tuple(merged)
 
