@@ -24,7 +24,7 @@ def catalog(client: Client) -> Catalog:
 
 
 def test_a_resolution_holds_all_that_an_application_needs(catalog: Catalog) -> None:
-    found = catalog.client.resolve("answer", "production", {"tenant": "acme"}, decision="loan-1")
+    found = catalog.client.inferences.resolve("answer", "production", {"tenant": "acme"}, decision="loan-1")
     assert found.bundle.prompt.template == "Answer 1: {{ question }}"
     assert [one.name for one in found.bundle.prompt.variables] == ["question"]
     assert found.bundle.model.uri == "runs:/run-1/model"
@@ -41,13 +41,13 @@ def test_a_resolution_holds_all_that_an_application_needs(catalog: Catalog) -> N
 
 
 def test_a_context_is_kept_only_when_that_is_asked_for(catalog: Catalog) -> None:
-    found = catalog.client.resolve("answer", "production", {"tenant": "acme"}, keep_context=True)
+    found = catalog.client.inferences.resolve("answer", "production", {"tenant": "acme"}, keep_context=True)
     assert found.inference_id is not None
     assert catalog.client.inferences.get(found.inference_id).context == {"tenant": "acme"}
 
 
 def test_a_resolution_that_is_not_recorded_leaves_nothing(catalog: Catalog) -> None:
-    found = catalog.client.resolve("answer", "production", record=False)
+    found = catalog.client.inferences.resolve("answer", "production", record=False)
     assert found.inference_id is None
     assert catalog.client.lineage.impact(found.bundle.ref).service.requests == 0
 
@@ -83,7 +83,7 @@ def test_a_slot_without_deployment_resolves_to_nothing(
     catalog.serve("seen@here", catalog.bundle(1, 1), 1)
     route, environment = slot.split("@")
     with pytest.raises(error):
-        catalog.client.resolve(route, environment)
+        catalog.client.inferences.resolve(route, environment)
 
 
 @pytest.mark.parametrize(

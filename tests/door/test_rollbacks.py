@@ -33,7 +33,7 @@ def test_the_prompt_goes_back_and_the_model_stays(catalog: Catalog) -> None:
     )
     assert (made.number, made.kind, made.undoes, made.reason) == (4, "rollback", 3, "it shouts")
     assert (made.model.number, made.prompt.number) == (2, 2)
-    assert catalog.client.resolve("answer", "production").bundle.ref == made.bundle
+    assert catalog.client.inferences.resolve("answer", "production").bundle.ref == made.bundle
 
 
 def test_the_model_goes_back_and_the_prompt_stays(catalog: Catalog) -> None:

@@ -1,29 +1,55 @@
 """The client's entrance: one object, with the nouns as its parts."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import httpx
 
 from twinline.client.access import Audit, Keys
 from twinline.client.http import Http
 from twinline.client.ledger import Inferences, LineageGraph
+from twinline.client.local.application import COLD_START_SECONDS, Application, folder_of
+from twinline.client.local.calls import Call, more_of
+from twinline.client.local.resolved import Resolved
 from twinline.client.registry import Bundles, Models, Prompts
+from twinline.client.routing import FleetView, Kills, Policies
 from twinline.client.slots import Slots
-from twinline.language.records import Resolution
+from twinline.client.spool import Spool
+from twinline.language.errors import NotFound, Unavailable
+from twinline.language.records import ServedBundle
 
 
 class Client:
-    """Talks to a Twinline server.
+    """Talks to a Twinline server, and resolves in its own process.
+
+    The first `resolve` fetches the signed manifest of the environment; from then on
+    resolving is a function call of microseconds, and a thread follows every change.
+    Records are spooled to disk and shipped by another. Without the server, the last
+    good manifest answers and records wait on disk.
 
     Args:
         url: where the server is, as ``http://127.0.0.1:8420``.
         api_key: a key as ``twl_...``; its role decides what is allowed.
-        timeout_seconds: how long one try may take; three are made when it is safe.
+        environment: the one to resolve in, unless a call says otherwise.
+        local: False asks the server for every resolution.
+        folder: where the last good manifest and the spool are kept; default: under the
+            home folder, one for each server.
+        bootstrap: a manifest file (``twinline manifest``) for a first start without a
+            server.
+        manifest_key: the public key that manifests must be signed with, in base64;
+            without it the key that the server names first is remembered.
+        cold_start_seconds: how long the first resolve may take in all.
+        spool_bytes_max: what waiting records may take on disk; more are dropped, counted
+            and reported.
+        timeout_seconds: how long one try of a request may take; three are made when it
+            is safe.
         transport: how to reach the server, for tests and proxies; default: the network.
 
     Every method raises the errors of `twinline.language.errors`; `Unavailable` when the
-    server cannot be reached.
+    server cannot be reached. It may be used by many threads, and goes on in processes
+    that are forked.
     """
 
     def __init__(
@@ -31,27 +57,151 @@ class Client:
         url: str,
         api_key: str | None = None,
         *,
+        environment: str = "production",
+        local: bool = True,
+        folder: Path | None = None,
+        bootstrap: Path | None = None,
+        manifest_key: str | None = None,
+        cold_start_seconds: float = COLD_START_SECONDS,
+        spool_bytes_max: int = 256 << 20,
         timeout_seconds: float = 10.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = Http(url, api_key, timeout_seconds=timeout_seconds, transport=transport)
+        self.environment = environment
+        self._local = local
+        self._folder = folder or folder_of(self._http.url)
+        self._bootstrap = bootstrap
+        self._manifest_key = manifest_key
+        self._cold_start_seconds = cold_start_seconds
+        self._spool = Spool(self._folder / "spool", bytes_max=spool_bytes_max)
+        self._applications: dict[str, Application] = {}
         self.prompts = Prompts(self._http)
         self.models = Models(self._http)
         self.bundles = Bundles(self._http)
         self.slots = Slots(self._http)
+        self.policies = Policies(self._http)
+        self.kills = Kills(self._http)
         self.inferences = Inferences(self._http)
         self.lineage = LineageGraph(self._http)
+        self.fleet = FleetView(self._http)
         self.keys = Keys(self._http)
         self.audit = Audit(self._http)
 
     def resolve(
-        self, route: str, environment: str, context: dict[str, Any] | None = None, **more: Any
-    ) -> Resolution:
-        """Which bundle answers a request; short for ``inferences.resolve``."""
-        return self.inferences.resolve(route, environment, context, **more)
+        self,
+        route: str,
+        context: dict[str, Any] | None = None,
+        *,
+        environment: str | None = None,
+        record: bool = True,
+        default: ServedBundle | None = None,
+        decision: str | None = None,
+        trace_id: str | None = None,
+        parent_id: UUID | None = None,
+        keep_context: bool = False,
+    ) -> Resolved:
+        """Which bundle answers a request; the inference is spooled unless told otherwise.
+
+        A context that holds nothing usable is no error: what a rule asks for and does
+        not find is UNKNOWN. ``default`` is given when there is nothing to resolve from.
+        `inference` also keeps what came of the request.
+
+        Raises:
+            NotFound: nothing is live for the route.
+            Killed, NoActiveBundle: nothing may be served.
+            Unavailable: there is no server and no manifest on disk.
+        """
+        name = environment or self.environment
+        more: str | None = None
+        if record:
+            more = ""
+            if decision or trace_id or parent_id or keep_context:
+                more = more_of(context, decision, trace_id, parent_id, keep_context=keep_context)
+        application = self._applications.get(name)
+        if application is not None and application.ready and default is None:
+            return application.routes.resolve(route, context, more)
+        return self._resolve_first(name, route, context, more, default)
+
+    def inference(
+        self,
+        route: str,
+        context: dict[str, Any] | None = None,
+        *,
+        environment: str | None = None,
+        default: ServedBundle | None = None,
+        decision: str | None = None,
+        traceparent: str | None = None,
+        keep_context: bool = False,
+    ) -> Call:
+        """Resolve, and record the request with what came of it when the block ends::
+
+            with client.inference("support-answer", {"tenant": "acme"}) as call:
+                reply = model(call.bundle.prompt.template)
+                call.observe(output_tokens=reply.tokens)
+
+        A call inside another is its child. ``traceparent`` is the W3C header of the
+        request that is being answered.
+
+        Raises:
+            NotFound, Killed, NoActiveBundle, Unavailable: as for `resolve`.
+        """
+        resolved = self.resolve(
+            route, context, environment=environment, record=False, default=default
+        )
+        routes = self._application(environment or self.environment).routes
+        return Call(
+            routes,
+            resolved,
+            context or {},
+            decision=decision,
+            traceparent=traceparent,
+            keep_context=keep_context,
+        )
+
+    def flush(self) -> bool:
+        """Ship all that is spooled now; False when the server does not take it."""
+        return all(one.flush() for one in list(self._applications.values()))
+
+    def _application(self, environment: str) -> Application:
+        found = self._applications.get(environment)
+        if found is None:
+            made = Application(
+                self._http,
+                environment,
+                folder=self._folder,
+                bootstrap=self._bootstrap,
+                public_key=self._manifest_key,
+                spool=self._spool,
+            )
+            found = self._applications.setdefault(environment, made)
+        return found
+
+    def _resolve_first(
+        self,
+        environment: str,
+        route: str,
+        context: dict[str, Any] | None,
+        more: str | None,
+        default: ServedBundle | None,
+    ) -> Resolved:
+        """Resolve when the manifest may have to be fetched, or a default stands ready."""
+        application = self._application(environment)
+        try:
+            if not self._local:
+                return application.ask(self.inferences, route, context, more)
+            application.start(self._cold_start_seconds)
+            return application.routes.resolve(route, context, more)
+        except (NotFound, Unavailable):
+            if default is None:
+                raise
+            return application.routes.give_default(route, default, more)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Ship what is spooled, as far as the server takes it, and close the connections."""
+        for application in self._applications.values():
+            application.stop()
+        self._spool.close()
         self._http.close()
 
     def __enter__(self) -> Self:

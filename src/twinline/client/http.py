@@ -1,12 +1,16 @@
 """Requests and answers: the one place where the client talks to the server."""
 
+import os
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
+from weakref import WeakSet
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
@@ -38,12 +42,18 @@ class Http:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(
-            base_url=f"{self.url}/api/v1",
-            headers={"X-API-Key": api_key} if api_key else {},
-            timeout=timeout_seconds,
-            transport=transport,
-        )
+        self._settings: dict[str, Any] = {
+            "base_url": f"{self.url}/api/v1",
+            "headers": {"X-API-Key": api_key} if api_key else {},
+            "timeout": timeout_seconds,
+            "transport": transport,
+        }
+        self._client = httpx.Client(**self._settings)
+        _open.add(self)
+
+    def connect_anew(self) -> None:
+        """In a child process: connections of its own; the inherited ones are the parent's."""
+        self._client = httpx.Client(**self._settings)
 
     def get(self, kind: type[Answer], path: str, query: Query | None = None) -> Answer:
         """Read a record."""
@@ -77,6 +87,35 @@ class Http:
             headers["If-Match"] = f'"{expected}"'
         return _read(kind, self._send(method, path, body=body, headers=headers, tries=tries))
 
+    def post_json(self, kind: type[Answer], path: str, body: bytes) -> Answer:
+        """Send a body that can be sent twice without harm."""
+        return _read(kind, self._post(path, body))
+
+    def post_report(self, path: str, report: BaseModel) -> None:
+        """Send something that nothing is answered to."""
+        self._post(path, report.model_dump_json().encode())
+
+    def raw(
+        self, method: str, path: str, query: Query, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Ask once, and answer as the server did when it did not refuse."""
+        answer = self._client.request(method, path, params=_given(query), headers=headers)
+        return answer if answer.status_code == HTTPStatus.NOT_MODIFIED else _unless_refused(answer)
+
+    @contextmanager
+    def streamed(self, path: str, query: Query, silence_seconds: float) -> Generator[Iterator[str]]:
+        """The lines of an answer that goes on; it ends after ``silence_seconds`` of silence."""
+        timeout = httpx.Timeout(self._client.timeout.connect, read=silence_seconds)
+        sent = self._client.build_request("GET", path, params=_given(query), timeout=timeout)
+        answer = self._client.send(sent, stream=True)
+        try:
+            if not answer.is_success:
+                answer.read()
+                raise _error(answer)
+            yield answer.iter_lines()
+        finally:
+            answer.close()
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -107,12 +146,31 @@ class Http:
             time.sleep(_WAIT_SECONDS * (1 + random.random()))  # noqa: S311 -- jitter
         raise AssertionError("the last try returns or raises")
 
+    def _post(self, path: str, body: bytes) -> httpx.Response:
+        headers = {"Content-Type": "application/json"}
+        try:
+            return _unless_refused(self._client.post(path, content=body, headers=headers))
+        except httpx.TransportError as error:
+            raise self._silent(error) from error
+
     def _silent(self, error: httpx.TransportError) -> Unavailable:
         return Unavailable(
             f"The server at {self.url} does not answer ({error or type(error).__name__}). "
             "Is it running? `twinline up` starts one; TWINLINE_URL says where it is.",
             url=self.url,
         )
+
+
+_open: WeakSet[Http] = WeakSet()
+
+
+def _after_fork() -> None:
+    for http in list(_open):
+        http.connect_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def segment(text: str) -> str:

@@ -8,6 +8,8 @@ from twinline.client.http import Http, segment
 from twinline.language.records import (
     Deployment,
     NewDeployment,
+    RampPreview,
+    RampRequest,
     RollbackPreview,
     RollbackRequest,
     Side,
@@ -33,11 +35,11 @@ class Slots:
 
     def get(self, slot: SlotRef | str, *, at: datetime | None = None) -> Slot:
         """A slot with what is live in it, or was live ``at`` a time."""
-        return self._http.get(Slot, _path(slot), {"at": at})
+        return self._http.get(Slot, path_of(slot), {"at": at})
 
     def history(self, slot: SlotRef | str) -> Iterator[Deployment]:
         """A slot's deployments, the newest first."""
-        return self._http.pages(Deployment, f"{_path(slot)}/deployments")
+        return self._http.pages(Deployment, f"{path_of(slot)}/deployments")
 
     def deploy(
         self,
@@ -58,14 +60,49 @@ class Slots:
         """
         ref = BundleRef.parse(bundle) if isinstance(bundle, str) else bundle
         new = NewDeployment(bundle=ref, policy=policy, reason=reason)
-        path = f"{_path(slot)}/deployments"
+        path = f"{path_of(slot)}/deployments"
         return self._http.write(Deployment, "POST", path, new, expected=expected, key=key)
+
+    def preview_ramp(
+        self,
+        slot: SlotRef | str,
+        arm: str,
+        share: float,
+        *,
+        rule: str | None = None,
+        donor: str | None = None,
+    ) -> RampPreview:
+        """Which buckets would move so that an arm of a live split gets a share in [0, 1]."""
+        query = {"arm": arm, "share": share, "rule": rule, "donor": donor}
+        return self._http.get(RampPreview, f"{path_of(slot)}/ramp/preview", query)
+
+    def ramp(
+        self,
+        slot: SlotRef | str,
+        arm: str,
+        share: float,
+        *,
+        reason: str,
+        expected: int,
+        rule: str | None = None,
+        donor: str | None = None,
+        key: str | None = None,
+    ) -> Deployment:
+        """Give an arm of a live split another share; no unit moves that need not.
+
+        Raises:
+            Stale: another deployment is live by now; nothing was changed.
+            Invalid: there is no such split or arm, or the donor has too few buckets.
+        """
+        wanted = RampRequest(rule=rule, arm=arm, share=share, donor=donor, reason=reason)
+        path = f"{path_of(slot)}/ramp"
+        return self._http.write(Deployment, "POST", path, wanted, expected=expected, key=key)
 
     def preview_rollback(
         self, slot: SlotRef | str, side: Side, *, to: To = None
     ) -> RollbackPreview:
         """What a rollback would do, and what is known about the resulting pairs."""
-        path = f"{_path(slot)}/rollback/preview"
+        path = f"{path_of(slot)}/rollback/preview"
         return self._http.get(RollbackPreview, path, {"side": side, "to": to})
 
     def roll_back(
@@ -96,10 +133,11 @@ class Slots:
                 "accept_untested": accept_untested,
             }
         )
-        path = f"{_path(slot)}/rollback"
+        path = f"{path_of(slot)}/rollback"
         return self._http.write(Deployment, "POST", path, wanted, expected=expected, key=key)
 
 
-def _path(slot: SlotRef | str) -> str:
+def path_of(slot: SlotRef | str) -> str:
+    """The address of a slot."""
     ref = slot if isinstance(slot, SlotRef) else SlotRef.parse(slot)
     return f"/slots/{segment(ref.short)}"

@@ -23,7 +23,6 @@ from twinline.language.records import (
     Bundle,
     Inference,
     InferenceBatch,
-    Json,
     NewInference,
     NewOutcome,
     Outcome,
@@ -258,7 +257,7 @@ def _with_outcomes(tx: Reading, rows: Sequence[Any]) -> tuple[Inference, ...]:
 def _judge(raw: object, names: Names, oldest: datetime, now: datetime) -> Judged | Recorded:
     try:
         sent = raw if isinstance(raw, NewInference) else NewInference.model_validate(raw)
-        context = _context(sent.context, sent.keep_context)
+        context = _context(sent)
     except ValidationError as error:
         return _refused(None, _why(error))
     except Invalid as error:
@@ -313,11 +312,9 @@ def _row(item: Judged) -> dict[str, Any]:
     }
 
 
-def _context(context: Json | None, keep: bool) -> dict[str, Any]:
-    return {
-        "context_digest": None if context is None else digest(context),
-        "context": context if keep else None,
-    }
+def _context(sent: NewInference) -> dict[str, Any]:
+    taken = sent.context_digest if sent.context is None else digest(sent.context)
+    return {"context_digest": taken, "context": sent.context if sent.keep_context else None}
 
 
 def _results(judged: Sequence[Judged | Recorded], fresh: set[UUID]) -> BatchResult:

@@ -79,7 +79,7 @@ def answer(
 
     def one(number: int, customer: tuple[Ticket, float]) -> Resolution:
         ticket, patience = customer
-        found = client.resolve(
+        found = client.inferences.resolve(
             ROUTE, "production", {"length": len(ticket.text)}, decision=f"ticket-{number // 2}"
         )
         template = found.bundle.prompt.template

@@ -108,7 +108,7 @@ def _roll_back(client: Client) -> None:
         expected=foreseen.live.number,
     )
     wanted = foreseen.pairs[0]
-    found = client.resolve(ROUTE, "production", {"length": 40})
+    found = client.inferences.resolve(ROUTE, "production", {"length": 40})
     served = found.bundle
     if (served.model.ref, served.prompt.ref) != (wanted.model, wanted.prompt):
         raise TwinlineError(f"After the rollback {served.ref} was served, not {wanted.bundle}.")

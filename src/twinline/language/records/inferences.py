@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from twinline.language.canonical import Digest
 from twinline.language.records.base import (
     Count,
     Instant,
@@ -111,6 +112,9 @@ class NewInference(Measured, Routing):
     model: Annotated[Text | None, Field(examples=["models:/churn/3"])] = None
     prompt: Annotated[Text | None, Field(examples=["prompts:/support/answer/7"])] = None
     context: Json | None = None
+    context_digest: Annotated[
+        Digest | None, Field(description="Instead of the context, or beside it.")
+    ] = None
     keep_context: bool = Field(
         default=False, description="Keep the context itself; by default only its digest is kept."
     )

@@ -1,0 +1,169 @@
+"""Resolve in this process, and spool what was resolved."""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from twinline.client.local.resolved import Prepared, Resolved
+from twinline.client.spool import Spool
+from twinline.language.errors import NotFound
+from twinline.language.ids import new_id_text
+from twinline.language.records import Manifest, ServedBundle, ServedFrom, ShadowRun
+from twinline.language.refs import DeploymentRef, SlotRef
+from twinline.routing.conditions import exact_type
+from twinline.routing.evaluation import Choice
+from twinline.routing.manifest import Make, Router, no_active_bundle
+
+_NO_CONTEXT: Mapping[str, Any] = {}
+
+
+class Routes:
+    """The live policies of an environment, as this process knows them.
+
+    A newer manifest is compiled by whoever brings it, and then takes the place of the
+    older one by one assignment; whoever resolves meanwhile is not held up.
+    """
+
+    def __init__(self, environment: str, spool: Spool) -> None:
+        self.environment = environment
+        self._spool = spool
+        self._router: Router[Prepared] | None = None
+        self._source: ServedFrom = "default"
+        self.stale_seconds: float | None = None
+        self.swapped = threading.Event()
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The manifest that is resolved from; None before there is one."""
+        return self._router.manifest if self._router else None
+
+    @property
+    def served_from(self) -> ServedFrom:
+        """Where the manifest comes from."""
+        return self._source
+
+    def use(self, manifest: Manifest, source: ServedFrom) -> None:
+        """Resolve from this manifest from now on."""
+        self._router, self._source = Router(manifest, _prepare(source)), source
+        self.swapped.set()
+
+    def resolve(self, route: str, context: Mapping[str, Any] | None, more: str | None) -> Resolved:
+        """Which bundle answers a request.
+
+        ``more`` are members of the record that the caller adds, as JSON, each preceded
+        by a comma; None records nothing.
+
+        Raises:
+            NotFound: nothing is live for the route.
+            Killed, NoActiveBundle: nothing may be served.
+        """
+        router, source, stale = self._router, self._source, self.stale_seconds
+        if router is None:
+            raise NotFound(f"There is no manifest of {self.environment!r} yet.", kind="manifest")
+        live = router.route(route)
+        made, unit, unknown, shadow = live.evaluate(
+            context if exact_type(context) is dict and context else _plain(context),
+            int(time.time()),
+        )
+        if made.bundle is None:
+            raise no_active_bundle(live.slot, made.choice)
+        if more is None:
+            runs = tuple(_unrecorded(router, one) for one in shadow) if shadow else ()
+            return Resolved(made, live.slot, None, unit, unknown, runs, source, stale, False)
+        id = new_id_text()
+        line = _line(made.head, id, unit, stale, more)
+        spooled = self._spool.append(line)
+        runs = self._cast(router, made, id, shadow) if shadow else ()
+        return Resolved(made, live.slot, id, unit, unknown, runs, source, stale, spooled)
+
+    def give_default(self, route: str, bundle: ServedBundle, more: str | None) -> Resolved:
+        """The caller's own bundle, for when there is nothing to resolve from."""
+        given = _default(SlotRef(route, self.environment), bundle)
+        if more is None:
+            return given
+        id = new_id_text()
+        spooled = self.record(given, id, more)
+        return Resolved(given.prepared, given.slot, id, None, (), (), "default", None, spooled)
+
+    def record(self, resolved: Resolved, id: str, more: str) -> bool:
+        """Spool the record of what was resolved without one; whether it is on disk."""
+        head, stale = resolved.prepared.head, resolved.stale_seconds
+        return self._spool.append(_line(head, id, resolved.unit, stale, more))
+
+    def _cast(
+        self, router: Router[Prepared], made: Prepared, parent: str, shadow: tuple[Any, ...]
+    ) -> tuple[ShadowRun, ...]:
+        """Record what runs in the shadow of a request."""
+        runs: list[ShadowRun] = []
+        for bundle in shadow:
+            id = new_id_text()
+            assert made.deployment is not None
+            row = {
+                "slot": str(made.deployment.slot),
+                "deployment": made.deployment.number,
+                "bundle": str(bundle),
+                "role": "shadow",
+                "id": id,
+                "parent_id": parent,
+            }
+            self._spool.append(json.dumps(row).encode())
+            runs.append(ShadowRun.model_validate(
+                {"inference_id": id, "bundle": router.bundles[bundle]}
+            ))  # fmt: skip
+        return tuple(runs)
+
+
+def _default(slot: SlotRef, bundle: ServedBundle) -> Resolved:
+    """The caller's own bundle, for when there is nothing to resolve from."""
+    choice = Choice(assigned=bundle.ref, bundle=bundle.ref, reason="default")
+    head = {
+        "slot": str(slot),
+        "bundle": str(bundle.ref),
+        "reason": "default",
+        "served_from": "default",
+    }
+    prepared = Prepared(choice, None, bundle, None, json.dumps(head)[:-1])
+    return Resolved(prepared, slot, None, None, (), (), "default", None, False)
+
+
+def _prepare(source: ServedFrom) -> Make[Prepared]:
+    def prepare(router: Router[Prepared], deployment: DeploymentRef, choice: Choice) -> Prepared:
+        version = router.manifest.version
+        if choice.bundle is None:
+            return Prepared(choice, deployment, None, version, "")
+        assigned = str(choice.assigned) if choice.assigned != choice.bundle else None
+        head = {
+            "slot": str(deployment.slot),
+            "deployment": deployment.number,
+            "bundle": str(choice.bundle),
+            "assigned": assigned,
+            "arm": choice.arm,
+            "rule": choice.rule,
+            "reason": choice.reason,
+            "experiment": choice.salt,
+            "served_from": source,
+            "manifest_version": version,
+        }
+        known = {name: value for name, value in head.items() if value is not None}
+        served = router.bundles[choice.bundle]
+        return Prepared(choice, deployment, served, version, json.dumps(known)[:-1])
+
+    return prepare
+
+
+def _unrecorded(router: Router[Prepared], bundle: Any) -> ShadowRun:
+    return ShadowRun(inference_id=None, bundle=router.bundles[bundle])
+
+
+def _plain(context: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A context that is safe to read: anything but a mapping holds nothing."""
+    return dict(context) if isinstance(context, Mapping) else _NO_CONTEXT
+
+
+def _line(head: str, id: str, unit: int | None, stale: float | None, more: str) -> bytes:
+    """The record of an inference as one line of JSON, which is ASCII throughout."""
+    dealt = f',"unit":"{unit:016x}"' if unit is not None else ""
+    known = f',"stale_seconds":{stale}' if stale is not None else ""
+    return f'{head},"id":"{id}"{known}{dealt}{more}}}'.encode()
