@@ -39,6 +39,7 @@ from twinline.manifests.feed import Feed
 from twinline.mlflow import api as mlflow
 from twinline.mlflow.remote import MlflowServer
 from twinline.models import api as models
+from twinline.openfeature import api as openfeature
 from twinline.prompts import api as prompts
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer
@@ -101,7 +102,7 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
         native.include_router(router)
-    for router in (native, health.router, docs.router):
+    for router in (native, openfeature.router, health.router, docs.router):
         app.include_router(router)
     app.add_exception_handler(TwinlineError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

@@ -88,6 +88,14 @@ class Client:
         self.keys = Keys(self._http)
         self.audit = Audit(self._http)
 
+    def start(self, environment: str | None = None) -> None:
+        """Fetch the manifest of an environment, so that the first `resolve` need not.
+
+        Raises:
+            Unavailable: there is no server and no manifest on disk.
+        """
+        self._application(environment or self.environment).start(self._cold_start_seconds)
+
     def resolve(
         self,
         route: str,

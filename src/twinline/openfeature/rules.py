@@ -1,0 +1,65 @@
+"""What a resolution is in OpenFeature's words."""
+
+from typing import Any, Literal
+
+from twinline.language.errors import (
+    Invalid,
+    Killed,
+    NotFound,
+    NothingLive,
+    TwinlineError,
+)
+
+Reason = Literal["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]
+
+_REASONS: dict[str, Reason] = {
+    "default": "STATIC",
+    "rule": "TARGETING_MATCH",
+    "split": "SPLIT",
+    "unit-missing": "UNKNOWN",
+}
+
+
+def evaluated(key: str, resolution: dict[str, Any]) -> dict[str, Any]:
+    """A resolution as the evaluation of a flag."""
+    deployment = str(resolution["deployment"])
+    metadata = {
+        "inferenceId": resolution["inference_id"],
+        "deployment": deployment,
+        "bundle": resolution["bundle"]["ref"],
+        "rule": resolution["rule"],
+        "bucket": resolution["bucket"],
+        "manifestVersion": resolution["manifest_version"],
+        "assigned": resolution["assigned"],
+        "unknown": ",".join(resolution["unknown"]) or None,
+    }
+    return {
+        "key": key,
+        "value": resolution["bundle"],
+        "variant": resolution["arm"] or resolution["rule"] or "default",
+        "reason": _REASONS.get(resolution["reason"], "UNKNOWN"),
+        "metadata": {name: value for name, value in metadata.items() if value is not None},
+    }
+
+
+def failed(key: str, error: TwinlineError) -> tuple[int, dict[str, Any]]:
+    """The status and the body for a flag that has no value.
+
+    A route that is switched off is no error: it is DISABLED without a value, and the
+    SDK gives the caller's own.
+    """
+    match error:
+        case Killed():
+            metadata = {"killedBy": error.fields["by"], "killedBecause": error.fields["reason"]}
+            return 200, {"key": key, "variant": "", "reason": "DISABLED", "metadata": metadata}
+        case NotFound() | NothingLive():
+            return 404, _problem(key, "FLAG_NOT_FOUND", error.detail)
+        case Invalid():
+            return 400, _problem(key, "INVALID_CONTEXT", error.detail)
+        case _:
+            status = 400 if error.status < 500 else error.status
+            return status, _problem(key, "GENERAL", error.detail)
+
+
+def _problem(key: str, code: str, details: str) -> dict[str, Any]:
+    return {"key": key, "errorCode": code, "errorDetails": details}
