@@ -8,13 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twinline.client import Client
+    from twinline.client import AsyncClient, Client
     from twinline.language import errors, records, refs
 
 __version__ = "0.1.0"
-__all__ = ["Client", "__version__", "errors", "records", "refs"]
+__all__ = ["AsyncClient", "Client", "__version__", "errors", "records", "refs"]
 
 _HOMES = {
+    "AsyncClient": "twinline.client",
     "Client": "twinline.client",
     "errors": "twinline.language.errors",
     "records": "twinline.language.records",

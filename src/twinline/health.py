@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import text
 
 from twinline.access.gate import database
 from twinline.db import migrations
+from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
 from twinline.inferences import actions as inferences
 from twinline.language.errors import TwinlineError
@@ -27,12 +28,20 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"model": Health, "description": "Not ready"}})
-def readyz(database: Annotated[Database, Depends(database)], response: Response) -> Health:
+def readyz(
+    request: Request, database: Annotated[Database, Depends(database)], response: Response
+) -> Health:
     """The database answers, is at our schema, keeps what it confirms, and has a place
-    for today's inferences."""
+    for today's inferences.
+
+    `changes` tells whether changes are heard of at once (`listening`) or within a
+    second (`polling`); both are ready.
+    """
     found = check(database)
+    heard: Announcements = request.app.state.announcements
+    checks = {**found.checks, "changes": "listening" if heard.connected else "polling"}
     response.status_code = 200 if found.ready else 503
-    return found
+    return found.model_copy(update={"checks": checks})
 
 
 def check(database: Database) -> Health:

@@ -105,6 +105,11 @@ def _facts(found: Resolution) -> object:
             ("template", found.bundle.prompt.template),
             ("deployment", found.deployment),
             ("reason", found.reason),
+            ("rule", found.rule),
+            ("arm", found.arm),
+            ("unknown", found.unknown),
+            ("instead of", found.assigned),
+            ("shadow", tuple(run.bundle.ref for run in found.shadow)),
             ("inference", found.inference_id),
         )
     )

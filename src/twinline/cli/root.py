@@ -8,7 +8,22 @@ from pydantic import SecretStr, ValidationError
 from rich.markup import escape
 
 import twinline
-from twinline.cli import audit, bundles, db, keys, lineage, models, prompts, requests, slots, up
+from twinline.cli import (
+    audit,
+    bundles,
+    clients,
+    db,
+    keys,
+    kills,
+    lineage,
+    models,
+    policies,
+    prompts,
+    requests,
+    slots,
+    splits,
+    up,
+)
 from twinline.cli.demo import command as demo
 from twinline.cli.output import err
 from twinline.language.errors import TwinlineError
@@ -31,12 +46,20 @@ app.command("deploy")(slots.deploy)
 app.command("rollback")(slots.roll_back)
 app.command("live")(slots.live)
 app.command("history")(slots.history)
+app.command("ramp")(splits.ramp)
+app.command("experiment")(splits.experiment)
+app.command("kill")(kills.kill)
+app.command("lift")(kills.lift)
+app.command("kills")(kills.list_kills)
+app.command("clients")(clients.clients)
+app.command("manifest")(clients.manifest)
 app.command("resolve")(requests.resolve)
 app.command("record")(requests.record)
 app.command("outcome")(requests.outcome)
 app.command("explain")(lineage.explain)
 app.command("lineage")(lineage.walk)
 app.command("impact")(lineage.impact)
+app.add_typer(policies.app, name="policies")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")
 app.add_typer(bundles.app, name="bundles")

@@ -1,7 +1,8 @@
 """Deploy, look at what is live, and roll back."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -22,7 +23,7 @@ from twinline.cli.output import (
     show_list,
     table_of,
 )
-from twinline.cli.session import client
+from twinline.cli.session import aware, client, read_json, read_text
 from twinline.client import Client
 from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import Deployment, PairPreflight, RollbackPreview, Side, Slot
@@ -43,6 +44,9 @@ def deploy(
     slot: SlotArgument,
     reason: Reason,
     bundle: Annotated[str | None, typer.Option(help="A bundle, as bundles:/3f9a1c22b1d0.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy as JSON in a file; - for stdin.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="With --prompt: pair and deploy.")] = None,
     prompt: Annotated[str | None, typer.Option(help="With --model: pair and deploy.")] = None,
     expect: Annotated[
@@ -51,15 +55,16 @@ def deploy(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a bundle live in a slot, by its digest or by its two sides."""
+    """Make a bundle live in a slot, by its digest or by its two sides, or a policy."""
     api = client(context)
-    if bundle is None:
+    document = read_json(read_text(policy), str(policy)) if policy else None
+    if bundle is None and document is None:
         if model is None or prompt is None:
-            raise Invalid("Give --bundle, or --model and --prompt.")
+            raise Invalid("Give --bundle, or --model and --prompt, or --policy.")
         bundle = str(api.bundles.pair(model, prompt).ref)
-    expected = _live_number(api, slot) if expect is None else expect
-    made = api.slots.deploy(slot, bundle, reason=reason, expected=expected)
-    show(made, as_json, lambda: _facts(made))
+    expected = live_number(api, slot) if expect is None else expect
+    made = api.slots.deploy(slot, bundle, policy=document, reason=reason, expected=expected)
+    show(made, as_json, lambda: facts_of(made))
 
 
 def live(
@@ -83,8 +88,8 @@ def live(
             "No slots yet. `twinline deploy ROUTE@ENVIRONMENT ...` makes something live.",
         )
         return
-    found = api.slots.get(slot, at=_aware(at))
-    show(found, as_json, lambda: _facts(found.live) if found.live else Text("Nothing is live."))
+    found = api.slots.get(slot, at=aware(at))
+    show(found, as_json, lambda: facts_of(found.live) if found.live else Text("Nothing is live."))
 
 
 def history(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) -> None:
@@ -149,7 +154,7 @@ def roll_back(
         to=to,
         accept_untested=accept_untested,
     )
-    show(made, as_json, lambda: _facts(made))
+    show(made, as_json, lambda: facts_of(made))
 
 
 def preview_of(foreseen: RollbackPreview) -> Group:
@@ -191,16 +196,13 @@ def _pair(pair: PairPreflight) -> Group:
     )
 
 
-def _live_number(api: Client, slot: str) -> int:
+def live_number(api: Client, slot: str) -> int:
+    """The number of the live deployment, 0 for none."""
     try:
         live = api.slots.get(slot).live
     except NotFound:
         return 0
     return live.number if live else 0
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
 
 
 def slots_table(slots: Sequence[Slot]) -> Table:
@@ -222,7 +224,8 @@ def _version(ref: PromptVersionRef | ModelVersionRef) -> str:
     return f"{ref.name}/{ref.number}"
 
 
-def _facts(deployment: Deployment) -> object:
+def facts_of(deployment: Deployment) -> object:
+    """A deployment, for people."""
     return facts(
         (
             ("deployment", deployment.ref),

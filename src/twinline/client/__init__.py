@@ -4,6 +4,7 @@ It needs httpx and pydantic only, never the server's libraries. Errors of the se
 come back as the classes of `twinline.language.errors` that the server raised.
 """
 
+from twinline.client.aio import AsyncClient
 from twinline.client.client import Client
 
-__all__ = ["Client"]
+__all__ = ["AsyncClient", "Client"]

@@ -12,6 +12,8 @@ from twinline.client.http import Http
 from twinline.client.ledger import Inferences, LineageGraph
 from twinline.client.local.application import COLD_START_SECONDS, Application, folder_of
 from twinline.client.local.calls import Call, more_of
+from twinline.client.local.files import write_manifest
+from twinline.client.local.following import fetch_signed
 from twinline.client.local.resolved import Resolved
 from twinline.client.registry import Bundles, Models, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
@@ -19,6 +21,7 @@ from twinline.client.slots import Slots
 from twinline.client.spool import Spool
 from twinline.language.errors import NotFound, Unavailable
 from twinline.language.records import ServedBundle
+from twinline.routing.manifest import read_manifest
 
 
 class Client:
@@ -96,6 +99,11 @@ class Client:
         """
         self._application(environment or self.environment).start(self._cold_start_seconds)
 
+    def resolves_at_once(self, environment: str | None = None) -> bool:
+        """Whether `resolve` is a mere function call by now, which waits for nothing."""
+        application = self._applications.get(environment or self.environment)
+        return self._local and application is not None and application.ready
+
     def resolve(
         self,
         route: str,
@@ -166,6 +174,15 @@ class Client:
             traceparent=traceparent,
             keep_context=keep_context,
         )
+
+    def save_manifest(self, environment: str, file: Path) -> int:
+        """Write the signed manifest of an environment to a file; its version.
+
+        The file can be given as ``bootstrap``.
+        """
+        signed, key = fetch_signed(self._http, environment)
+        write_manifest(file, signed, key)
+        return read_manifest(signed, key).version
 
     def flush(self) -> bool:
         """Ship all that is spooled now; False when the server does not take it."""

@@ -22,6 +22,8 @@ RETRY_SECONDS_MAX = 5.0
 SILENCE_SECONDS_MAX = 40.0
 """The server says something every 15 seconds; after this silence the connection is dead."""
 
+SIGNATURE = "X-Twinline-Signature"
+
 Use = Callable[[Manifest, ServedFrom], None]
 """Takes a manifest that is good and newer than the one before."""
 
@@ -121,7 +123,7 @@ class Follower:
         headers = {"If-None-Match": f'"{self._etag}"'} if self._etag else {}
         answer = self._http.raw("GET", "/manifest", {"environment": self._environment}, headers)
         if answer.status_code != HTTPStatus.NOT_MODIFIED:
-            signed = Signed(answer.content, answer.headers.get("x-twinline-signature", ""))
+            signed = Signed(answer.content, answer.headers.get(SIGNATURE, ""))
             self._take(signed, key, "stream")
             self._keep(signed, key)
             self._etag = answer.headers.get("etag", "").strip('"')
@@ -193,6 +195,18 @@ class Follower:
             self._key_file.write_text(key)
         except OSError as error:
             _log.warning("the server's key could not be kept at %s: %s", self._key_file, error)
+
+
+def fetch_signed(http: Http, environment: str) -> tuple[Signed, str]:
+    """The newest manifest of an environment, and the key that the server signs with.
+
+    Raises:
+        NotFound: nothing was ever live there.
+        Unavailable: the server does not answer.
+    """
+    key = http.get(ManifestKey, "/manifest/key").public
+    answer = http.raw("GET", "/manifest", {"environment": environment}, {})
+    return Signed(answer.content, answer.headers.get(SIGNATURE, "")), key
 
 
 def _mtime(path: Path) -> float:
