@@ -5,6 +5,10 @@ answer the same five rules, the last of them a split in three, for the same 200 
 in turns of 200 calls. First each must choose the same bundle; within the split, whose
 hash is each side's own, it must choose one of the arms.
 
+``twinline`` is the client's ``resolve``, with the record on disk when it returns;
+``evaluation`` is the choice alone, as it is for the peers, who record nothing. ``split``
+are the contexts that pass all five rules on their way to the split, ``any`` all of them.
+
 What favours the peers is left to them: their contexts are made beforehand, and GrowthBook
 keeps one instance for all. ``flagd`` asks the provider itself, ``openfeature`` asks it
 the way an application does. Every figure holds the 50 ns or so of reading the clock.
@@ -23,8 +27,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from twinline import Client
+from twinline.client.local.files import write_manifest
+from twinline.language import signing
 from twinline.routing.evaluation import Evaluator, compile_policy
+from twinline.routing.manifest import Signed
 from twinline.routing.policy import SCHEMA, read_policy
 
 try:
@@ -161,18 +170,60 @@ def evaluator() -> Evaluator[str]:
     return compile_policy(read_policy(twinline_policy()), lambda choice: str(choice.bundle))
 
 
-def twinline_side() -> Callable[[Context], None]:
+def twinline_client(folder: Path) -> Client:
+    """A client that resolves from a manifest of its own, for a server that is away."""
+    digests = {name: bundle.removeprefix("bundles:/") for name, bundle in BUNDLES.items()}
+    served = {
+        "model": {"ref": "models:/m/1", "uri": "x:/m", "pinned": True, "parameters": {}},
+        "prompt": {
+            "ref": "prompts:/p/1",
+            "kind": "text",
+            "template": "{{ question }}",
+            "variables": [],
+            "parameters": {},
+        },
+    }
+    manifest = {
+        "schema": "manifest/1",
+        "environment": "production",
+        "epoch": str(UUID(int=0)),
+        "version": 1,
+        "made_at": "2026-01-01T00:00:00Z",
+        "killed": None,
+        "slots": {FLAG: {"deployment": 1, "policy": twinline_policy(), "killed": None}},
+        "bundles": {
+            digest: {"state": "active", "served": {"ref": BUNDLES[name], **served}}
+            for name, digest in digests.items()
+        },
+    }
+    content, private = json.dumps(manifest).encode(), signing.new_private_key()
+    signed = Signed(content, signing.sign(private, content))
+    write_manifest(folder / "manifest", signed, signing.public_key(private))
+    return Client(
+        "http://127.0.0.1:9", folder=folder / "kept", bootstrap=folder / "manifest",
+        spool_bytes_max=1 << 30,
+    )  # fmt: skip
+
+
+def twinline_side(client: Client) -> Callable[[Context], object]:
     """What is timed as ``twinline``."""
+    resolve = client.resolve
+    return lambda context: resolve(FLAG, context)
+
+
+def evaluation_side() -> Callable[[Context], object]:
+    """What is timed as ``evaluation``."""
     evaluate = evaluator()
-
-    def call(context: Context) -> None:
-        evaluate(context, int(time.time()))
-
-    return call
+    return lambda context: evaluate(context, int(time.time()))
 
 
-def twinline_choice() -> Callable[[Context], str]:
+def twinline_choice(client: Client) -> Callable[[Context], str]:
     """The bundle that ``twinline`` chooses, for the check."""
+    return lambda context: str(client.resolve(FLAG, context, record=False).bundle.ref)
+
+
+def evaluation_choice() -> Callable[[Context], str]:
+    """The bundle that ``evaluation`` chooses, for the check."""
     evaluate = evaluator()
     return lambda context: evaluate(context, 0).made
 
@@ -222,14 +273,14 @@ def plain(context: Context) -> str:
     return BUNDLES["default"]
 
 
-def all_sides(folder: Path) -> list[Side]:
-    contexts = random_contexts()
+def all_sides(folder: Path, client: Client, contexts: list[Context]) -> list[Side]:
     bare, whole = flagd_sides(folder)
     growthbook = growthbook_side()
     openfeature = [EvaluationContext(context["user"], context) for context in contexts]
     return [
         Side("plain", plain, plain, contexts),
-        Side("twinline", twinline_side(), twinline_choice(), contexts),
+        Side("evaluation", evaluation_side(), evaluation_choice(), contexts),
+        Side("twinline", twinline_side(client), twinline_choice(client), contexts),
         Side("flagd", bare, bare, openfeature),
         Side("openfeature", whole, whole, openfeature),
         Side("growthbook", growthbook, growthbook, contexts),
@@ -241,12 +292,12 @@ def check(sides: list[Side]) -> None:
     chosen = {side.name: [_outcome(side.choose(one)) for one in side.contexts] for side in sides}
     expected = chosen["plain"]
     for name, outcomes in chosen.items():
-        differing = [number for number in range(CONTEXTS) if outcomes[number] != expected[number]]
+        differing = [at for at, one in enumerate(outcomes) if one != expected[at]]
         if differing:
             first = differing[0]
             sys.exit(f"{name} chooses {outcomes[first]}, not {expected[first]}, in context {first}")
     counts = ", ".join(f"{name} {count}" for name, count in Counter(expected).most_common())
-    print(f"{CONTEXTS} contexts, chosen alike by all: {counts}")
+    print(f"{len(expected)} contexts, chosen alike by all: {counts}")
 
 
 def _outcome(bundle: object) -> str:
@@ -282,7 +333,7 @@ def measure(sides: list[Side]) -> dict[str, list[int]]:
 
 def report(taken: dict[str, list[int]]) -> None:
     cuts = {name: statistics.quantiles(times, n=100) for name, times in taken.items()}
-    calls = ROUNDS * CONTEXTS
+    calls = len(taken["plain"])
     print(f"microseconds per call, of {calls:,} calls each   p50      p99")
     for name, cut in cuts.items():
         print(f"{name:44} {cut[49] / 1000:8.2f} {cut[98] / 1000:8.2f}")
@@ -294,10 +345,16 @@ def report(taken: dict[str, list[int]]) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        sides = all_sides(Path(folder))
-        check(sides)
-        report(measure(sides))
+    mixed = random_contexts()
+    through = [context for context in mixed if _outcome(plain(context)) == "split"]
+    repeated = [through[number % len(through)] for number in range(CONTEXTS)]
+    with tempfile.TemporaryDirectory() as name, twinline_client(Path(name)) as client:
+        client.start()
+        for title, contexts in (("split", repeated), ("any", mixed)):
+            print(f"--- {title}")
+            sides = all_sides(Path(name), client, contexts)
+            check(sides)
+            report(measure(sides))
         api.shutdown()
 
 

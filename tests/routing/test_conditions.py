@@ -25,7 +25,8 @@ from tests.routing.documents import (
 from tests.routing.documents import A as BUNDLE
 from tests.strategies import json_objects
 from twinline.language.errors import Invalid
-from twinline.routing.conditions import VALUES_MAX, Condition, Op, Truth, compile, kind_of, leaves
+from twinline.routing.compiler import compile
+from twinline.routing.conditions import VALUES_MAX, Condition, Op, Truth, kind_of, leaves
 
 _condition: TypeAdapter[Condition] = TypeAdapter(Condition)
 UNKNOWN = None

@@ -29,6 +29,7 @@ from tests.routing.documents import (
 from tests.strategies import bundles, json_objects
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS, bucket, unit_hash
+from twinline.routing.compiler import compile_unit
 from twinline.routing.evaluation import (
     Choice,
     Evaluator,
@@ -37,9 +38,8 @@ from twinline.routing.evaluation import (
     RuleTrace,
     compile_policy,
     explain,
-    unit_reader,
 )
-from twinline.routing.policy import Policy, Unit, read_policy, single
+from twinline.routing.policy import Policy, read_policy, single
 
 NOW = int(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp())
 EU, VIP = leaf("region", "eq", "eu"), leaf("vip", "eq", True)
@@ -203,10 +203,11 @@ def test_each_end_of_each_range_is_where_it_says() -> None:
 def test_the_first_and_the_last_bucket_belong_to_their_arms(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    served = compiled(SPLIT)
     for hash, arm in ((0, "left"), (2**63 - 1, "left"), (2**63, "right"), (2**64 - 1, "right")):
-        monkeypatch.setattr("twinline.routing.evaluation.unit_hash", lambda *_, hash=hash: hash)
-        assert served({"user": "x"}, NOW).made.arm == arm
+        monkeypatch.setattr(
+            "twinline.routing.evaluation.unit_hasher", lambda _, hash=hash: lambda _: hash
+        )
+        assert compiled(SPLIT)({"user": "x"}, NOW).made.arm == arm
 
 
 def test_an_arm_without_buckets_serves_nobody() -> None:
@@ -267,7 +268,7 @@ TEXTS: dict[str, tuple[Any, str | None]] = {
 def test_a_unit_is_text_or_a_number_that_every_language_writes_alike(
     value: Any, text: str | None
 ) -> None:
-    assert unit_reader(Unit(by=("user",)))({"user": value}) == text
+    assert compile_unit(("user",))({"user": value}) == text
 
 
 UNITS: dict[str, tuple[Document, str | None]] = {
@@ -283,7 +284,7 @@ UNITS: dict[str, tuple[Document, str | None]] = {
 
 @pytest.mark.parametrize(("context", "unit"), UNITS.values(), ids=UNITS)
 def test_the_first_attribute_that_is_there_is_the_unit(context: Document, unit: str | None) -> None:
-    assert unit_reader(Unit(by=("user.id", "session")))(context) == unit
+    assert compile_unit(("user.id", "session"))(context) == unit
 
 
 @pytest.mark.parametrize("value", [None, "", True, NAN, [], {}], ids=repr)

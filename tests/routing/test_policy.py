@@ -27,7 +27,9 @@ from tests.routing.documents import (
 from tests.strategies import bundles
 from twinline.language.errors import Invalid
 from twinline.language.refs import BundleRef
+from twinline.routing.evaluation import compile_policy
 from twinline.routing.policy import (
+    DEPTH_MAX,
     HOPS_MAX,
     SCHEMA,
     Policy,
@@ -529,3 +531,18 @@ def test_a_policy_is_frozen() -> None:
         single(ONE).default = Serve(bundle=OTHER)  # pyright: ignore[reportAttributeAccessIssue] -- tested
     with pytest.raises(ValueError, match="frozen"):
         read_policy(FULL).rules[0].pin = False  # pyright: ignore[reportAttributeAccessIssue] -- tested
+
+
+def test_a_condition_may_be_nested_so_deep_and_no_deeper() -> None:
+    def nested(levels: int) -> dict[str, Any]:
+        inner: dict[str, Any] = {"attr": "a", "op": "present"}
+        for level in range(levels - 1):
+            inner = {("all", "any")[level % 2]: [inner]}
+        rule = {"id": "deep", "when": inner, "serve": {"bundle": str(ONE)}}
+        return {**DOCUMENT, "rules": [rule]}
+
+    deepest = compile_policy(read_policy(nested(DEPTH_MAX)), lambda choice: choice)
+    assert deepest({"a": 1}, 0).made.rule == "deep"
+    assert deepest({}, 0).made.rule is None
+    with pytest.raises(Invalid, match="the condition of rule 'deep' is nested too deep"):
+        read_policy(nested(DEPTH_MAX + 1))

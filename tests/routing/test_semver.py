@@ -4,7 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from twinline.routing.semver import key, parse_range
+from twinline.routing.compiler import VERSIONS_KEPT, compile
+from twinline.routing.conditions import Leaf
+from twinline.routing.semver import LENGTH_MAX, key, parse_range
 
 # Section 11, its own example among them; each is less than the next.
 PRECEDENCE = [
@@ -145,3 +147,12 @@ def test_a_range_holds_what_all_its_comparators_hold(range: str, version: str, h
 def test_what_is_no_range_is_refused_with_an_example_of_one(text: str) -> None:
     with pytest.raises(ValueError, match=r"is like '>=2\.1\.0"):
         parse_range(text)
+
+
+def test_many_versions_are_told_apart_whatever_is_remembered() -> None:
+    inside = compile(Leaf(attr="app", op="semver", value=">=1.0.0 <1.0.1500"))
+    asked = [f"1.0.{number}" for number in range(3 * VERSIONS_KEPT)] * 2
+    assert [inside({"app": text}, []) for text in asked] == [
+        int(text.split(".")[2]) < 1500 for text in asked
+    ]
+    assert inside({"app": "1.0.0+" + "a" * LENGTH_MAX}, []) is None

@@ -12,6 +12,7 @@ A flag is a route, its value the bundle; the targeting key is the attribute
 ``targetingKey`` of the context. Install ``twinline[openfeature]``.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -48,7 +49,7 @@ class TwinlineProvider(AbstractProvider):
         super().__init__()
         self._client = client
         self._environment = environment
-        self._values: dict[BundleRef, dict[str, Any]] = {}
+        self._values: dict[BundleRef, str] = {}
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
         """Fetch the manifest, so that the first evaluation need not."""
@@ -128,8 +129,8 @@ class TwinlineProvider(AbstractProvider):
 
     def _value(self, bundle: ServedBundle) -> dict[str, Any]:
         if bundle.ref not in self._values:
-            self._values[bundle.ref] = bundle.model_dump(mode="json")
-        return self._values[bundle.ref]
+            self._values[bundle.ref] = bundle.model_dump_json()
+        return json.loads(self._values[bundle.ref])  # each caller may do as it likes with its own
 
 
 def _context(given: EvaluationContext | None) -> dict[str, Any]:
@@ -149,6 +150,7 @@ def _metadata(resolved: Resolved) -> dict[str, bool | int | float | str]:
         "manifestVersion": resolved.manifest_version,
         "servedFrom": resolved.served_from,
         "assigned": str(resolved.assigned) if resolved.assigned else None,
+        "unknown": ",".join(resolved.unknown) or None,
     }
     return {name: value for name, value in said.items() if value is not None}
 

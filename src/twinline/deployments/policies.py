@@ -16,7 +16,8 @@ from twinline.language.records import (
 )
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 from twinline.routing import evaluation
-from twinline.routing.evaluation import Choice, Outcome, compile_policy, unit_reader
+from twinline.routing.compiler import compile_unit
+from twinline.routing.evaluation import Choice, Outcome, compile_policy
 from twinline.routing.lint import lint
 from twinline.routing.policy import Policy, complete, read_policy
 
@@ -90,7 +91,7 @@ def _explanation(
         reason="killed" if killed else choice.reason,
         rule=choice.rule,
         arm=choice.arm,
-        unit=unit_reader(policy.unit)(wanted.context) if policy.unit and choice.salt else None,
+        unit=compile_unit(policy.unit.by)(wanted.context) if policy.unit and choice.salt else None,
         bucket=outcome.bucket,
         unknown=outcome.unknown,
         assigned=choice.assigned,

@@ -6,11 +6,10 @@ and floats compare, booleans are no numbers. ``not`` of UNKNOWN is UNKNOWN, ``al
 FALSE when any part is, ``any`` TRUE when any part is (Kleene's strong logic). A rule
 fires on TRUE alone, so missing data never routes a request by accident.
 
-Conditions are compiled to closures: several times faster than walking the document.
+How they are evaluated is in `compiler.py`.
 """
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -31,8 +30,6 @@ from twinline.routing import semver
 Truth = bool | None
 exact_type: Callable[[object], object] = type
 Context = Mapping[str, Any]
-Test = Callable[[Context, list[str]], Truth]
-"""A compiled condition; it appends the attributes that it found UNKNOWN to the list."""
 
 Op = Literal[
     "eq", "neq", "in", "not_in", "lt", "le", "gt", "ge",
@@ -146,39 +143,6 @@ def leaves(condition: Condition) -> tuple[Leaf, ...]:
             return leaves(condition.not_)
 
 
-def compile(condition: Condition) -> Test:
-    """The condition as one function of the context."""
-    match condition:
-        case Leaf():
-            return _compile_leaf(condition)
-        case All(all=parts):
-            return _decided_by(False, [compile(part) for part in parts])
-        case AnyOf(any=parts):
-            return _decided_by(True, [compile(part) for part in parts])
-        case _:
-            return _negated(compile(condition.not_))
-
-
-def getter(attr: str) -> Callable[[Context], Any]:
-    """Reads an attribute: the member of that very name, else down its dotted path."""
-    if "." not in attr:
-        return lambda context: context.get(attr)
-    first, *rest = attr.split(".")
-
-    def read(context: Context) -> Any:
-        found: Any = context.get(attr)
-        if found is not None:
-            return found
-        found = context.get(first)
-        for name in rest:
-            if exact_type(found) is not dict:
-                return None
-            found = found.get(name)
-        return found
-
-    return read
-
-
 def kind_of(value: Any) -> AttributeType | None:
     """The type of a context's value as conditions see it; None for what they cannot use.
 
@@ -198,6 +162,17 @@ def kind_of(value: Any) -> AttributeType | None:
 
 def _all_texts(items: Iterable[object]) -> bool:
     return all(exact_type(item) is str for item in items)
+
+
+def depth(condition: Condition) -> int:
+    """How deep a condition is nested; a single comparison is 1 deep."""
+    match condition:
+        case Leaf():
+            return 1
+        case All(all=parts) | AnyOf(any=parts):
+            return 1 + max(map(depth, parts), default=0)
+        case _:
+            return 1 + depth(condition.not_)
 
 
 def _misfit(op: Op, value: Any) -> str | None:
@@ -226,133 +201,3 @@ def _bad_range(value: str) -> str | None:
     except ValueError as error:
         return f"needs a range of versions: {error}"
     return None
-
-
-def _decided_by(decisive: bool, tests: list[Test]) -> Test:
-    def test(context: Context, unknown: list[str]) -> Truth:
-        open_ = False
-        for part in tests:
-            truth = part(context, unknown)
-            if truth is decisive:
-                return decisive
-            if truth is None:
-                open_ = True
-        return None if open_ else not decisive
-
-    return test
-
-
-def _negated(part: Test) -> Test:
-    def test(context: Context, unknown: list[str]) -> Truth:
-        truth = part(context, unknown)
-        return None if truth is None else not truth
-
-    return test
-
-
-def _compile_leaf(leaf: Leaf) -> Test:
-    attr, op = leaf.attr, leaf.op
-    wanted: Any = leaf.value
-    read = getter(attr)
-    match op:
-        case "present":
-            return lambda context, _unknown: read(context) is not None
-        case "absent":
-            return lambda context, _unknown: read(context) is None
-        case "in" | "not_in":
-            return _member(attr, frozenset(wanted), inside=op == "in")
-        case "contains":
-            return _decided(attr, _contains(wanted))
-        case "semver":
-            return _decided(attr, _in_versions(wanted))
-        case _ if type(wanted) in (int, float):
-            return _number(attr, _compare[op], wanted)
-        case _:
-            return _same_type(attr, _compare[op], wanted)
-
-
-_compare: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "neq": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "prefix": str.startswith,
-    "suffix": str.endswith,
-}
-
-# The three tests below run for every request. Each is one call with its steps written
-# out, and asks for the member of the very name before it walks a dotted path.
-
-
-def _same_type(attr: str, compare: Callable[[Any, Any], bool], wanted: Any) -> Test:
-    read, dotted = getter(attr), "." in attr
-    kind = exact_type(wanted)
-
-    def test(context: Context, unknown: list[str]) -> Truth:
-        value: Any = read(context) if dotted else context.get(attr)
-        if exact_type(value) is kind:
-            return compare(value, wanted)
-        unknown.append(attr)
-        return None
-
-    return test
-
-
-def _number(attr: str, compare: Callable[[Any, Any], bool], wanted: float) -> Test:
-    read, dotted = getter(attr), "." in attr
-
-    def test(context: Context, unknown: list[str]) -> Truth:
-        value: Any = read(context) if dotted else context.get(attr)
-        kind = exact_type(value)
-        # value - value is 0 but for NaN and the infinities, where it is NaN
-        if kind is int or (kind is float and value - value == 0):
-            return compare(value, wanted)
-        unknown.append(attr)
-        return None
-
-    return test
-
-
-def _member(attr: str, members: frozenset[Any], *, inside: bool) -> Test:
-    read, dotted = getter(attr), "." in attr
-    kinds = {kind_of(member) for member in members}
-
-    def test(context: Context, unknown: list[str]) -> Truth:
-        value: Any = read(context) if dotted else context.get(attr)
-        if kind_of(value) in kinds:
-            return (value in members) is inside
-        unknown.append(attr)
-        return None
-
-    return test
-
-
-def _decided(attr: str, decide: Callable[[Any], Truth]) -> Test:
-    read = getter(attr)
-
-    def test(context: Context, unknown: list[str]) -> Truth:
-        truth = decide(read(context))
-        if truth is None:
-            unknown.append(attr)
-        return truth
-
-    return test
-
-
-def _contains(wanted: str) -> Callable[[Any], Truth]:
-    def decide(value: Any) -> Truth:
-        return wanted in value if kind_of(value) in ("string", "strings") else None
-
-    return decide
-
-
-def _in_versions(wanted: str) -> Callable[[Any], Truth]:
-    holds = semver.parse_range(wanted)
-
-    def decide(value: Any) -> Truth:
-        version = semver.key(value) if type(value) is str else None
-        return None if version is None else holds(version)
-
-    return decide

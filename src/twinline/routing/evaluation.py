@@ -7,13 +7,13 @@ on the time in whole seconds, and on nothing else; so any resolution can be repl
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from twinline.language.refs import BundleRef
-from twinline.routing import conditions
-from twinline.routing.buckets import BUCKETS, bucket_of, unit_hash
-from twinline.routing.conditions import Context, Test, Truth
-from twinline.routing.policy import Policy, Rule, Schedule, Serve, Unit
+from twinline.routing.buckets import BUCKETS, bucket_of, unit_hasher
+from twinline.routing.compiler import compile, compile_first, compile_unit
+from twinline.routing.conditions import Context, Truth
+from twinline.routing.policy import Policy, Rule, Schedule, Serve
 from twinline.routing.splits import Split
 
 Reason = Literal["default", "rule", "split", "unit-missing", "no-active-bundle"]
@@ -68,7 +68,6 @@ Evaluator = Callable[[Context, int], Outcome[Made]]
 IsActive = Callable[[BundleRef], bool]
 
 _Pick = Callable[[Context, list[str]], tuple[Made, int | None]]
-_Compiled = tuple[Test | None, tuple[float, float] | None, _Pick[Made]]
 
 
 @dataclass(frozen=True)
@@ -106,19 +105,15 @@ def compile_policy(
     needs is ready beforehand; ``is_active`` says which bundles are not withdrawn.
     """
     maker = _Maker(policy, is_active, make)
-    rules = [_compile_rule(maker, rule) for rule in policy.rules]
+    first = compile_first([(rule.when, _window(rule.schedule)) for rule in policy.rules])
+    picks = [_pick(maker, rule) for rule in policy.rules]
     default = maker(policy.default.bundle, "default")
     cast_shadow = _compile_shadow(policy, is_active)
 
     def evaluate(context: Context, now_seconds: int) -> Outcome[Made]:
         unknown: list[str] = []
-        made, unit = default, None
-        for test, window, pick in rules:
-            if window is not None and not window[0] <= now_seconds < window[1]:
-                continue
-            if test is None or test(context, unknown):
-                made, unit = pick(context, unknown)
-                break
+        number = first(context, now_seconds, unknown)
+        made, unit = (default, None) if number < 0 else picks[number](context, unknown)
         shadow = cast_shadow(context) if cast_shadow else ()
         asked_in_vain = tuple(dict.fromkeys(unknown)) if unknown else ()
         return Outcome(made, unit, asked_in_vain, shadow)
@@ -140,47 +135,19 @@ def explain(policy: Policy, context: Context, now_seconds: int) -> tuple[RuleTra
     for rule in policy.rules:
         window = _window(rule.schedule)
         in_force = window is None or window[0] <= now_seconds < window[1]
-        truth = conditions.compile(rule.when)(context, []) if rule.when else True
+        truth = compile(rule.when)(context, []) if rule.when else True
         traces.append(RuleTrace(rule.id, in_force, truth))
         if in_force and truth:
             break
     return tuple(traces)
 
 
-def unit_reader(unit: Unit) -> Callable[[Context], str | None]:
-    """Reads a context's unit as text: a string, or a whole number in its decimal digits."""
-    readers = [conditions.getter(attr) for attr in unit.by]
-
-    def read(context: Context) -> str | None:
-        for reader in readers:
-            found = _unit_text(reader(context))
-            if found is not None:
-                return found
-        return None
-
-    return read
-
-
-def _unit_text(value: Any) -> str | None:
-    kind = conditions.exact_type(value)
-    if kind is str:
-        return value or None
-    if kind is int and abs(value) < 2**53:
-        return str(value)
-    # JSON does not tell 42.0 from 42, so neither do we
-    if kind is float and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return None
-
-
-def _compile_rule(maker: _Maker[Made], rule: Rule) -> _Compiled[Made]:
-    test = conditions.compile(rule.when) if rule.when is not None else None
+def _pick(maker: _Maker[Made], rule: Rule) -> _Pick[Made]:
     match rule.serve:
         case Serve(bundle=bundle):
-            pick = _fixed(maker(bundle, "rule", rule))
+            return _fixed(maker(bundle, "rule", rule))
         case _:
-            pick = _by_split(maker, rule, rule.serve.split)
-    return test, _window(rule.schedule), pick
+            return _by_split(maker, rule, rule.serve.split)
 
 
 def _fixed(made: Made) -> _Pick[Made]:
@@ -190,8 +157,8 @@ def _fixed(made: Made) -> _Pick[Made]:
 
 def _by_split(maker: _Maker[Made], rule: Rule, split: Split) -> _Pick[Made]:
     assert maker.policy.unit is not None  # the document was checked
-    read, attrs = unit_reader(maker.policy.unit), maker.policy.unit.by
-    salt = split.salt
+    read, attrs = compile_unit(maker.policy.unit.by), maker.policy.unit.by
+    salt, hash = split.salt, unit_hasher(split.salt)
     missing = maker(maker.policy.default.bundle, "unit-missing", rule)
     by_arm = {arm.name: maker(arm.bundle, "split", rule, arm.name, salt) for arm in split.arms}
     owners = sorted((end, arm.name) for arm in split.arms for _, end in arm.ranges)
@@ -202,8 +169,8 @@ def _by_split(maker: _Maker[Made], rule: Rule, split: Split) -> _Pick[Made]:
         if text is None:
             unknown.extend(attrs)
             return missing, None
-        hash = unit_hash(salt, text)
-        return made[bisect_right(ends, hash * BUCKETS >> 64)], hash
+        unit = hash(text)
+        return made[bisect_right(ends, unit * BUCKETS >> 64)], unit
 
     return pick
 
@@ -213,9 +180,9 @@ def _compile_shadow(
 ) -> Callable[[Context], tuple[BundleRef, ...]] | None:
     if not policy.shadow or policy.unit is None:
         return None
-    read = unit_reader(policy.unit)
+    read = compile_unit(policy.unit.by)
     sampled = [
-        (f"shadow/{one.bundle.digest}", one.sample, one.bundle)
+        (unit_hasher(f"shadow/{one.bundle.digest}"), one.sample, one.bundle)
         for one in policy.shadow
         if is_active(one.bundle)
     ]
@@ -224,9 +191,7 @@ def _compile_shadow(
         unit = read(context)
         if unit is None:
             return ()
-        return tuple(
-            bundle for salt, sample, bundle in sampled if bucket_of(unit_hash(salt, unit)) < sample
-        )
+        return tuple(bundle for hash, sample, bundle in sampled if bucket_of(hash(unit)) < sample)
 
     return cast
 

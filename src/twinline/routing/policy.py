@@ -11,11 +11,13 @@ from twinline.language.names import Label
 from twinline.language.records.base import Instant, Request
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
-from twinline.routing.conditions import AttributeName, AttributeType, Condition
+from twinline.routing.conditions import AttributeName, AttributeType, Condition, depth
 from twinline.routing.splits import Split
 
 SCHEMA = "routing-policy/1"
 HOPS_MAX = 4
+DEPTH_MAX = 40
+"""How deep a condition may be nested."""
 
 
 class Serve(Request):
@@ -114,6 +116,9 @@ class Policy(Request):
                 f"the salt {max(salts, key=salts.count)!r} is in two splits, so that their arms "
                 "would hang together; give each its own"
             )
+        for rule in self.rules:
+            if rule.when is not None and depth(rule.when) > DEPTH_MAX:
+                raise ValueError(f"the condition of rule {rule.id!r} is nested too deep")
         if (salts or self.shadow) and self.unit is None:
             raise ValueError('splits and shadows need `unit`, as in {"by": ["user.id"]}')
         return self

@@ -132,7 +132,7 @@ class Application:
         """Note how long the manifest was not known to be current; once a round is enough."""
         follower = self._follower
         away = time.monotonic() - follower.confirmed_at
-        self.routes.stale_seconds = 0.0 if follower.connected else round(away, 1)
+        self.routes.note_stale(0.0 if follower.connected else round(away, 1))
 
     def _tell(self) -> None:
         """Report to the server, when it is time or the manifest was swapped."""

@@ -50,7 +50,7 @@ class Call:
         self._token: Token[Call | None] | None = None
         self._began = time.perf_counter()
         self.resolved = resolved
-        self.id = new_id_text()
+        self.id = new_id_text(time.time_ns() // 1_000_000)
         self.span_id = secrets.token_hex(8)
         self.trace_id = _trace_id(traceparent, self._parent)
         self.spooled = False

@@ -108,12 +108,16 @@ class Follower:
                 self._lost(error)
             except (httpx.HTTPError, OSError) as error:
                 self._lost(Unavailable(f"{self._http.url}: {error or type(error).__name__}."))
+            except RuntimeError:  # httpx's word for connections that were closed meanwhile
+                if not self._stopping.is_set():
+                    raise
             self._tried.set()
             self._stopping.wait(wait)
             wait = min(wait * 2, RETRY_SECONDS_MAX)
 
     def _lost(self, error: TwinlineError) -> None:
-        if self.connected or self.why is None or self.why.detail != error.detail:
+        news = self.connected or self.why is None or self.why.detail != error.detail
+        if news and not self._stopping.is_set():
             _log.warning("not following the manifest: %s", error.detail)
         self.refused += isinstance(error, ManifestRefused)
         self.connected, self.why = False, error

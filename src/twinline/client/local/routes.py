@@ -1,9 +1,8 @@
 """Resolve in this process, and spool what was resolved."""
 
 import json
-import threading
-import time
 from collections.abc import Mapping
+from time import time_ns
 from typing import Any
 
 from twinline.client.local.resolved import Prepared, Resolved
@@ -31,8 +30,8 @@ class Routes:
         self._spool = spool
         self._router: Router[Prepared] | None = None
         self._source: ServedFrom = "default"
-        self.stale_seconds: float | None = None
-        self.swapped = threading.Event()
+        self._stale_seconds: float | None = None
+        self._stale_json = ""
 
     @property
     def manifest(self) -> Manifest | None:
@@ -44,10 +43,18 @@ class Routes:
         """Where the manifest comes from."""
         return self._source
 
+    @property
+    def stale_seconds(self) -> float | None:
+        """How long the manifest was not known to be current, as last noted."""
+        return self._stale_seconds
+
+    def note_stale(self, seconds: float) -> None:
+        """Note how long the manifest was not known to be current."""
+        self._stale_seconds, self._stale_json = seconds, f',"stale_seconds":{seconds}'
+
     def use(self, manifest: Manifest, source: ServedFrom) -> None:
         """Resolve from this manifest from now on."""
         self._router, self._source = Router(manifest, _prepare(source)), source
-        self.swapped.set()
 
     def resolve(self, route: str, context: Mapping[str, Any] | None, more: str | None) -> Resolved:
         """Which bundle answers a request.
@@ -59,22 +66,23 @@ class Routes:
             NotFound: nothing is live for the route.
             Killed, NoActiveBundle: nothing may be served.
         """
-        router, source, stale = self._router, self._source, self.stale_seconds
+        router, source, stale = self._router, self._source, self._stale_seconds
         if router is None:
             raise NotFound(f"There is no manifest of {self.environment!r} yet.", kind="manifest")
         live = router.route(route)
-        made, unit, unknown, shadow = live.evaluate(
-            context if exact_type(context) is dict and context else _plain(context),
-            int(time.time()),
-        )
+        ms = time_ns() // 1_000_000
+        if exact_type(context) is not dict or not context:
+            context = _plain(context)
+        made, unit, unknown, shadow = live.evaluate(context, ms // 1000)
         if made.bundle is None:
             raise no_active_bundle(live.slot, made.choice)
         if more is None:
             runs = tuple(_unrecorded(router, one) for one in shadow) if shadow else ()
             return Resolved(made, live.slot, None, unit, unknown, runs, source, stale, False)
-        id = new_id_text()
-        line = _line(made.head, id, unit, stale, more)
-        spooled = self._spool.append(line)
+        id = new_id_text(ms)
+        dealt = f',"unit":"{unit:016x}"' if unit is not None else ""
+        line = f'{made.head},"id":"{id}"{self._stale_json}{dealt}{more}}}'
+        spooled = self._spool.append(line.encode())
         runs = self._cast(router, made, id, shadow) if shadow else ()
         return Resolved(made, live.slot, id, unit, unknown, runs, source, stale, spooled)
 
@@ -83,7 +91,7 @@ class Routes:
         given = _default(SlotRef(route, self.environment), bundle)
         if more is None:
             return given
-        id = new_id_text()
+        id = new_id_text(time_ns() // 1_000_000)
         spooled = self.record(given, id, more)
         return Resolved(given.prepared, given.slot, id, None, (), (), "default", None, spooled)
 
@@ -98,7 +106,7 @@ class Routes:
         """Record what runs in the shadow of a request."""
         runs: list[ShadowRun] = []
         for bundle in shadow:
-            id = new_id_text()
+            id = new_id_text(time_ns() // 1_000_000)
             assert made.deployment is not None
             row = {
                 "slot": str(made.deployment.slot),
@@ -108,7 +116,7 @@ class Routes:
                 "id": id,
                 "parent_id": parent,
             }
-            self._spool.append(json.dumps(row).encode())
+            self._spool.append(_json(row).encode())
             runs.append(ShadowRun.model_validate(
                 {"inference_id": id, "bundle": router.bundles[bundle]}
             ))  # fmt: skip
@@ -124,7 +132,7 @@ def _default(slot: SlotRef, bundle: ServedBundle) -> Resolved:
         "reason": "default",
         "served_from": "default",
     }
-    prepared = Prepared(choice, None, bundle, None, json.dumps(head)[:-1])
+    prepared = Prepared(choice, None, bundle, None, _json(head)[:-1])
     return Resolved(prepared, slot, None, None, (), (), "default", None, False)
 
 
@@ -148,7 +156,7 @@ def _prepare(source: ServedFrom) -> Make[Prepared]:
         }
         known = {name: value for name, value in head.items() if value is not None}
         served = router.bundles[choice.bundle]
-        return Prepared(choice, deployment, served, version, json.dumps(known)[:-1])
+        return Prepared(choice, deployment, served, version, _json(known)[:-1])
 
     return prepare
 
@@ -167,3 +175,8 @@ def _line(head: str, id: str, unit: int | None, stale: float | None, more: str) 
     dealt = f',"unit":"{unit:016x}"' if unit is not None else ""
     known = f',"stale_seconds":{stale}' if stale is not None else ""
     return f'{head},"id":"{id}"{known}{dealt}{more}}}'.encode()
+
+
+def _json(members: dict[str, Any]) -> str:
+    """As JSON, as short as it can be."""
+    return json.dumps(members, separators=(",", ":"))

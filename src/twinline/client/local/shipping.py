@@ -59,10 +59,15 @@ class Shipper:
 
     def _ship_for_ever(self) -> None:
         while not self._stopping.wait(self._wait_seconds):
-            shipped = self.ship()
+            try:
+                shipped = self.ship()
+                self._after()
+            except RuntimeError:  # httpx's word for connections that were closed meanwhile
+                if self._stopping.is_set():
+                    return
+                raise
             doubled = min(self._wait_seconds * 2, RETRY_SECONDS_MAX)
             self._wait_seconds = EVERY_SECONDS if shipped else doubled
-            self._after()
 
     def _send(self, payloads: tuple[bytes, ...]) -> None:
         """Send records; those that the server cannot read are given up one by one."""
