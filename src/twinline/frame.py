@@ -64,6 +64,11 @@ class Frame:
                 await problem(_too_large(limit))(scope, receive, framed)
                 return
             await self.app(scope, _limited(receive, limit), framed)
+        except (TwinlineError, BodyRefused) as error:  # from the door in front of the framework
+            if begun:
+                raise
+            refused = error.error if isinstance(error, BodyRefused) else error
+            await problem(refused)(scope, receive, framed)
         except Exception:
             _log.exception("request %s failed: %s %s", id, scope["method"], scope["path"])
             if begun:

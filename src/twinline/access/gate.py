@@ -136,10 +136,11 @@ class _StrictRequest(Request):
             raise BodyRefused(error) from error
 
 
-class _StrictRoute(APIRoute):
+class StrictRoute(APIRoute):
     """Reads bodies by `strict_json` instead of by Python's lenient reader."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Serves a request; FastAPI asks for it once."""
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
@@ -154,7 +155,7 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Items on a page.")]
 
 def strict_router(*tags: str, prefix: str = "") -> APIRouter:
     """The router that every noun's ``api`` begins with."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=_StrictRoute)
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=StrictRoute)
 
 
 @dataclass(frozen=True)

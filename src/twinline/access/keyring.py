@@ -5,6 +5,7 @@ hears of it. The ring only ever says yes; whoever is not surely let in is judged
 database.
 """
 
+import threading
 from datetime import UTC, datetime
 
 from twinline.access import actions, rules
@@ -20,12 +21,14 @@ class KeyRing:
     def __init__(self) -> None:
         self._by_hash: dict[str, ApiKey] | None = None
         self._changes = 0
+        self._turn = threading.Lock()
 
     def take_note(self, topic: str) -> None:
         """Forget everything when keys may have changed."""
         if topic in (actions.TOPIC, ANYTHING):
-            self._changes += 1
-            self._by_hash = None
+            with self._turn:
+                self._changes += 1
+                self._by_hash = None
 
     def load(self, database: Database) -> None:
         """Read the keys, unless they are here."""
@@ -34,8 +37,9 @@ class KeyRing:
         seen = self._changes
         with database.reading() as tx:
             found = actions.keys_by_hash(tx)
-        if seen == self._changes:  # else another change came meanwhile
-            self._by_hash = found
+        with self._turn:
+            if seen == self._changes:  # else another change came meanwhile
+                self._by_hash = found
 
     def holder(self, key: str, permission: Permission) -> ApiKey | None:
         """Who surely holds this key and permission; None when the database must be asked."""

@@ -146,17 +146,28 @@ def first_key(database: Database) -> IssuedKey | None:
 
 
 class Server(uvicorn.Server):
-    """Calls ``on_ready`` when it accepts requests, and not before."""
+    """Calls ``on_ready`` when it accepts requests, and ``on_stop`` when it takes no more.
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    What is under way then is finished; those who wait for a change are sent home.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, then say so."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is under way, and stop."""
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def make_server(
@@ -165,8 +176,9 @@ def make_server(
     """The HTTP server over a migrated database, ready to run."""
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     mlflow = MlflowServer(settings.mlflow_url, token=token) if settings.mlflow_url else None
+    app = make_app(database, mlflow)
     config = uvicorn.Config(
-        make_app(database, mlflow),
+        app,
         loop="uvloop",
         http="httptools",
         log_level="warning",
@@ -175,7 +187,7 @@ def make_server(
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     _settle_garbage()
-    return Server(config, on_ready)
+    return Server(config, on_ready, on_stop=lambda: app.state.feed.end())
 
 
 def _settle_garbage() -> None:

@@ -20,7 +20,7 @@ _OPTIONS = " ".join(
         "plan_cache_mode": "force_generic_plan",
         "jit": "off",
         "synchronous_commit": "on",
-        "lock_timeout": "5s",
+        "lock_timeout": "2s",
         "timezone": "UTC",
     }.items()
 )
@@ -33,7 +33,7 @@ class Lane:
     is shut, because cancelling a wait inside the driver can take much longer.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = 3.0) -> None:
         self._url = url
         self._timeout_seconds = timeout_seconds
         self._connection: AsyncConnection[Any] | None = None

@@ -96,11 +96,11 @@ def clients(tx: Read, environment: Where) -> Fleet:
 
 
 async def _events(feed: Feed[Any], environment: str, held: Held[Any]) -> AsyncGenerator[str]:
-    while True:
+    while not feed.ended:
         said = {"environment": environment, "version": held.version, "etag": held.etag}
         yield f"event: version\nid: {held.version}\ndata: {json.dumps(said)}\n\n"
         before = held
-        while held.etag == before.etag:
+        while held.etag == before.etag and not feed.ended:
             held = await feed.changed(environment, before.etag, HEARTBEAT_SECONDS)
             if held.etag == before.etag:
                 yield ": still here\n\n"

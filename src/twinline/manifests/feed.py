@@ -42,14 +42,29 @@ class Held(Generic[Made]):
 
 @dataclass
 class _Shelf(Generic[Made]):
-    """What is held of one environment, and whether it is known to be the newest."""
+    """What is held of one environment, and whether it is known to be the newest.
+
+    Attributes:
+        noted: another object with every change that is announced.
+        seen: what ``noted`` was when reading what is held began.
+    """
 
     held: Held[Made] | None = None
-    stale: bool = True
+    noted: object = field(default_factory=object)
+    seen: object = None
     confirmed_at: float = float("-inf")  # on the monotonic clock
     retry_at: float = float("-inf")
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     swapped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def stale(self) -> bool:
+        """Whether something changed that is not read yet."""
+        return self.seen is not self.noted
+
+    def note(self) -> None:
+        """Something changed. From any thread."""
+        self.noted = object()
 
 
 class Feed(Generic[Made]):
@@ -63,6 +78,7 @@ class Feed(Generic[Made]):
         self._served: dict[BundleRef, ServedBundle] = {}
         self._noted = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.ended = False
         announcements.subscribe(self._take_note)
 
     @asynccontextmanager
@@ -77,6 +93,12 @@ class Feed(Generic[Made]):
             with suppress(asyncio.CancelledError):
                 await following
 
+    def end(self) -> None:
+        """Let nobody wait any longer, because the server stops."""
+        self.ended = True
+        for shelf in self._shelves.values():
+            shelf.swapped.set()
+
     def fresh(self, environment: str) -> Held[Made] | None:
         """The manifest of an environment, when it is surely the newest that we can have."""
         shelf = self._shelves.get(environment)
@@ -89,7 +111,7 @@ class Feed(Generic[Made]):
             NotFound: nothing was ever live there.
             DatabaseUnavailable: none is known, and it cannot be read.
         """
-        shelf = self._shelves.get(environment) or _Shelf()
+        shelf = self._shelves.setdefault(environment, _Shelf())
         if shelf.stale and not (shelf.held and time.monotonic() < shelf.retry_at):
             await self._refresh(environment, shelf)
         assert shelf.held is not None
@@ -101,7 +123,7 @@ class Feed(Generic[Made]):
         while True:
             held = await self.newest(environment)
             left = deadline - time.monotonic()
-            if held.etag != etag or left <= 0:
+            if held.etag != etag or left <= 0 or self.ended:
                 return held
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._shelves[environment].swapped.wait(), left)
@@ -116,11 +138,12 @@ class Feed(Generic[Made]):
     def _take_note(self, topic: str) -> None:
         kind, _, name = topic.partition(" ")
         if kind == environments.TOPIC:
-            if name in self._shelves:
-                self._shelves[name].stale = True
+            shelf = self._shelves.get(name)
+            if shelf is not None:
+                shelf.note()
         elif kind == ANYTHING:
             for shelf in list(self._shelves.values()):
-                shelf.stale = True
+                shelf.note()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._noted.set)
 
@@ -141,17 +164,19 @@ class Feed(Generic[Made]):
         async with shelf.reading:
             if not shelf.stale:
                 return  # somebody else did it while we waited
-            shelf.stale = False  # what is announced from here on makes it stale again
+            self._shelves[environment] = shelf  # what is announced from here on is noted
+            noted = shelf.noted
             try:
                 held = await run_in_threadpool(self._read, environment, shelf.held)
             except TwinlineError as error:
-                shelf.stale = True
                 shelf.retry_at = time.monotonic() + RETRY_SECONDS
+                if shelf.held is None:
+                    self._shelves.pop(environment, None)
                 if shelf.held is None or isinstance(error, NotFound):
                     raise
                 return
+            shelf.seen = noted
             shelf.confirmed_at = time.monotonic()
-            self._shelves[environment] = shelf
             if held is not shelf.held:
                 shelf.held = held
                 shelf.swapped.set()

@@ -6,22 +6,46 @@ this server, or the server itself for production.
 
 import hashlib
 import json
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from twinline.access.gate import admitted, strict_router
+from twinline.access.gate import BodyRefused, StrictRoute, admitted
 from twinline.access.rules import Permission
-from twinline.language.errors import TwinlineError
+from twinline.language.errors import NotFound, TwinlineError
 from twinline.language.names import Environment
 from twinline.language.records import Json, ResolveRequest
 from twinline.language.records.base import Request as Sent
 from twinline.openfeature import rules
 from twinline.resolutions.resolver import Resolver
 
-router = strict_router("openfeature")
+
+class _Route(StrictRoute):
+    """Says in the words of OFREP what is wrong with a request."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            key = request.path_params.get("key")
+            try:
+                return await handle(request)
+            except BodyRefused as error:
+                status, content = rules.failed(key, error.error)
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                details = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+                status, content = rules.misread(key, first["loc"], details)
+            return JSONResponse(content, status)
+
+        return answer
+
+
+router = APIRouter(tags=["openfeature"], route_class=_Route)
 ALLOWED = [admitted(Permission.RESOLVE)]
 FLAGS = "/ofrep/v1/evaluate/flags"
 IN_ENVIRONMENT = "/environments/{environment}"
@@ -38,7 +62,7 @@ def _resolver(request: Request) -> Resolver:
 
 
 LiveResolver = Annotated[Resolver, Depends(_resolver)]
-Key = Annotated[str, Path(max_length=200, description="A route.")]
+Key = Annotated[str, Path(min_length=1, max_length=200, description="A route.")]
 Where = Annotated[Environment, Path()]
 
 
@@ -85,22 +109,26 @@ async def _one(resolver: Resolver, environment: str, key: str, body: Evaluation)
 async def _all(
     resolver: Resolver, environment: str, body: Evaluation, known: str | None
 ) -> Response:
-    held = await resolver.feed.newest(environment)
-    flags: list[dict[str, Any]] = []
+    try:
+        held = await resolver.feed.newest(environment)
+    except NotFound as error:
+        status, content = rules.failed(None, error)
+        return JSONResponse(content, status)
+    flags: list[Json] = []
     for key in sorted(held.router.manifest.slots):
         _, answer = await _evaluate(resolver, environment, key, body.context, record=False)
         flags.append(answer)
     metadata = {"manifestVersion": held.version, "environment": environment}
-    content = json.dumps({"flags": flags, "metadata": metadata}).encode()
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    text = json.dumps({"flags": flags, "metadata": metadata}).encode()
+    etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     if known == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    return Response(content, headers={"ETag": etag}, media_type="application/json")
+    return Response(text, headers={"ETag": etag}, media_type="application/json")
 
 
 async def _evaluate(
     resolver: Resolver, environment: str, key: str, context: Json, *, record: bool
-) -> tuple[int, dict[str, Any]]:
+) -> tuple[int, Json]:
     try:
         wanted = ResolveRequest(route=key, environment=environment, context=context, record=record)
         return 200, rules.evaluated(key, json.loads(await resolver.resolve(wanted)))

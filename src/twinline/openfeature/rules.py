@@ -1,14 +1,17 @@
 """What a resolution is in OpenFeature's words."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from twinline.language.errors import (
     Invalid,
+    InvalidReference,
     Killed,
+    MalformedJson,
     NotFound,
     NothingLive,
     TwinlineError,
 )
+from twinline.language.records import Json
 
 Reason = Literal["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]
 
@@ -20,7 +23,7 @@ _REASONS: dict[str, Reason] = {
 }
 
 
-def evaluated(key: str, resolution: dict[str, Any]) -> dict[str, Any]:
+def evaluated(key: str, resolution: Json) -> Json:
     """A resolution as the evaluation of a flag."""
     deployment = str(resolution["deployment"])
     metadata = {
@@ -42,7 +45,7 @@ def evaluated(key: str, resolution: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def failed(key: str, error: TwinlineError) -> tuple[int, dict[str, Any]]:
+def failed(key: str | None, error: TwinlineError) -> tuple[int, Json]:
     """The status and the body for a flag that has no value.
 
     A route that is switched off is no error: it is DISABLED without a value, and the
@@ -52,8 +55,10 @@ def failed(key: str, error: TwinlineError) -> tuple[int, dict[str, Any]]:
         case Killed():
             metadata = {"killedBy": error.fields["by"], "killedBecause": error.fields["reason"]}
             return 200, {"key": key, "variant": "", "reason": "DISABLED", "metadata": metadata}
-        case NotFound() | NothingLive():
+        case NotFound() | NothingLive() | InvalidReference():
             return 404, _problem(key, "FLAG_NOT_FOUND", error.detail)
+        case MalformedJson():
+            return 400, _problem(key, "PARSE_ERROR", error.detail)
         case Invalid():
             return 400, _problem(key, "INVALID_CONTEXT", error.detail)
         case _:
@@ -61,5 +66,18 @@ def failed(key: str, error: TwinlineError) -> tuple[int, dict[str, Any]]:
             return status, _problem(key, "GENERAL", error.detail)
 
 
-def _problem(key: str, code: str, details: str) -> dict[str, Any]:
-    return {"key": key, "errorCode": code, "errorDetails": details}
+def misread(key: str | None, place: tuple[int | str, ...], details: str) -> tuple[int, Json]:
+    """The status and the body for a request of which a part, at ``place``, does not fit."""
+    match place:
+        case ("path", *_):
+            return 404, _problem(key, "FLAG_NOT_FOUND", details)
+        case ("body", "context", *_):
+            return 400, _problem(key, "INVALID_CONTEXT", details)
+        case _:
+            return 400, _problem(key, "PARSE_ERROR", details)
+
+
+def _problem(key: str | None, code: str, details: str) -> Json:
+    """What is wrong, of one flag or (without ``key``) of all."""
+    named = {} if key is None else {"key": key}
+    return {**named, "errorCode": code, "errorDetails": details}

@@ -47,7 +47,7 @@ def read(body: bytes) -> Wanted | None:
         return None
     try:
         wanted = _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     ok = all(text is None or 1 <= len(text) <= 500 for text in (wanted.decision, wanted.trace_id))
     return wanted if ok else None

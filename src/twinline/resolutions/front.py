@@ -6,6 +6,7 @@ which has the same route over the same resolver, and says what is wrong.
 """
 
 import json
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from twinline.resolutions.codec import Wanted
 from twinline.resolutions.resolver import Resolver
 
 PATH = "/api/v1/resolve"
+FRESH_SECONDS = 60.0
 
 _HEADERS = [(b"content-type", b"application/json")]
 
@@ -53,16 +55,26 @@ def _begin(resolver: Resolver, body: bytes) -> tuple[Given, str] | None:
     """What to answer and what to record with it; None when it takes a slower look."""
     wanted = codec.read(body)
     held = resolver.feed.fresh(wanted.environment) if wanted else None
-    if wanted is None or held is None or (wanted.inference_id and wanted.record):
+    if wanted is None or held is None or not _surely_recordable(wanted):
         return None
     form = codec.canonical_context(body, wanted)
     if form is None:
         return None
     try:
-        given = resolver.choose(held, wanted.route, wanted.context, record=wanted.record, id=None)
+        given = resolver.choose(
+            held, wanted.route, wanted.context, record=wanted.record, id=wanted.inference_id
+        )
     except TwinlineError:
         return None
     return given, _more(wanted, form)
+
+
+def _surely_recordable(wanted: Wanted) -> bool:
+    """Whether the ledger takes the id without looking: none was given, or a fresh one."""
+    id = wanted.inference_id
+    if id is None or not wanted.record:
+        return True
+    return id.version == 7 and abs((id.int >> 80) / 1000 - time.time()) < FRESH_SECONDS
 
 
 def _more(wanted: Wanted, form: bytes) -> str:
@@ -79,14 +91,19 @@ def _more(wanted: Wanted, form: bytes) -> str:
 
 
 def _let_in(keyring: KeyRing, scope: Scope) -> bool:
-    sent = ""
+    """Whether this is surely JSON, from somebody who may resolve."""
+    headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
-        if name == b"x-api-key":
-            sent = value.decode("latin-1")
-            break
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            sent = value[7:].decode("latin-1")
-    return bool(sent) and keyring.holder(sent, Permission.RESOLVE) is not None
+        headers.setdefault(name, value)  # of several the first counts
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    sent = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
+    if kind != b"application/json" or not sent:
+        return False
+    return keyring.holder(sent.decode("latin-1"), Permission.RESOLVE) is not None
+
+
+def _bearer(value: bytes) -> bytes:
+    return value[7:] if value[:7].lower() == b"bearer " else b""
 
 
 async def _read(receive: Receive) -> tuple[bytes, list[Message]]:

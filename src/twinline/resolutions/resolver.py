@@ -78,7 +78,8 @@ class Resolver:
         if made.choice.bundle is None:
             raise no_active_bundle(live.slot, made.choice)
         own = (id or new_id()) if record else None
-        runs = tuple((_of_its_time(own), held.router.bundles[bundle]) for bundle in shadow)
+        served = [held.router.bundles[bundle] for bundle in shadow]
+        runs = tuple(zip(_ids_beside(own, len(served)), served, strict=True)) if served else ()
         stale_seconds = self.feed.stale_seconds(live.slot.environment)
         return Given(made, own, unit, unknown, runs, stale_seconds)
 
@@ -112,8 +113,9 @@ class Resolver:
         return kept.model_dump_json()
 
 
-def _of_its_time(id: UUID | None) -> UUID | None:
-    return None if id is None else new_id(made_at(id))
+def _ids_beside(id: UUID | None, count: int) -> list[UUID] | list[None]:
+    """Ids of the same millisecond, rising: the order in which the ledger gives them back."""
+    return [None] * count if id is None else sorted(new_id(made_at(id)) for _ in range(count))
 
 
 def _more(wanted: ResolveRequest) -> str:
