@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from sqlalchemy import Table
 
 import twinline
+from twinline.access.gate import reading
 from twinline.access.rules import Permission
 from twinline.app import make_app
 from twinline.db import schema
@@ -52,6 +53,9 @@ BEGINS_OR_ENDS = {"begin", "begin_nested", "begin_twophase", "commit", "rollback
 ALLOWED = {
     ("db/session.py", "reading"): {"engine.connect", "begin"},
     ("db/session.py", "writing"): {"begin"},
+    # A statement of its own each, on a connection outside the pool.
+    ("db/lane.py", "_open"): {"AsyncConnection.connect"},
+    ("db/listening.py", "_listen"): {"AsyncConnection.connect"},
     # Looks which revision a database is at, before it may have our tables.
     ("db/migrations.py", "current"): {"engine.connect"},
 }
@@ -67,7 +71,8 @@ def _opens(call: ast.Call) -> str | None:
         return name
     if name in {"connect", "raw_connection"} and of.rpartition(".")[2] in {"engine", "_engine"}:
         return f"engine.{name}"
-    return f"{of}.{name}" if of in {"psycopg", "Connection"} and name == "connect" else None
+    drivers = {"psycopg", "Connection", "AsyncConnection"}
+    return f"{of}.{name}" if of in drivers and name == "connect" else None
 
 
 def _opening(tree: ast.AST, within: str = "") -> Iterator[tuple[str, str]]:
@@ -256,6 +261,16 @@ def _permissions(dependant: Dependant) -> set[Permission]:
     return found
 
 
+def _admissions(dependant: Dependant) -> set[type]:
+    """The kinds of transaction that a route opens."""
+    found: set[type] = set()
+    for dependency in dependant.dependencies:
+        if getattr(dependency.call, "permission", None):
+            found.add(type(dependency.call))
+        found |= _admissions(dependency)
+    return found
+
+
 def _asked(routes: list[Route]) -> dict[str, set[Permission]]:
     return {
         f"{' '.join(sorted(route.methods))} {route.path}": (
@@ -267,7 +282,7 @@ def _asked(routes: list[Route]) -> dict[str, set[Permission]]:
 
 def test_every_route_declares_the_one_permission_that_it_needs(routes: list[Route]) -> None:
     closed = [route for route in routes if route.path not in OPEN]
-    assert len(closed) > 25
+    assert len(closed) > 50
     assert {name: asked for name, asked in _asked(closed).items() if len(asked) != 1} == {}
 
 
@@ -278,10 +293,16 @@ def test_what_is_open_asks_for_no_key_and_is_there(routes: list[Route]) -> None:
     assert all(route.methods <= {"GET", "HEAD"} for route in opened)
 
 
+ASKED_WITH_A_BODY = {"/api/v1/policies/check", "/api/v1/slots/{slot:path}/explain"}
+"""Questions that are too long for an address; POSTed, though they change nothing."""
+
+
 def test_whoever_may_only_read_can_change_nothing(routes: list[Route]) -> None:
+    read_only = type(reading(Permission.READ).dependency)
     for route in routes:
         if route.dependant and Permission.READ in _permissions(route.dependant):
-            assert route.methods <= {"GET", "HEAD"}, route.path
+            assert route.methods <= {"GET", "HEAD"} or route.path in ASKED_WITH_A_BODY, route.path
+            assert _admissions(route.dependant) == {read_only}, route.path
 
 
 def test_every_permission_opens_something(routes: list[Route]) -> None:
@@ -290,7 +311,8 @@ def test_every_permission_opens_something(routes: list[Route]) -> None:
 
 
 def test_every_address_of_the_api_has_its_version(routes: list[Route]) -> None:
-    assert all(route.path.startswith("/api/v1/") for route in routes if route.path not in OPEN)
+    versioned = re.compile(r"(/api|/ofrep|/environments/\{environment\}/ofrep)/v1/")
+    assert all(versioned.match(route.path) for route in routes if route.path not in OPEN)
 
 
 def test_every_word_that_may_follow_a_prompt_s_name_is_reserved(routes: list[Route]) -> None:
@@ -401,10 +423,19 @@ MIRRORS = [
     Mirror(
         records.Inference,
         schema.inference,
-        {"ref": REF, "slot": "slot_id", "bundle": "bundle_id", "measured": "(the measures)"},
+        {
+            "ref": REF,
+            "slot": "slot_id",
+            "bundle": "bundle_id",
+            "assigned": "assigned_id",
+            "unit": "unit_hash",
+            "measured": "(the measures)",
+        },
         frozenset(records.Measured.model_fields),
     ),
     Mirror(records.Outcome, schema.outcome, {"inference": "inference_id"}),
+    Mirror(records.Kill, schema.kill, {}),
+    Mirror(records.ReportedClient, schema.client_report, {}),
     Mirror(records.ApiKey, schema.api_key, {}, frozenset({"hash"})),
     Mirror(records.AuditEvent, schema.audit_event, {}),
 ]

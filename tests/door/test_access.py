@@ -78,6 +78,7 @@ def test_each_role_may_do_what_its_permissions_say_and_no_more(
         Permission.BUNDLES: ("PUT", "/pairings"),
         Permission.EVALUATIONS: ("POST", "/evaluations"),
         Permission.DEPLOY: ("POST", f"/slots/{SLOT}/deployments"),
+        Permission.KILL: ("POST", "/kills/everything"),
         Permission.AUDIT: ("GET", "/audit"),
         Permission.KEYS: ("GET", "/keys"),
     }

@@ -30,7 +30,13 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/slots"): READERS,
     ("get", "/slots/{slot}/deployments"): READERS,
     ("post", "/slots/{slot}/deployments"): "releaser admin",
+    ("get", "/slots/{slot}/ramp/preview"): READERS,
+    ("post", "/slots/{slot}/ramp"): "releaser admin",
+    ("post", "/slots/{slot}/explain"): READERS,
+    ("post", "/slots/{slot}/kill"): "releaser admin",
     ("get", "/slots/{slot}"): READERS,
+    ("get", "/policies/schema"): READERS,
+    ("post", "/policies/check"): READERS,
     ("post", "/prompts"): "author admin",
     ("get", "/prompts"): READERS,
     ("get", "/prompts/{name}/versions/{number}"): READERS,
@@ -50,10 +56,20 @@ WHO_MAY: dict[Operation, str] = {
     ("post", "/bundles"): "author releaser admin",
     ("get", "/bundles"): READERS,
     ("get", "/bundles/{digest}"): READERS,
+    ("post", "/bundles/{digest}/kill"): "releaser admin",
+    ("get", "/kills"): READERS,
+    ("post", "/kills/everything"): "releaser admin",
+    ("post", "/kills/{number}/lift"): "releaser admin",
     ("put", "/pairings"): "author releaser admin",
     ("post", "/evaluations"): "author admin",
     ("get", "/evaluations"): READERS,
     ("post", "/resolve"): "service admin",
+    ("get", "/manifest"): "service admin",
+    ("get", "/manifest/key"): "service admin",
+    ("get", "/stream"): "service admin",
+    ("post", "/clients"): "service admin",
+    ("get", "/clients"): READERS,
+    ("get", "/experiments/{slot}"): READERS,
     ("post", "/inferences"): "service admin",
     ("get", "/inferences/{id}"): READERS,
     ("post", "/inferences/{id}/outcomes"): "service admin",
@@ -87,6 +103,8 @@ def writes(client: Client) -> list[Write]:
 
 ELSEWHERE = {("post", "/mlflow/models")}
 """Writes that need another server; `test_mlflow.py` has one."""
+QUESTIONS = {("post", "/policies/check"), ("post", "/slots/{slot}/explain")}
+"""What is asked with a body and changes nothing; `test_policies.py` asks them."""
 
 
 def test_every_route_is_known_to_these_tests(
@@ -94,7 +112,7 @@ def test_every_route_is_known_to_these_tests(
 ) -> None:
     assert set(WHO_MAY) == operations
     changing = {operation for operation in operations if operation[0] != "get"}
-    assert {write.operation for write in writes} | ELSEWHERE == changing
+    assert {write.operation for write in writes} | ELSEWHERE | QUESTIONS == changing
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -193,7 +211,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
         assert again.headers["idempotent-replayed"] == "true"
         assert "idempotent-replayed" not in first.headers
         assert _contents(rehearsal) == kept, path
-    assert tried == 10
+    assert tried == 15
 
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:

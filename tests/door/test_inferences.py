@@ -24,7 +24,9 @@ def catalog(client: Client) -> Catalog:
 
 
 def test_a_resolution_holds_all_that_an_application_needs(catalog: Catalog) -> None:
-    found = catalog.client.inferences.resolve("answer", "production", {"tenant": "acme"}, decision="loan-1")
+    found = catalog.client.inferences.resolve(
+        "answer", "production", {"tenant": "acme"}, decision="loan-1"
+    )
     assert found.bundle.prompt.template == "Answer 1: {{ question }}"
     assert [one.name for one in found.bundle.prompt.variables] == ["question"]
     assert found.bundle.model.uri == "runs:/run-1/model"
@@ -41,7 +43,9 @@ def test_a_resolution_holds_all_that_an_application_needs(catalog: Catalog) -> N
 
 
 def test_a_context_is_kept_only_when_that_is_asked_for(catalog: Catalog) -> None:
-    found = catalog.client.inferences.resolve("answer", "production", {"tenant": "acme"}, keep_context=True)
+    found = catalog.client.inferences.resolve(
+        "answer", "production", {"tenant": "acme"}, keep_context=True
+    )
     assert found.inference_id is not None
     assert catalog.client.inferences.get(found.inference_id).context == {"tenant": "acme"}
 

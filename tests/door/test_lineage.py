@@ -141,7 +141,9 @@ def test_a_request_s_story_goes_up_to_its_datasets(catalog: Catalog) -> None:
     catalog.client.bundles.state_pairing(
         "models:/churn/2", "prompts:/support/answer/2", "designed_for", reason="made together"
     )
-    found = catalog.client.inferences.resolve("answer", "production", trace_id="trace-1", decision="loan-2")
+    found = catalog.client.inferences.resolve(
+        "answer", "production", trace_id="trace-1", decision="loan-2"
+    )
     sibling = NewInference(bundle=str(catalog.bundle(1, 1).ref), trace_id="trace-1")
     catalog.client.inferences.record([sibling])
     assert found.inference_id is not None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import instants, uuid7s
-from twinline.language.ids import EPOCH, first_id, made_at, new_id
+from twinline.language.ids import EPOCH, first_id, id_beside, made_at, new_id
 
 MS = timedelta(milliseconds=1)
 
@@ -50,6 +50,16 @@ def test_the_first_id_is_the_lowest_of_all_with_its_time(id: UUID) -> None:
     ms = id.int >> 80
     if ms < 253_402_300_800_000:  # the year 10000, which datetime has not
         assert first_id(EPOCH + ms * MS) <= id
+
+
+@given(uuid7s(), st.text(min_size=1), st.text(min_size=1))
+def test_an_id_beside_another_follows_from_it_and_a_name(id: UUID, name: str, other: str) -> None:
+    beside = id_beside(id, name)
+    assert beside == id_beside(id, name)
+    assert (beside.version, beside.variant) == (7, RFC_4122)
+    assert beside.int >> 80 == id.int >> 80
+    assert beside != id
+    assert (id_beside(id, other) == beside) == (other == name)
 
 
 def test_every_uuid7_has_a_time() -> None:

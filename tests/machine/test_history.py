@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy import text
 
 from tests.support.rehearsal import Rehearsal
+from tests.support.resolving import Resolving
 from twinline.bundles import actions as bundles
 from twinline.db.session import Database
 from twinline.deployments import actions as deployments
@@ -90,6 +91,7 @@ class History(RuleBasedStateMachine):
         self.connection = self.stage.engine.connect()
         self.outer = self.connection.begin()
         self.database = Rehearsal(self.connection)
+        self.resolving = Resolving(self.database)
         self.past = {slot: Past() for slot in SLOTS}
         self.facts: dict[UUID, Fact] = {}
         with self.database.writing("machine") as tx:
@@ -103,6 +105,7 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "outer"):
             self._recount_everything()
+            self.resolving.close()
             self.outer.rollback()
             self.connection.close()
 
@@ -166,8 +169,7 @@ class History(RuleBasedStateMachine):
         )
         if not past.live:
             return
-        with self.database.writing("machine") as tx:
-            found = inferences.resolve(tx, request)
+        found = self.resolving(request)
         pair = past.live[-1]
         assert found.bundle.ref == self._bundle(*pair)
         assert found.deployment.number == len(past.live)

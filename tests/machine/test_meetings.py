@@ -160,6 +160,58 @@ def test_a_request_resolved_at_once_under_one_id_is_counted_once(database: Datab
     assert rollups_equal_facts(database) == 1
 
 
+def test_a_request_with_shadows_resolved_at_once_under_one_id_casts_them_once(
+    database: Database,
+) -> None:
+    with (
+        served(make_app(database)) as url,
+        httpx.Client(
+            base_url=f"{url}/api/v1", headers={"X-API-Key": _key(database)}, timeout=30
+        ) as http,
+    ):
+        bundle = _deploy_something(http)
+        document = {
+            "schema": "routing-policy/1",
+            "unit": {"by": ["user"]},
+            "default": {"bundle": bundle},
+            "shadow": [{"bundle": bundle, "sample": 100_000}],
+        }
+        new = {"policy": document, "reason": "because"}
+        path, seen = f"/slots/{SLOT}/deployments", {"If-Match": "1"}
+        http.post(path, json=new, headers=seen).raise_for_status()
+        route, environment = SLOT.split("@")
+        for number in range(1, 6):
+            body = {
+                "route": route, "environment": environment, "context": {"user": "ana"},
+                "inference_id": str(new_id()),
+            }  # fmt: skip
+            answers = _at_once(lambda _, body=body: http.post("/resolve", json=body), 20)
+            assert {answer.status_code for answer in answers} == {200}
+            assert len({answer.text for answer in answers}) == 1
+            assert rollups_equal_facts(database) == 2 * number
+
+
+def test_a_switch_that_is_thrown_and_lifted_by_many_at_once_is_one(database: Database) -> None:
+    with (
+        served(make_app(database)) as url,
+        httpx.Client(
+            base_url=f"{url}/api/v1", headers={"X-API-Key": _key(database)}, timeout=30
+        ) as http,
+    ):
+        _deploy_something(http)
+        why = {"reason": "because"}
+        for path in (f"/slots/{SLOT}/kill", "/kills/everything"):
+            thrown = _at_once(lambda _, path=path: http.post(path, json=why), 20)
+            assert sorted(answer.status_code for answer in thrown) == [200] * 19 + [201]
+            (number,) = {answer.json()["number"] for answer in thrown}
+            lift = f"/kills/{number}/lift"
+            lifted = _at_once(lambda _, path=lift: http.post(path, json=why), 20)
+            assert sorted(answer.status_code for answer in lifted) == [200] + [409] * 19
+    with database.reading() as tx:
+        actions = [event.action for event in access.audit_log(tx, before=None, limit=4).items]
+    assert actions == ["kill.lift", "kill.throw"] * 2
+
+
 def test_all_verbs_at_once_answer_without_a_server_error_and_leave_all_whole(
     database: Database,
 ) -> None:
@@ -215,7 +267,7 @@ def _live_a_day(http: httpx.Client, writer: int) -> list[int]:
     return statuses
 
 
-def _deploy_something(http: httpx.Client) -> None:
+def _deploy_something(http: httpx.Client) -> str:
     http.post("/models", json={"name": "m", "source_uri": "x:/y"}).raise_for_status()
     for number in range(3):
         body = {"name": "p", "template": f"Say {number}"}
@@ -225,6 +277,7 @@ def _deploy_something(http: httpx.Client) -> None:
     path, seen = f"/slots/{SLOT}/deployments", {"If-Match": "0"}
     new = {"bundle": bundle, "reason": "because"}
     http.post(path, json=new, headers=seen).raise_for_status()
+    return bundle
 
 
 def _key(database: Database) -> str:

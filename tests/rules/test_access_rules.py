@@ -38,6 +38,7 @@ models:write         .      x       .        .       .      x
 bundles:write        .      x       x        .       .      x
 evaluations:write    .      x       .        .       .      x
 deployments:write    .      .       x        .       .      x
+kills:write          .      .       x        .       .      x
 audit:read           .      .       .        .       x      x
 keys:write           .      .       .        .       .      x
 """

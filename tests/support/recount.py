@@ -17,19 +17,22 @@ _MEASURES = ", ".join(
 )
 _FACTS = f"""
 select i.bundle_id, coalesce(i.slot_id, 0) as slot_id, coalesce(i.deployment, 0) as deployment,
+    coalesce(i.rule, '') as rule, coalesce(i.arm, '') as arm, i.role,
     date_trunc('{{0}}', i.at, 'UTC') as period, i.at, i.decision, {_MEASURES}
 from inference i
 """
 _COUNTS = """
-select bundle_id, slot_id, deployment, period, count(*) as requests,
+select bundle_id, slot_id, deployment, rule, arm, role, period, count(*) as requests,
     count(*) filter (where status = 1) as errors, count(decision) as decision_requests,
     coalesce(sum(input_tokens), 0) as input_tokens,
     coalesce(sum(output_tokens), 0) as output_tokens,
     coalesce(sum(cost_usd::numeric), 0) as cost_usd, count(score) as scored,
-    coalesce(sum(score::numeric), 0) as score_sum, min(at) as first_at, max(at) as last_at
-from ({0}) facts group by 1, 2, 3, 4
+    coalesce(sum(score::numeric), 0) as score_sum,
+    coalesce(sum(power(score::numeric, 2)), 0) as score_squares,
+    min(at) as first_at, max(at) as last_at
+from ({0}) facts group by 1, 2, 3, 4, 5, 6, 7
 """
-_KEY = ("bundle_id", "slot_id", "deployment", "period")
+_KEY = ("bundle_id", "slot_id", "deployment", "rule", "arm", "role", "period")
 _LAST_BUCKET = 216
 
 

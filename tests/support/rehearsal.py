@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-
 from typing import Any
 
 from sqlalchemy import Connection, text

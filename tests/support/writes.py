@@ -5,11 +5,14 @@ from typing import Any
 
 import httpx
 
+from tests.support import policies
 from tests.support.catalog import Catalog
 from twinline.client import Client
+from twinline.language.ids import new_id
 from twinline.language.records import Role
 
 SLOT = "answer@production"
+SPLIT = "divided@production"
 Operation = tuple[str, str]
 
 
@@ -28,12 +31,16 @@ class Write:
 def good_writes(client: Client) -> list[Write]:
     """A request for each writing route but MLflow's.
 
-    The catalog that they need is made: (1, 1) went live, then (1, 2); (2, 3) waits.
+    The catalog that they need is made: (1, 1) went live, then (1, 2); (2, 3) waits; and
+    another slot is divided between (1, 1) and (1, 2).
     """
     catalog = Catalog(client)
     for prompt in (1, 2):
         catalog.deploy(SLOT, catalog.bundle(1, prompt))
     waiting = str(catalog.bundle(2, 3).ref)
+    divided = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref)
+    client.slots.deploy(SPLIT, policy=divided, reason="because", expected=0)
+    thrown = client.kills.bundle(catalog.bundle(1, 3).ref, "because").number
     (kept,) = catalog.serve(SLOT, catalog.bundle(1, 1), 1)
     prefix = client.keys.issue("leaver", Role.VIEWER).prefix
     pair = {"model": "models:/churn/2", "prompt": "prompts:/support/answer/1"}
@@ -44,6 +51,13 @@ def good_writes(client: Client) -> list[Write]:
     back = {"side": "prompt", "accept_untested": True, **why}
     counts = {"bundle": waiting, "suite": "golden", "passed": 1, "failed": 0}
     route = {"route": "answer", "environment": "production"}
+    ramp = {"arm": "canary", "share": 0.2, **why}
+    report = {
+        "id": str(new_id()), "environment": "production", "epoch": None, "version": None,
+        "served_from": "default", "stale_seconds": None, "spooled": 0, "dropped": 0,
+        "damaged": 0, "host": "host", "pid": 1, "library": "twinline-python/0.1.0",
+        "started_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
     return [
         Write(("post", "/prompts"), "/prompts", new_prompt, author,
               ("prompt.create", "label.move")),
@@ -59,11 +73,22 @@ def good_writes(client: Client) -> list[Write]:
               {"bundle": waiting, **why}, releaser, ("deployment.deploy",), if_match="0"),
         Write(("post", "/slots/{slot}/rollback"), f"/slots/{SLOT}/rollback", back, releaser,
               ("deployment.rollback",), if_match="2"),
+        Write(("post", "/slots/{slot}/ramp"), f"/slots/{SPLIT}/ramp", ramp, releaser,
+              ("deployment.deploy",), if_match="1"),
         Write(("post", "/resolve"), "/resolve", route, service, ()),
+        Write(("post", "/clients"), "/clients", report, service, ()),
         Write(("post", "/inferences"), "/inferences", {"inferences": [{"bundle": waiting}]},
               service, ()),
         Write(("post", "/inferences/{id}/outcomes"), f"/inferences/{kept.id}/outcomes",
               {"status": "ok"}, service, ()),
+        Write(("post", "/slots/{slot}/kill"), f"/slots/{SLOT}/kill", why, releaser,
+              ("kill.throw",)),
+        Write(("post", "/bundles/{digest}/kill"), f"/bundles/{waiting[9:]}/kill", why, releaser,
+              ("kill.throw",)),
+        Write(("post", "/kills/everything"), "/kills/everything", why, releaser,
+              ("kill.throw",)),
+        Write(("post", "/kills/{number}/lift"), f"/kills/{thrown}/lift", why, releaser,
+              ("kill.lift",)),
         Write(("post", "/keys"), "/keys", {"owner": "new", "role": "viewer"}, admin,
               ("key.issue",)),
         Write(("delete", "/keys/{prefix}"), f"/keys/{prefix}", None, admin, ("key.revoke",)),

@@ -5,6 +5,7 @@ its inference lies. Version 7 is in Python's standard library from 3.14 on; unti
 that is our oldest Python, these few lines stand in for it.
 """
 
+import hashlib
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -32,13 +33,21 @@ def new_id(at: datetime | None = None) -> UUID:
 def new_id_text(milliseconds: int) -> str:
     """A UUIDv7 of that time since 1970 as text: twice as fast, for where ids are made in
     passing."""
-    random = _getrandbits(74)
+    high = _getrandbits(28)  # small integers are shifted faster than one of 74 bits
     return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 -- faster than an f-string here
         milliseconds >> 16,
         milliseconds & 0xFFFF,
-        random >> 62,
-        0x8000 | (random >> 48 & 0x3FFF),
-        random & 0xFFFF_FFFF_FFFF,
+        high >> 16,
+        0x8000 | (high & 0x3FFF),
+        _getrandbits(48),
+    )
+
+
+def id_beside(id: UUID, name: str) -> UUID:
+    """A UUIDv7 of the same millisecond that follows from another and a name."""
+    random = int.from_bytes(hashlib.sha256(id.bytes + name.encode()).digest()[:10])
+    return UUID(
+        int=(id.int >> 80 << 80) | _VERSION | (random >> 68 << 64) | _VARIANT | (random & _LOW)
     )
 
 

@@ -66,6 +66,8 @@ def _begin(resolver: Resolver, body: bytes) -> tuple[Given, str] | None:
         )
     except TwinlineError:
         return None
+    if given.shadow and wanted.inference_id:
+        return None  # if it comes again, the shadows of another deployment must not join its own
     return given, _more(wanted, form)
 
 

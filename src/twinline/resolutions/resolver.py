@@ -13,8 +13,8 @@ from twinline.deployments import actions as deployments
 from twinline.inferences import actions as inferences
 from twinline.language.canonical import digest
 from twinline.language.errors import NotFound
-from twinline.language.ids import made_at, new_id
-from twinline.language.records import ResolveRequest
+from twinline.language.ids import id_beside, new_id
+from twinline.language.records import ResolveRequest, ServedBundle
 from twinline.language.refs import SlotRef
 from twinline.manifests.feed import Feed, Held
 from twinline.resolutions.answers import Answer, Given
@@ -43,7 +43,7 @@ class Resolver:
             Invalid: the id is no UUIDv7, or too old, or from the future.
             Unavailable: the record cannot be kept now.
         """
-        slot = SlotRef.parse(f"{wanted.route}@{wanted.environment}")
+        slot = SlotRef.parse(f"routes:/{wanted.route}@{wanted.environment}")
         if wanted.record and wanted.inference_id:
             earlier = await run_in_threadpool(self._earlier, wanted.inference_id)
             if earlier is not None:
@@ -78,8 +78,7 @@ class Resolver:
         if made.choice.bundle is None:
             raise no_active_bundle(live.slot, made.choice)
         own = (id or new_id()) if record else None
-        served = [held.router.bundles[bundle] for bundle in shadow]
-        runs = tuple(zip(_ids_beside(own, len(served)), served, strict=True)) if served else ()
+        runs = _runs(own, [held.router.bundles[bundle] for bundle in shadow]) if shadow else ()
         stale_seconds = self.feed.stale_seconds(live.slot.environment)
         return Given(made, own, unit, unknown, runs, stale_seconds)
 
@@ -113,9 +112,17 @@ class Resolver:
         return kept.model_dump_json()
 
 
-def _ids_beside(id: UUID | None, count: int) -> list[UUID] | list[None]:
-    """Ids of the same millisecond, rising: the order in which the ledger gives them back."""
-    return [None] * count if id is None else sorted(new_id(made_at(id)) for _ in range(count))
+def _runs(
+    own: UUID | None, shadow: list[ServedBundle]
+) -> tuple[tuple[UUID | None, ServedBundle], ...]:
+    """The bundles to run beside a request, by their ids, as the ledger gives them back.
+
+    The ids follow from the request's own, so that one that comes again adds none.
+    """
+    if own is None:
+        return tuple((None, bundle) for bundle in shadow)
+    by_id = {id_beside(own, bundle.ref.digest): bundle for bundle in shadow}
+    return tuple(sorted(by_id.items()))
 
 
 def _more(wanted: ResolveRequest) -> str:
