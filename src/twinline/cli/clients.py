@@ -37,13 +37,14 @@ def manifest(
 
 
 def _fleet(found: Fleet) -> Group:
+    if not found.items:
+        said = f"{found.environment} is at version {found.version}. No client reported within"
+        return Group(Text(f"{said} the last two minutes.", style="dim"))
     style = "bold green" if found.current == found.clients else "bold yellow"
     head = Text(
         f"{found.current} of {plural(found.clients, 'client')} at version {found.version}",
         style=style,
     )
-    if not found.items:
-        return Group(head, Text("None reported within the last two minutes.", style="dim"))
     return Group(
         head,
         Text(),

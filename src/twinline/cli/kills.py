@@ -58,23 +58,16 @@ def list_kills(
         found,
         as_json,
         lambda kills: table_of(
-            ("nr#", "what", "by", "since", "why", "lifted", "lifted by", "lifted because"),
-            (
-                (
-                    one.number,
-                    _subject(one),
-                    one.actor,
-                    one.at,
-                    one.reason,
-                    one.lifted_at,
-                    one.lifted_by,
-                    one.lifted_reason,
-                )
-                for one in kills
-            ),
+            ("nr#", "what", "by", "since", "why", *(("lifted", "by", "because") if every else ())),
+            (_row(one, every) for one in kills),
         ),
         "Nothing is stopped.",
     )
+
+
+def _row(kill: Kill, every: bool) -> tuple[object, ...]:
+    lifted = (kill.lifted_at, kill.lifted_by, kill.lifted_reason) if every else ()
+    return kill.number, _subject(kill), kill.actor, kill.at, kill.reason, *lifted
 
 
 def _subject(kill: Kill) -> str:

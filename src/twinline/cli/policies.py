@@ -9,7 +9,7 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from twinline.cli.output import AsJson, facts, number, show, table_of
+from twinline.cli.output import AsJson, facts, show, table_of
 from twinline.cli.session import aware, client, read_json, read_text
 from twinline.cli.slots import SlotArgument
 from twinline.language.errors import NothingLive
@@ -89,7 +89,7 @@ def _explanation(found: PolicyExplanation) -> Group:
             ("rule", found.rule),
             ("arm", found.arm),
             ("unit", found.unit),
-            ("bucket", number(found.bucket)),
+            ("bucket", found.bucket),
             ("unknown", found.unknown),
             ("assigned", found.assigned),
             ("bundle", found.bundle or Text("nothing may be served", style="bold red")),

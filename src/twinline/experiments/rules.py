@@ -21,7 +21,9 @@ def proportion(part: int, whole: int) -> Interval | None:
     share, z2 = part / whole, Z * Z
     middle = (share + z2 / (2 * whole)) / (1 + z2 / whole)
     half = Z * sqrt(share * (1 - share) / whole + z2 / (4 * whole * whole)) / (1 + z2 / whole)
-    return Interval(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
+    low = middle - half if part else 0.0  # not a rounding error above it
+    high = middle + half if part < whole else 1.0
+    return Interval(value=share, low=low, high=high)
 
 
 def mean(count: int, total: float, squares: float) -> Interval | None:
