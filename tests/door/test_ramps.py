@@ -197,6 +197,16 @@ def test_a_killed_arm_can_be_ramped_away(
     assert ranges_of(answer.json())["canary"] == []
 
 
+@pytest.mark.usefixtures("live")
+def test_a_killed_arm_gets_no_more_than_it_has(catalog: Catalog, http: httpx.Client) -> None:
+    digest = catalog.bundle(1, 2).ref.digest
+    assert http.post(f"/bundles/{digest}/kill", json={"reason": "leaks"}).status_code == 201
+    refused = ramp(http, 1, arm="canary", share=0.2)
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith(":bundle-withdrawn")
+    assert http.get(f"/slots/{SLOT}").json()["live"]["number"] == 1
+
+
 def test_every_ramp_is_a_deployment_of_the_same_salt(
     catalog: Catalog, http: httpx.Client, live: dict[str, Any]
 ) -> None:

@@ -69,7 +69,7 @@ def deployable(tx: Reading, policy: Policy) -> Policy:
     whole: dict[BundleRef, BundleRef] = {}
     for place, bundle in policy.places():
         try:
-            whole[bundle] = _deployable(tx, bundle)
+            whole[bundle] = fit_to_serve(tx, bundle)
         except TwinlineError as error:
             raise type(error)(f"{place}: {error.detail}", **error.fields, path=place) from error
     return substitute(policy, whole.__getitem__)
@@ -224,7 +224,12 @@ def _version_ref(text: str) -> PromptVersionRef | ModelVersionRef:
     return ref
 
 
-def _deployable(tx: Reading, ref: BundleRef) -> BundleRef:
+def fit_to_serve(tx: Reading, ref: BundleRef) -> BundleRef:
+    """A bundle by its whole digest, when it may go live.
+
+    Raises:
+        NotFound, BlockedPair, BundleWithdrawn: why it may not.
+    """
     bundle = bundles.read(tx, ref)
     if bundle.model is None or bundle.prompt is None:
         raise NotFound(

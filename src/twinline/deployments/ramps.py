@@ -1,7 +1,7 @@
 """Ramps: change the shares of a live split by moving as few buckets as possible."""
 
 from twinline.db.session import Reading, Writing
-from twinline.deployments.actions import append, live, lock
+from twinline.deployments.actions import append, fit_to_serve, live, lock
 from twinline.language.errors import NothingLive
 from twinline.language.records import (
     ArmShare,
@@ -13,7 +13,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import SlotRef
 from twinline.routing import splits
-from twinline.routing.policy import Policy, read_policy, split_of, with_split
+from twinline.routing.policy import read_policy, split_of, with_split
 from twinline.routing.splits import Move, Split
 
 
@@ -43,18 +43,18 @@ def ramp(tx: Writing, ref: SlotRef, wanted: RampRequest, expected: int) -> Deplo
     Raises:
         Stale: another deployment is live than the caller looked at.
         NothingLive, Invalid: as for `preview`.
+        BlockedPair, BundleWithdrawn: an arm would get more that may not serve.
     """
     now = lock(tx, ref, expected)
     if now is None:
         raise NothingLive(f"Nothing is live in {ref.short} that could be ramped.", slot=str(ref))
-    policy = _ramped(read_policy(now.policy), wanted)
-    return append(tx, ref, policy, kind="deploy", undoes=None, reason=wanted.reason)
-
-
-def _ramped(policy: Policy, wanted: RampWanted) -> Policy:
+    policy = read_policy(now.policy)
     rule, before = split_of(policy, wanted.rule)
-    after, _ = splits.ramp(before, wanted.arm, wanted.share, wanted.donor)
-    return with_split(policy, rule.id, after)
+    after, moves = splits.ramp(before, wanted.arm, wanted.share, wanted.donor)
+    for receiver in {move.receiver for move in moves}:
+        fit_to_serve(tx, after.arm(receiver).bundle)
+    ramped = with_split(policy, rule.id, after)
+    return append(tx, ref, ramped, kind="deploy", undoes=None, reason=wanted.reason)
 
 
 def _shares(before: Split, after: Split) -> tuple[ArmShare, ...]:

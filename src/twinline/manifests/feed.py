@@ -22,6 +22,8 @@ from twinline.routing.evaluation import Made
 from twinline.routing.manifest import Make, Router, Signed
 
 RETRY_SECONDS = 1.0
+REFRESH_SECONDS = 2.0
+"""How long a request waits for a newer manifest before the last one has to do."""
 
 _log = logging.getLogger("twinline")
 
@@ -113,7 +115,7 @@ class Feed(Generic[Made]):
         """
         shelf = self._shelves.setdefault(environment, _Shelf())
         if shelf.stale and not (shelf.held and time.monotonic() < shelf.retry_at):
-            await self._refresh(environment, shelf)
+            await self._refresh_in_time(environment, shelf)
         assert shelf.held is not None
         return shelf.held
 
@@ -159,6 +161,16 @@ class Feed(Generic[Made]):
                 except TwinlineError as error:
                     _log.warning("the manifest of %s stays as it is: %s", environment, error.detail)
                     asyncio.get_running_loop().call_later(RETRY_SECONDS, self._noted.set)
+
+    async def _refresh_in_time(self, environment: str, shelf: _Shelf[Made]) -> None:
+        """Refresh, or go on with what is held when the database takes too long."""
+        if shelf.held is None:
+            await self._refresh(environment, shelf)
+            return
+        refreshing = asyncio.ensure_future(self._refresh(environment, shelf))
+        done, _ = await asyncio.wait([refreshing], timeout=REFRESH_SECONDS)
+        if not done:
+            shelf.retry_at = time.monotonic() + RETRY_SECONDS
 
     async def _refresh(self, environment: str, shelf: _Shelf[Made]) -> None:
         async with shelf.reading:
