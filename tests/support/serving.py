@@ -11,10 +11,14 @@ from fastapi import FastAPI
 
 
 @contextmanager
-def served(app: FastAPI) -> Generator[str]:
-    """Serve ``app`` on a free port of 127.0.0.1 until the block ends; the URL."""
+def served(app: FastAPI, port: int = 0) -> Generator[str]:
+    """Serve ``app`` on a free port of 127.0.0.1 until the block ends; the URL.
+
+    A ``port`` is for a server that comes back where it was.
+    """
     with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

@@ -2,12 +2,13 @@
 
 import os
 import random
+import socket
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 from weakref import WeakSet
@@ -24,6 +25,13 @@ Query = Mapping[str, Any]
 
 TRIES = 3
 _WAIT_SECONDS = 0.2
+
+
+class Stream(NamedTuple):
+    """The lines of an answer that goes on, and how another thread ends it."""
+
+    lines: Iterator[str]
+    hang_up: Callable[[], None]
 
 
 class Http:
@@ -103,8 +111,8 @@ class Http:
         return answer if answer.status_code == HTTPStatus.NOT_MODIFIED else _unless_refused(answer)
 
     @contextmanager
-    def streamed(self, path: str, query: Query, silence_seconds: float) -> Generator[Iterator[str]]:
-        """The lines of an answer that goes on; it ends after ``silence_seconds`` of silence."""
+    def streamed(self, path: str, query: Query, silence_seconds: float) -> Generator[Stream]:
+        """An answer that goes on; it ends after ``silence_seconds`` of silence."""
         timeout = httpx.Timeout(self._client.timeout.connect, read=silence_seconds)
         sent = self._client.build_request("GET", path, params=_given(query), timeout=timeout)
         answer = self._client.send(sent, stream=True)
@@ -112,7 +120,7 @@ class Http:
             if not answer.is_success:
                 answer.read()
                 raise _error(answer)
-            yield answer.iter_lines()
+            yield Stream(answer.iter_lines(), lambda: _hang_up(answer))
         finally:
             answer.close()
 
@@ -159,6 +167,15 @@ class Http:
             "Is it running? `twinline up` starts one; TWINLINE_URL says where it is.",
             url=self.url,
         )
+
+
+def _hang_up(answer: httpx.Response) -> None:
+    """Shut the socket: closing it would not wake a thread that waits for it."""
+    stream = answer.extensions.get("network_stream")
+    found = stream.get_extra_info("socket") if stream is not None else None
+    if found is not None:
+        with suppress(OSError):
+            found.shutdown(socket.SHUT_RDWR)
 
 
 _open: WeakSet[Http] = WeakSet()

@@ -15,6 +15,7 @@ from twinline.language.canonical import digest
 from twinline.language.errors import Invalid
 from twinline.language.ids import new_id_text
 from twinline.language.records import Measured, ServedBundle
+from twinline.routing.conditions import exact_type
 
 _current: ContextVar["Call | None"] = ContextVar("twinline_call", default=None)
 _traceparent = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
@@ -152,6 +153,8 @@ def clean(text: str) -> str:
 
 def _context_members(context: dict[str, Any], keep: bool) -> dict[str, Any]:
     """The digest of a context, and itself when it is kept; neither when it is no JSON."""
+    if exact_type(context) is not dict:
+        return {}
     try:
         members: dict[str, Any] = {"context_digest": digest(context)}
     except (Invalid, RecursionError, TypeError):

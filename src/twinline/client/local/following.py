@@ -62,6 +62,7 @@ class Follower:
         self._use = use
         self._known: Manifest | None = None
         self._etag: str | None = None
+        self._hang_up: Callable[[], None] = lambda: None
         self._stopping = threading.Event()
         self._tried = threading.Event()
         self.connected = False
@@ -74,8 +75,9 @@ class Follower:
         threading.Thread(target=self._follow, name="twinline-manifest", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop following, at the next occasion."""
+        """Stop following."""
         self._stopping.set()
+        self._hang_up()
 
     def first(self, deadline_seconds: float) -> None:
         """Return when there is a manifest to resolve from: the server's if it answers in
@@ -135,8 +137,9 @@ class Follower:
 
     def _listen(self) -> None:
         query = {"environment": self._environment}
-        with self._http.streamed("/stream", query, SILENCE_SECONDS_MAX) as lines:
-            for line in lines:
+        with self._http.streamed("/stream", query, SILENCE_SECONDS_MAX) as stream:
+            self._hang_up = stream.hang_up
+            for line in stream.lines:
                 if self._stopping.is_set():
                     return
                 if line.startswith("data:") and f'"{self._etag}"' not in line:
