@@ -498,14 +498,14 @@ print(json.dumps(seen))
 
 
 @pytest.mark.slow
-def test_memory_is_flat_over_a_million_resolutions(up: Stage) -> None:
-    """The first tenth warms up; then nothing grows, neither here nor in the server."""
-    words = [sys.executable, "-c", MEMORY, up.url, up.key, str(up.folder / "flat"), "1000000"]
+def test_memory_is_flat_however_much_is_resolved(up: Stage) -> None:
+    """The first tenth warms up; then nothing grows. (A million take four minutes.)"""
+    words = [sys.executable, "-c", MEMORY, up.url, up.key, str(up.folder / "flat"), "200000"]
     ran = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ)
     first, *later = json.loads(ran.stdout)
     assert max(later) - first < 16 << 20
     with up.database.reading() as tx:
-        assert tx.value(text("select sum(requests) from rollup_day")) == 1_100_000
+        assert tx.value(text("select sum(requests) from rollup_day")) == 220_000
 
 
 def _refused(client: Client, kind: type[TwinlineError]) -> bool:
