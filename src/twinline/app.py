@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 import twinline
 from twinline import health
@@ -27,7 +28,7 @@ from twinline.deployments import api as deployments
 from twinline.deployments import policies_api as policies
 from twinline.evaluations import api as evaluations
 from twinline.experiments import api as experiments
-from twinline.frame import Frame, problem
+from twinline.frame import Frame, LastResort, problem
 from twinline.inferences import actions as inference_actions
 from twinline.inferences import api as inferences
 from twinline.kills import api as kills
@@ -107,9 +108,14 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
     app.add_exception_handler(TwinlineError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_middleware(Front)
-    app.add_middleware(Frame)
+    app.add_middleware(LastResort)
     return app
+
+
+def door(app: FastAPI) -> ASGIApp:
+    """The application as a server is to serve it: what most requests need comes first, and
+    never passes through the web framework."""
+    return Frame(LastResort(Front(app, app.state)))
 
 
 def serve(app: FastAPI, database: Database) -> None:

@@ -6,7 +6,7 @@ requests.
 
 import logging
 import re
-from uuid import uuid4
+from time import time_ns
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twinline.access.gate import BodyRefused
 from twinline.language.errors import TooLarge, TwinlineError
+from twinline.language.ids import new_id_text
 
 BODY_MAX = 1 << 20
 BATCH_MAX = 16 << 20
@@ -46,7 +47,8 @@ class Frame:
             return
         headers = Headers(scope=scope)
         sent = headers.get("x-request-id", "")
-        id = sent if _request_id.fullmatch(sent) else uuid4().hex
+        id = sent if _request_id.fullmatch(sent) else new_id_text(time_ns() // 1_000_000)
+        scope["twinline.request_id"] = id
         begun = False
 
         async def framed(message: Message) -> None:
@@ -69,7 +71,31 @@ class Frame:
                 raise
             refused = error.error if isinstance(error, BodyRefused) else error
             await problem(refused)(scope, receive, framed)
+
+
+class LastResort:
+    """Answers what nobody foresaw, so that it is said in our words and logged with its id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except (TwinlineError, BodyRefused):
+            raise  # foreseen: the frame says it
         except Exception:
+            if scope["type"] != "http":
+                raise
+            id = scope.get("twinline.request_id")
             _log.exception("request %s failed: %s %s", id, scope["method"], scope["path"])
             if begun:
                 raise
@@ -77,7 +103,7 @@ class Frame:
                 "Something went wrong on our side; the server's log has it under this request id.",
                 request_id=id,
             )
-            await problem(unforeseen)(scope, receive, framed)
+            await problem(unforeseen)(scope, receive, send)
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -102,9 +102,7 @@ class Wire:
         self._ends.add(told)
         pumps: list[asyncio.Task[None]] = []
         try:
-            answering, asked = await asyncio.open_connection(
-                self._there.hostname, self._there.port
-            )
+            answering, asked = await asyncio.open_connection(self._there.hostname, self._there.port)
         except OSError:
             told.transport.abort()
             self._ends.discard(told)

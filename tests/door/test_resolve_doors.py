@@ -26,12 +26,12 @@ from twinline.access import actions as access
 from twinline.app import make_app, serve
 from twinline.client import Client
 from twinline.db.session import Database
+from twinline.frame import Frame
 from twinline.language import strict_json
 from twinline.language.canonical import canonical
 from twinline.language.ids import new_id
 from twinline.language.records import NewKey, Role
 from twinline.resolutions import codec
-from twinline.resolutions.front import Front
 
 SLOT = "answer@production"
 ROUTE = {"route": "answer", "environment": "production"}
@@ -45,8 +45,7 @@ _uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{1
 def _slow(stage: Database) -> Iterator[tuple[str, FastAPI]]:
     """The same application without its door in front."""
     app = make_app(stage)
-    app.user_middleware = [one for one in app.user_middleware if one.cls is not Front]
-    with served(app) as url:
+    with served(app, front=Frame) as url:
         yield url, app
 
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 import uvicorn
 
 from twinline.access import actions as access
-from twinline.app import make_app
+from twinline.app import door, make_app
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.session import Database, connect
@@ -178,12 +178,13 @@ def make_server(
     mlflow = MlflowServer(settings.mlflow_url, token=token) if settings.mlflow_url else None
     app = make_app(database, mlflow)
     config = uvicorn.Config(
-        app,
+        door(app),
         loop="uvloop",
         http="httptools",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     _settle_garbage()

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from twinline.language.ids import made_at
+from twinline.language.ids import EPOCH
 from twinline.language.records import Resolution, ServedBundle, ShadowRun
 from twinline.language.refs import BundleRef, DeploymentRef
 from twinline.routing.buckets import bucket_of
@@ -65,7 +67,7 @@ class Given:
         assert self.id is not None
         unit = "null" if self.unit is None else f'"{self.unit:016x}"'
         own = (
-            f'{self.answer.facts},"id":"{self.id}","at":"{made_at(self.id).isoformat()}",'
+            f'{self.answer.facts},"id":"{self.id}","at":"{_made_at(self.id)}",'
             f'"unit":{unit},"stale_seconds":{self.stale_seconds}{more}}}'
         )
         return ",".join([own, *(self._shadow_row(*run) for run in self.shadow)])
@@ -76,7 +78,7 @@ class Given:
         return json.dumps(
             {
                 "id": str(id),
-                "at": made_at(id).isoformat(),
+                "at": _made_at(id),
                 "route": slot.route,
                 "environment": slot.environment,
                 "deployment": self.answer.deployment.number,
@@ -140,6 +142,18 @@ def _facts(
         "served_from": "server",
         "manifest_version": version,
     }
+
+
+def _made_at(id: UUID) -> str:
+    """When an id was made, to the millisecond."""
+    milliseconds = id.int >> 80
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}+00:00"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    """The second that most requests of the moment share."""
+    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _shadow_json(id: UUID | None, bundle: ServedBundle) -> str:

@@ -8,6 +8,7 @@ which has the same route over the same resolver, and says what is wrong.
 import json
 import time
 
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twinline.access.keyring import KeyRing
@@ -27,15 +28,16 @@ _HEADERS = [(b"content-type", b"application/json")]
 class Front:
     """Answers the plain requests to resolve; passes on all others."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, state: State) -> None:
         self.app = app
+        self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        state = scope["app"].state
+        state = self.state
         body, messages = await _read(receive)
         resolver: Resolver = state.resolver
         begun = _begin(resolver, body) if _let_in(state.keyring, scope) else None
