@@ -31,6 +31,7 @@ from twinline.routing.evaluation import compile_policy
 from twinline.routing.policy import (
     DEPTH_MAX,
     HOPS_MAX,
+    LEAVES_MAX,
     SCHEMA,
     Policy,
     Serve,
@@ -546,3 +547,15 @@ def test_a_condition_may_be_nested_so_deep_and_no_deeper() -> None:
     assert deepest({}, 0).made.rule is None
     with pytest.raises(Invalid, match="the condition of rule 'deep' is nested too deep"):
         read_policy(nested(DEPTH_MAX + 1))
+
+
+def test_a_policy_compares_so_often_and_no_oftener() -> None:
+    def comparing(times: int) -> dict[str, Any]:
+        many = [{"attr": f"a{number}", "op": "eq", "value": number} for number in range(times)]
+        rule = {"id": "many", "when": {"any": many}, "serve": {"bundle": str(ONE)}}
+        return {**DOCUMENT, "rules": [rule]}
+
+    most = compile_policy(read_policy(comparing(LEAVES_MAX)), lambda choice: choice)
+    assert most({f"a{LEAVES_MAX - 1}": LEAVES_MAX - 1}, 0).made.rule == "many"
+    with pytest.raises(Invalid, match="compare 2,001 times in all, more than 2,000"):
+        read_policy(comparing(LEAVES_MAX + 1))

@@ -11,13 +11,16 @@ from twinline.language.names import Label
 from twinline.language.records.base import Instant, Request
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
-from twinline.routing.conditions import AttributeName, AttributeType, Condition, depth
+from twinline.routing.conditions import AttributeName, AttributeType, Condition, depth, leaves
 from twinline.routing.splits import Split
 
 SCHEMA = "routing-policy/1"
 HOPS_MAX = 4
 DEPTH_MAX = 40
 """How deep a condition may be nested."""
+
+LEAVES_MAX = 2_000
+"""Comparisons in all rules together: each costs every process some 50 us to compile."""
 
 
 class Serve(Request):
@@ -116,9 +119,16 @@ class Policy(Request):
                 f"the salt {max(salts, key=salts.count)!r} is in two splits, so that their arms "
                 "would hang together; give each its own"
             )
+        compared = 0
         for rule in self.rules:
             if rule.when is not None and depth(rule.when) > DEPTH_MAX:
                 raise ValueError(f"the condition of rule {rule.id!r} is nested too deep")
+            compared += len(leaves(rule.when)) if rule.when is not None else 0
+        if compared > LEAVES_MAX:
+            raise ValueError(
+                f"the rules compare {compared:,} times in all, more than {LEAVES_MAX:,}; use `in` "
+                "for many values of one attribute"
+            )
         if (salts or self.shadow) and self.unit is None:
             raise ValueError('splits and shadows need `unit`, as in {"by": ["user.id"]}')
         return self
