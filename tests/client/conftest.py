@@ -108,7 +108,8 @@ def soon(done: Callable[[], object], seconds: float = SECONDS) -> None:
 
 
 def threads_of_ours() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name.startswith("twinline-")]
+    names = {"twinline-manifest", "twinline-ship"}
+    return [one for one in threading.enumerate() if one.name in names]
 
 
 def refused_manifests(client: Client, environment: str = "production") -> int:

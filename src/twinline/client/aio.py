@@ -8,7 +8,6 @@ from typing import Any, ParamSpec, Self, TypeVar
 from twinline.client.client import Client
 from twinline.client.local.calls import Call
 from twinline.client.local.resolved import Resolved
-from twinline.language.errors import TwinlineError
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -49,9 +48,9 @@ class AsyncClient:
         Raises:
             NotFound, Killed, NoActiveBundle, Unavailable: as there.
         """
-        if not self.client.resolves_at_once(more.get("environment")):
-            await self.run(self._try_start, more.get("environment"))
-        return AsyncCall(self.client.inference(route, context, **more))
+        if self.client.resolves_at_once(more.get("environment")):
+            return AsyncCall(self.client.inference(route, context, **more))
+        return AsyncCall(await self.run(self.client.inference, route, context, **more))
 
     async def run(
         self, method: Callable[Given, Answer], *arguments: Given.args, **more: Given.kwargs
@@ -73,12 +72,6 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    def _try_start(self, environment: str | None) -> None:
-        try:
-            self.client.start(environment)
-        except TwinlineError:
-            return  # the inference itself says so, or gives the default
 
 
 class AsyncCall:

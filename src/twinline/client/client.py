@@ -79,6 +79,7 @@ class Client:
         self._cold_start_seconds = cold_start_seconds
         self._spool = Spool(self._folder / "spool", bytes_max=spool_bytes_max)
         self._applications: dict[str, Application] = {}
+        self._closed = False
         self.prompts = Prompts(self._http)
         self.models = Models(self._http)
         self.bundles = Bundles(self._http)
@@ -165,11 +166,13 @@ class Client:
         resolved = self.resolve(
             route, context, environment=environment, record=False, default=default
         )
-        routes = self._application(environment or self.environment).routes
+        application = self._application(environment or self.environment)
+        if not self._local:
+            application.start_shipping()
         return Call(
-            routes,
+            application.routes,
             resolved,
-            context or {},
+            context,
             decision=decision,
             traceparent=traceparent,
             keep_context=keep_context,
@@ -200,6 +203,8 @@ class Client:
                 spool=self._spool,
             )
             found = self._applications.setdefault(environment, made)
+            if self._closed:
+                found.stop()
         return found
 
     def _resolve_first(
@@ -220,11 +225,13 @@ class Client:
         except (NotFound, Unavailable):
             if default is None:
                 raise
+            application.start_shipping()
             return application.routes.give_default(route, default, more)
 
     def close(self) -> None:
         """Ship what is spooled, as far as the server takes it, and close the connections."""
-        for application in self._applications.values():
+        self._closed = True
+        for application in list(self._applications.values()):
             application.stop()
         self._spool.close()
         self._http.close()

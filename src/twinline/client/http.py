@@ -14,7 +14,7 @@ from uuid import uuid4
 from weakref import WeakSet
 
 import httpx
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from twinline.language import errors
 from twinline.language.errors import PROBLEM_PREFIX, TwinlineError, Unavailable
@@ -173,9 +173,9 @@ def _hang_up(answer: httpx.Response) -> None:
     """Shut the socket: closing it would not wake a thread that waits for it."""
     stream = answer.extensions.get("network_stream")
     found = stream.get_extra_info("socket") if stream is not None else None
-    if found is not None:
-        with suppress(OSError):
-            found.shutdown(socket.SHUT_RDWR)
+    if isinstance(found, socket.socket):
+        with suppress(OSError):  # not TLS's own shutdown, which is not for two threads
+            socket.socket.shutdown(found, socket.SHUT_RDWR)
 
 
 _open: WeakSet[Http] = WeakSet()
@@ -209,7 +209,13 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _read(kind: type[Answer], answer: httpx.Response) -> Answer:
-    return _adapter(kind).validate_json(answer.content)
+    try:
+        return _adapter(kind).validate_json(answer.content)
+    except ValidationError as error:
+        raise TwinlineError(
+            f"{answer.request.url} answered {answer.status_code} with something else than this "
+            f"version of Twinline understands: {error.errors()[0]['msg']}."
+        ) from error
 
 
 def _unless_refused(answer: httpx.Response) -> httpx.Response:

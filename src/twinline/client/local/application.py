@@ -57,7 +57,7 @@ class Application:
         self._spool = spool
         self._starting = threading.Lock()
         self.routes = Routes(environment, spool)
-        self.ready = False
+        self.ready = self._stopped = False
         self._begin()
         _applications.add(self)
 
@@ -70,13 +70,18 @@ class Application:
         with self._starting:
             if self.ready:
                 return
-            if not self._running:
-                self._running = True
+            if not self._following and not self._stopped:
+                self._following = True
                 self._follower.start()
-                self._shipper.start()
+            self._ship_from_now_on()
             self._follower.first(cold_start_seconds)
             self._age()
             self.ready = True
+
+    def start_shipping(self) -> None:
+        """Ship what is spooled, without a manifest to resolve from."""
+        with self._starting:
+            self._ship_from_now_on()
 
     def ask(
         self, inferences: Inferences, route: str, context: dict[str, Any] | None, more: str | None
@@ -96,20 +101,23 @@ class Application:
 
     def stop(self) -> None:
         """Ship what can be shipped, and stop; the rest waits on disk."""
+        self._stopped = True
         self._follower.stop()
         self._shipper.stop()
-        if self._running:
+        if self._shipping:
             self._shipper.ship()
         self.ready = False
 
     def begin_anew(self) -> None:
         """In a child process: threads, connections and identity of its own."""
+        before = self._follower
         self._starting = threading.Lock()
         self._begin()
+        self._follower.go_on_from(before)
         self.ready = False
 
     def _begin(self) -> None:
-        self._running = False
+        self._following = self._shipping = False
         self._id = uuid4()
         self._started_at = datetime.now(UTC)
         self._reported_at = float("-inf")
@@ -123,6 +131,11 @@ class Application:
             self._use,
         )
         self._shipper = Shipper(self._http, self._spool, self._tell)
+
+    def _ship_from_now_on(self) -> None:
+        if not self._shipping and not self._stopped:
+            self._shipping = True
+            self._shipper.start()
 
     def _use(self, manifest: Manifest, source: ServedFrom) -> None:
         self.routes.use(manifest, source)

@@ -1,24 +1,37 @@
 """One inference from beginning to end: what was chosen, and what came of it."""
 
 import json
+import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from twinline.client.local.resolved import Resolved
 from twinline.client.local.routes import Routes
+from twinline.language import strict_json
 from twinline.language.canonical import digest
-from twinline.language.errors import Invalid
+from twinline.language.errors import MalformedJson
 from twinline.language.ids import new_id_text
 from twinline.language.records import Measured, ServedBundle
-from twinline.routing.conditions import exact_type
 
+TEXT_LENGTH_MAX = 500
+BLOCK_MS_MAX = 86_400_000
+CONTEXT_BYTES_MAX = 1_000_000
+"""What of a kept context fits into a segment of the spool, beside all else."""
+
+_log = logging.getLogger("twinline.client")
 _current: ContextVar["Call | None"] = ContextVar("twinline_call", default=None)
-_traceparent = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_traceparent = re.compile(  # version 00 has four parts; a later one may have more
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
 
 
 class Call:
@@ -36,7 +49,7 @@ class Call:
         self,
         routes: Routes,
         resolved: Resolved,
-        context: dict[str, Any],
+        context: Mapping[str, Any] | None,
         *,
         decision: str | None,
         traceparent: str | None,
@@ -46,14 +59,15 @@ class Call:
         self._context = context
         self._decision = decision
         self._keep_context = keep_context
-        self._parent = _current.get()
+        around = _current.get()
+        self._parent_id = around.id if around is not None else None
         self._measured = Measured()
         self._token: Token[Call | None] | None = None
         self._began = time.perf_counter()
         self.resolved = resolved
         self.id = new_id_text(time.time_ns() // 1_000_000)
         self.span_id = secrets.token_hex(8)
-        self.trace_id = _trace_id(traceparent, self._parent)
+        self.trace_id = _trace_id(traceparent, around)
         self.spooled = False
 
     @property
@@ -74,7 +88,8 @@ class Call:
         """Say what came of it. What is None stays as it was said before.
 
         Without a ``latency_ms`` the time of the block is taken, and without a
-        ``status`` whether it raised.
+        ``status`` whether it raised. What no measure can be (a NaN, a score of 2) is left
+        out with a warning: the request that is being answered goes on.
         """
         said = {
             "status": status,
@@ -84,8 +99,16 @@ class Call:
             "cost_usd": cost_usd,
             "score": score,
         }
-        known = {name: value for name, value in said.items() if value is not None}
-        self._measured = Measured.model_validate(self._measured.model_dump() | known)
+        for name, value in said.items():
+            if value is None:
+                continue
+            try:
+                one = Measured.model_validate({name: value})
+            except ValidationError as error:
+                why = error.errors()[0]["msg"]
+                _log.warning("%s of the inference %s is left out: %s", name, self.id, why)
+            else:
+                self._measured = self._measured.model_copy(update={name: getattr(one, name)})
 
     def headers(self) -> dict[str, str]:
         """What to send along to other services: W3C trace context, and the bundle as
@@ -108,23 +131,21 @@ class Call:
     ) -> None:
         took_ms = (time.perf_counter() - self._began) * 1000
         if self._token is not None:
-            _current.reset(self._token)
+            with suppress(ValueError):  # a generator may end in another context than it began
+                _current.reset(self._token)
         self.spooled = self._routes.record(self.resolved, self.id, self._more(took_ms, kind))
 
     def _more(self, took_ms: float, kind: type[BaseException] | None) -> str:
         said = self._measured.model_dump(exclude_none=True)
         members: dict[str, Any] = {
             "status": "ok" if kind is None else "error",
-            "latency_ms": round(took_ms, 3),
+            "latency_ms": round(min(took_ms, BLOCK_MS_MAX), 3),
             **said,
             "trace_id": self.trace_id,
-            **_context_members(self._context, self._keep_context),
+            "parent_id": self._parent_id,
+            "decision": clean(self._decision),
         }
-        if self._parent is not None:
-            members["parent_id"] = self._parent.id
-        if self._decision is not None:
-            members["decision"] = clean(self._decision)
-        return "," + json.dumps(members)[1:-1]
+        return _joined(members) + _context_members(self._context, self._keep_context)
 
 
 def more_of(
@@ -137,33 +158,51 @@ def more_of(
 ) -> str:
     """Members of a record that only some requests have, as JSON, each preceded by a comma."""
     members: dict[str, Any] = {
-        "decision": clean(decision) if decision else None,
-        "trace_id": clean(trace_id) if trace_id else None,
+        "decision": clean(decision),
+        "trace_id": clean(trace_id),
         "parent_id": str(parent_id) if parent_id else None,
-        **(_context_members(context or {}, keep=True) if keep_context else {}),
     }
+    return _joined(members) + (_context_members(context, keep=True) if keep_context else "")
+
+
+def clean(text: object) -> str | None:
+    """Text as the ledger can keep it: no NUL, no lone surrogate, at most 500 characters."""
+    if text is None:
+        return None
+    kept = str(text).replace("\0", "").encode(errors="replace").decode()
+    return kept[:TEXT_LENGTH_MAX] or None
+
+
+def _context_members(context: Mapping[str, Any] | None, keep: bool) -> str:
+    """The digest of a context, and itself when it is kept and the server can take it;
+    neither when it is no JSON."""
+    try:
+        plain = dict(context) if isinstance(context, Mapping) else {}
+        members = f',"context_digest":"{digest(plain)}"'
+        content = json.dumps(plain) if keep else ""
+    except Exception:  # noqa: BLE001 -- whatever a caller's objects raise, his request goes on
+        return ""
+    return f'{members},"context":{content},"keep_context":true' if _fits(content) else members
+
+
+def _fits(content: str) -> bool:
+    """Whether the server takes this context in a record, which lies three levels deep."""
+    if not 0 < len(content) <= CONTEXT_BYTES_MAX:
+        return False
+    try:
+        strict_json.loads(f"[[[{content}]]]".encode())
+    except MalformedJson:
+        return False
+    return True
+
+
+def _joined(members: Mapping[str, Any]) -> str:
     known = {name: value for name, value in members.items() if value is not None}
     return "," + json.dumps(known)[1:-1] if known else ""
 
 
-def clean(text: str) -> str:
-    """Text as the ledger can keep it: no NUL, no lone surrogate, at most 500 characters."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:500]
-
-
-def _context_members(context: dict[str, Any], keep: bool) -> dict[str, Any]:
-    """The digest of a context, and itself when it is kept; neither when it is no JSON."""
-    if exact_type(context) is not dict:
-        return {}
-    try:
-        members: dict[str, Any] = {"context_digest": digest(context)}
-    except (Invalid, RecursionError, TypeError):
-        return {}
-    return {**members, "context": context, "keep_context": True} if keep else members
-
-
 def _trace_id(traceparent: str | None, parent: Call | None) -> str:
-    found = _traceparent.fullmatch(traceparent) if traceparent else None
+    found = _traceparent.fullmatch(traceparent) if isinstance(traceparent, str) else None
     if found:
         return found[1]
     return parent.trace_id if parent is not None else secrets.token_hex(16)

@@ -18,12 +18,21 @@ def write_manifest(path: Path, signed: Signed, public_key: str) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     head = json.dumps({"signature": signed.signature, "key": public_key}).encode()
+    replace(path, head + b"\n" + signed.content)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file, readable for its owner alone; it is never half written.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(head + b"\n" + signed.content)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)

@@ -1,6 +1,7 @@
 """What an application gets when it resolves."""
 
-from typing import cast
+import json
+from typing import Any, cast
 from uuid import UUID
 
 from twinline.language.records import Resolution, ServedBundle, ServedFrom, ShadowRun
@@ -162,12 +163,39 @@ class Resolved:
         return f"Resolved({self._slot.short}, {self.bundle.ref}, {self.reason!r})"
 
 
+def head_of(
+    slot: SlotRef,
+    deployment: DeploymentRef | None,
+    choice: Choice,
+    source: ServedFrom,
+    version: int | None,
+) -> str:
+    """The beginning of the record of an inference as JSON, without its closing brace."""
+    assigned = str(choice.assigned) if choice.assigned != choice.bundle else None
+    head = {
+        "slot": str(slot),
+        "deployment": deployment.number if deployment else None,
+        "bundle": str(choice.bundle),
+        "assigned": assigned,
+        "arm": choice.arm,
+        "rule": choice.rule,
+        "reason": choice.reason,
+        "experiment": choice.salt,
+        "served_from": source,
+        "manifest_version": version,
+    }
+    known: dict[str, Any] = {name: value for name, value in head.items() if value is not None}
+    return json.dumps(known, separators=(",", ":"))[:-1]
+
+
 def from_resolution(given: Resolution) -> Resolved:
     """What the server answered, as an application uses it."""
     assigned = given.assigned or given.bundle.ref
     reason = cast("Reason", given.reason)
     choice = Choice(assigned, given.bundle.ref, reason, given.rule, given.arm, given.experiment)
-    prepared = Prepared(choice, given.deployment, given.bundle, given.manifest_version, "")
+    version = given.manifest_version
+    head = head_of(given.slot, given.deployment, choice, given.served_from, version)
+    prepared = Prepared(choice, given.deployment, given.bundle, version, head)
     unit = None if given.bucket is None else -((-given.bucket << 64) // BUCKETS)
     return Resolved(
         prepared,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from time import time_ns
 from typing import Any
 
-from twinline.client.local.resolved import Prepared, Resolved
+from twinline.client.local.resolved import Prepared, Resolved, head_of
 from twinline.client.spool import Spool
 from twinline.language.errors import NotFound
 from twinline.language.ids import new_id_text
@@ -126,13 +126,8 @@ class Routes:
 def _default(slot: SlotRef, bundle: ServedBundle) -> Resolved:
     """The caller's own bundle, for when there is nothing to resolve from."""
     choice = Choice(assigned=bundle.ref, bundle=bundle.ref, reason="default")
-    head = {
-        "slot": str(slot),
-        "bundle": str(bundle.ref),
-        "reason": "default",
-        "served_from": "default",
-    }
-    prepared = Prepared(choice, None, bundle, None, _json(head)[:-1])
+    head = head_of(slot, None, choice, "default", None)
+    prepared = Prepared(choice, None, bundle, None, head)
     return Resolved(prepared, slot, None, None, (), (), "default", None, False)
 
 
@@ -141,22 +136,8 @@ def _prepare(source: ServedFrom) -> Make[Prepared]:
         version = router.manifest.version
         if choice.bundle is None:
             return Prepared(choice, deployment, None, version, "")
-        assigned = str(choice.assigned) if choice.assigned != choice.bundle else None
-        head = {
-            "slot": str(deployment.slot),
-            "deployment": deployment.number,
-            "bundle": str(choice.bundle),
-            "assigned": assigned,
-            "arm": choice.arm,
-            "rule": choice.rule,
-            "reason": choice.reason,
-            "experiment": choice.salt,
-            "served_from": source,
-            "manifest_version": version,
-        }
-        known = {name: value for name, value in head.items() if value is not None}
-        served = router.bundles[choice.bundle]
-        return Prepared(choice, deployment, served, version, _json(known)[:-1])
+        head = head_of(deployment.slot, deployment, choice, source, version)
+        return Prepared(choice, deployment, router.bundles[choice.bundle], version, head)
 
     return prepare
 
@@ -167,7 +148,10 @@ def _unrecorded(router: Router[Prepared], bundle: Any) -> ShadowRun:
 
 def _plain(context: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """A context that is safe to read: anything but a mapping holds nothing."""
-    return dict(context) if isinstance(context, Mapping) else _NO_CONTEXT
+    try:
+        return dict(context) if isinstance(context, Mapping) else _NO_CONTEXT
+    except Exception:  # noqa: BLE001 -- whatever a caller's object raises, his request goes on
+        return _NO_CONTEXT
 
 
 def _line(head: str, id: str, unit: int | None, stale: float | None, more: str) -> bytes:

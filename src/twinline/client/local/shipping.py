@@ -30,6 +30,7 @@ class Shipper:
         self._http = http
         self._spool = spool
         self._after = after
+        self._turn = threading.Lock()
         self._stopping = threading.Event()
         self._wait_seconds = EVERY_SECONDS
         self.refused = 0
@@ -45,17 +46,18 @@ class Shipper:
 
     def ship(self) -> bool:
         """Ship all that waits now; False when the server does not take it."""
-        try:
-            while True:
-                taken = self._spool.take(BATCH_COUNT, BATCH_BYTES)
-                if not taken.payloads:
-                    self._why = ""
-                    return True
-                self._send(taken.payloads)
-                self._spool.done(taken)
-        except (TwinlineError, httpx.HTTPError) as error:
-            self._lost(error)
-            return False
+        with self._turn:  # else two threads send the same records
+            try:
+                while True:
+                    taken = self._spool.take(BATCH_COUNT, BATCH_BYTES)
+                    if not taken.payloads:
+                        self._why = ""
+                        return True
+                    self._send(taken.payloads)
+                    self._spool.done(taken)
+            except (TwinlineError, httpx.HTTPError) as error:
+                self._lost(error)
+                return False
 
     def _ship_for_ever(self) -> None:
         while not self._stopping.wait(self._wait_seconds):
