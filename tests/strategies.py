@@ -105,6 +105,8 @@ REFS: dict[type[refs.Ref], st.SearchStrategy[refs.Ref]] = {
     refs.BundleRef: st.builds(refs.BundleRef, st.text(HEX, min_size=12, max_size=64)),
     refs.SlotRef: slots(),
     refs.DeploymentRef: st.builds(refs.DeploymentRef, slots(), numbers()),
+    refs.EvaluationRef: st.builds(refs.EvaluationRef, numbers()),
+    refs.CustomRef: st.builds(refs.CustomRef, labels(), model_names()),
     refs.InferenceRef: st.builds(refs.InferenceRef, st.uuids() | uuid7s()),
     refs.DecisionRef: st.builds(refs.DecisionRef, free_text()),
 }

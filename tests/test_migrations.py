@@ -90,10 +90,10 @@ def test_what_is_kept_cannot_be_changed_or_dropped(
     rehearsal: Rehearsal, table: str, role: str
 ) -> None:
     _fill(rehearsal)
-    column = metadata.tables[table].columns.keys()[-1]
+    column = "source" if table == "edge" else metadata.tables[table].columns.keys()[-1]
     partition = {"inference": "ledger_inference_", "outcome": "ledger_outcome_"}.get(table)
     statements = [
-        f"update {table} set {column} = {column}",
+        f"update {table} set {column} = {'target' if table == 'edge' else column}",
         f"delete from {table}",
         f"truncate {table} cascade",
     ]
@@ -144,3 +144,16 @@ def _fill(database: Database) -> None:
         (kept,) = inferences.record(tx, batch).items
         assert kept.id is not None
         inferences.add_outcome(tx, kept.id, NewOutcome(status="ok"))
+
+
+def test_an_edge_may_end_once_and_never_begin_again(rehearsal: Rehearsal) -> None:
+    _fill(rehearsal)
+    end, again = "update edge set until = now() + interval '1 day'", "update edge set until = null"
+    with rehearsal.writing("test") as tx:
+        tx.run(text(f"{end} where until is null"))
+    for statement in (end, again):
+        with (
+            pytest.raises(IntegrityError, match="its rows are kept as they are"),
+            rehearsal.writing("test") as tx,
+        ):
+            tx.run(text(statement))

@@ -12,9 +12,11 @@ from tests.strategies import REFS, any_text
 from twinline.language.errors import InvalidReference
 from twinline.language.refs import (
     BundleRef,
+    CustomRef,
     DatasetRef,
     DecisionRef,
     DeploymentRef,
+    EvaluationRef,
     InferenceRef,
     ModelAliasRef,
     ModelVersionRef,
@@ -33,6 +35,8 @@ FORMS = {
     "prompts:/support/answer/7": PromptVersionRef("support/answer", 7),
     "prompts:/support/answer@production": PromptLabelRef("support/answer", "production"),
     "models:/churn/3": ModelVersionRef("churn", 3),
+    "evaluations:/41": EvaluationRef(41),
+    "nodes:/vector-index/tickets/2026": CustomRef("vector-index", "tickets/2026"),
     "models:/a/7/3": ModelVersionRef("a/7", 3),
     "models:/a@b/3": ModelVersionRef("a@b", 3),
     "models:/churn@champion": ModelAliasRef("churn", "champion"),

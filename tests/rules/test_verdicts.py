@@ -15,7 +15,7 @@ from twinline.language.records import (
     SideChange,
     Verdict,
 )
-from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+from twinline.language.refs import BundleRef, EvaluationRef, ModelVersionRef, PromptVersionRef
 from twinline.rollbacks.rules import PROVEN_REQUESTS, sides_after, verdict, worst
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
@@ -34,8 +34,9 @@ def served(requests: int, errors: int = 0) -> Service:
 def evaluated(**suites: bool) -> list[Evaluation]:
     return [
         Evaluation(
-            bundle=BundleRef(DIGEST), suite=suite, passed=1, failed=0 if good else 1, score=None,
-            threshold=None, verdict="passed" if good else "failed", evidence="", actor="ana", at=AT,
+            ref=EvaluationRef(1), bundle=BundleRef(DIGEST), suite=suite, passed=1,
+            failed=0 if good else 1, score=None, threshold=None,
+            verdict="passed" if good else "failed", evidence="", actor="ana", at=AT,
         )
         for suite, good in suites.items()
     ]  # fmt: skip

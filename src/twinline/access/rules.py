@@ -25,6 +25,7 @@ class Permission(StrEnum):
     MODELS = "models:write"
     BUNDLES = "bundles:write"
     EVALUATIONS = "evaluations:write"
+    LINEAGE = "lineage:write"
     DEPLOY = "deployments:write"
     KILL = "kills:write"
     AUDIT = "audit:read"
@@ -37,6 +38,7 @@ _AUTHORING = {
     Permission.MODELS,
     Permission.BUNDLES,
     Permission.EVALUATIONS,
+    Permission.LINEAGE,
 }
 
 GRANTED: dict[Role, frozenset[Permission]] = {

@@ -1,22 +1,27 @@
 """Nodes and edges: how every noun puts its things into the lineage graph."""
 
-from sqlalchemy import func, select
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.schema import edge, node
 from twinline.db.session import Reading, Writing
-from twinline.language.records import EdgeKind, NodeKind
+from twinline.language.records import NodeKind
 from twinline.language.refs import Ref
 
+_TICK = timedelta(microseconds=1)
 
-def add_node(tx: Writing, kind: NodeKind, ref: Ref) -> int:
-    """The id of the node for ``ref``, made when there is none.
+
+def add_node(tx: Writing, kind: NodeKind, ref: Ref, *, since: datetime | None = None) -> int:
+    """The id of the node for ``ref``, made when there is none (of ``since``, by default now).
 
     Waits for another transaction that is making the same node.
     """
     made = tx.value(
         insert(node)
-        .values(kind=kind, ref=str(ref), created_at=func.clock_timestamp())
+        .values(kind=kind, ref=str(ref), created_at=since or func.clock_timestamp())
         .on_conflict_do_nothing(index_elements=[node.c.ref])
         .returning(node.c.id)
     )
@@ -30,10 +35,42 @@ def find_node(tx: Reading, ref: Ref) -> int | None:
     return tx.value(select(node.c.id).where(node.c.ref == str(ref)))
 
 
-def add_edge(tx: Writing, source: int, target: int, kind: EdgeKind) -> None:
-    """Say that ``target`` came from ``source``; saying it again changes nothing."""
-    tx.run(
+def add_edge(
+    tx: Writing,
+    source: int,
+    target: int,
+    kind: str,
+    *,
+    since: datetime | None = None,
+    evidence: dict[str, Any] | None = None,
+) -> bool:
+    """Say that ``target`` came from ``source``, from ``since`` (now) on; False when that is
+    said already, which changes nothing."""
+    made = tx.value(
         insert(edge)
-        .values(source=source, target=target, kind=kind, since=func.clock_timestamp())
+        .values(
+            source=source,
+            target=target,
+            kind=kind,
+            since=since or func.clock_timestamp(),
+            evidence=evidence,
+        )
         .on_conflict_do_nothing()
+        .returning(edge.c.source)
     )
+    return made is not None
+
+
+def end_edges(
+    tx: Writing, kind: str, *, source: int | None = None, target: int, until: datetime | None
+) -> int:
+    """End what holds of this kind at a node, now or at ``until``; how many edges that were.
+
+    An edge that would end before it began ends a microsecond after.
+    """
+    ends = func.greatest(until or func.clock_timestamp(), edge.c.since + literal(_TICK))
+    holds = (edge.c.target == target, edge.c.kind == kind, edge.c.until.is_(None))
+    statement = update(edge).where(*holds).values(until=ends).returning(edge.c.source)
+    if source is not None:
+        statement = statement.where(edge.c.source == source)
+    return len(tx.values(statement))

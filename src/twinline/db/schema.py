@@ -7,6 +7,8 @@ and facts are never updated or deleted: triggers in the migrations refuse it.
 Partitions of the ledger are made by `inferences/partitions.py`.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -58,6 +60,20 @@ def _node_key() -> Column[int]:
     return Column("node_id", BigInteger, ForeignKey("node.id"), primary_key=True)
 
 
+def _lifted() -> tuple[Column[Any] | CheckConstraint, ...]:
+    """Who let it go on, and why; nobody yet while it is in force."""
+    return (
+        _text("lifted_by", null=True),
+        _text("lifted_reason", null=True),
+        _at("lifted_at", null=True),
+        CheckConstraint(
+            "(lifted_at is null) = (lifted_by is null)"
+            " and (lifted_at is null) = (lifted_reason is null)",
+            name="lifted_whole",
+        ),
+    )
+
+
 # --- the graph -------------------------------------------------------------------------
 
 node = Table(
@@ -75,8 +91,53 @@ edge = Table(
     Column("target", BigInteger, ForeignKey("node.id"), nullable=False),
     _text("kind"),
     _at("since"),
-    PrimaryKeyConstraint("source", "target", "kind"),
+    _at("until", null=True),
+    _json("evidence", null=True),
+    PrimaryKeyConstraint("source", "target", "kind", "since"),
+    CheckConstraint("until > since", name="ends_after_it_began"),
     Index(None, "target", "source"),
+    Index(None, "source", "target", "kind", unique=True, postgresql_where=text("until is null")),
+)
+custom_node = Table(
+    "custom_node",
+    metadata,
+    _node_key(),
+    _text("type"),
+    _text("name"),
+    _text("description"),
+    _json("properties"),
+    _text("owner"),
+    _text("actor"),
+    _at("since"),
+    UniqueConstraint("type", "name"),
+)
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("node_id", BigInteger, ForeignKey("node.id"), nullable=False),
+    _text("kind"),
+    _text("reason"),
+    _text("actor"),
+    _at("at"),
+    *_lifted(),
+    CheckConstraint("kind in ('retired', 'recalled')", name="kind"),
+    Index(None, "node_id", "kind", unique=True, postgresql_where=text("lifted_at is null")),
+)
+recall = Table(
+    "recall",
+    metadata,
+    Column("number", BigInteger, ForeignKey("withdrawal.number"), primary_key=True),
+    _json("report"),
+    _text("report_digest"),
+    _text("executed_by", null=True),
+    _at("executed_at", null=True),
+    _json("execution", null=True),
+    CheckConstraint(
+        "(executed_at is null) = (executed_by is null)"
+        " and (executed_at is null) = (execution is null)",
+        name="executed_whole",
+    ),
 )
 
 # --- prompts ---------------------------------------------------------------------------
@@ -202,14 +263,7 @@ kill = Table(
     _text("reason"),
     _text("actor"),
     _at("at"),
-    _text("lifted_by", null=True),
-    _text("lifted_reason", null=True),
-    _at("lifted_at", null=True),
-    CheckConstraint(
-        "(lifted_at is null) = (lifted_by is null)"
-        " and (lifted_at is null) = (lifted_reason is null)",
-        name="lifted_whole",
-    ),
+    *_lifted(),
     Index(None, "subject", unique=True, postgresql_where=text("lifted_at is null")),
 )
 
@@ -251,7 +305,8 @@ pairing = Table(
 evaluation = Table(
     "evaluation",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", BigInteger, Identity(always=False), primary_key=True),
+    Column("node_id", BigInteger, ForeignKey("node.id"), nullable=False, unique=True),
     Column("subject", BigInteger, ForeignKey("node.id"), nullable=False),
     _text("suite"),
     Column("passed", Integer, nullable=False),
@@ -272,8 +327,18 @@ slot = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     _text("route"),
     _text("environment"),
+    Column("node_id", BigInteger, ForeignKey("node.id"), nullable=False, unique=True),
     _at("created_at"),
     UniqueConstraint("route", "environment"),
+)
+ownership = Table(
+    "ownership",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    _text("owner"),
+    _text("contact"),
+    _text("actor"),
+    _at("at"),
 )
 deployment = Table(
     "deployment",

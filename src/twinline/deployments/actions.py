@@ -33,6 +33,7 @@ from twinline.language.refs import (
     parse_ref,
 )
 from twinline.routing.policy import Policy, complete, read_policy, single, substitute
+from twinline.withdrawals import actions as withdrawals
 
 HISTORY_PAGE = 100
 
@@ -49,7 +50,7 @@ def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Depl
         NotFound: the policy names a bundle that does not exist.
         Stale: another deployment is live by now.
         BlockedPair: a pair in it is declared incompatible.
-        BundleWithdrawn: a bundle in it is killed.
+        BundleWithdrawn: a bundle in it is killed, or it is built on what is withdrawn.
     """
     live = lock(tx, ref, expected)
     if new.bundle:
@@ -250,6 +251,14 @@ def fit_to_serve(tx: Reading, ref: BundleRef) -> BundleRef:
             f"{bundle.ref} is killed since {stopped.at:%Y-%m-%d %H:%M}Z by {stopped.by}: "
             f"{stopped.reason}. Lift that first, or name another bundle.",
             bundle=str(bundle.ref),
+        )
+    for why in withdrawals.against(tx, bundle.ref):
+        raise BundleWithdrawn(
+            f"{bundle.ref} cannot go live: {why.node} is {why.kind} since "
+            f"{why.at:%Y-%m-%d %H:%M}Z by {why.actor}: {why.reason}. Name another bundle, or lift "
+            "that first.",
+            bundle=str(bundle.ref),
+            node=why.node,
         )
     return bundle.ref
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, and_, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from twinline.db.graph import add_edge, add_node, find_node
+from twinline.db.graph import add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
 from twinline.db.schema import bundle, deployment, node, slot
 from twinline.db.session import Reading, Writing
@@ -27,9 +27,13 @@ def lock_slot(tx: Writing, ref: SlotRef) -> int:
 
 def add_slot(tx: Writing, ref: SlotRef) -> bool:
     """Make a slot; False when it exists."""
+    if tx.value(select(slot.c.id).where(_is(ref))):
+        return False
+    place = {"route": ref.route, "environment": ref.environment}
+    node_id = add_node(tx, "slot", ref)
     made = tx.value(
         insert(slot)
-        .values(route=ref.route, environment=ref.environment, created_at=func.clock_timestamp())
+        .values(**place, node_id=node_id, created_at=func.clock_timestamp())
         .on_conflict_do_nothing()
         .returning(slot.c.id)
     )
@@ -46,11 +50,13 @@ def append(
     reason: str,
 ) -> None:
     """Append to a slot's history, under the lock of `lock_slot`."""
-    slot_id = tx.value(select(slot.c.id).where(_is(ref.slot)))
-    node_id = add_node(tx, "deployment", ref)
+    held = tx.row(select(slot.c.id, slot.c.node_id).where(_is(ref.slot)))
+    assert held is not None
+    slot_id, node_id = held["id"], add_node(tx, "deployment", ref)
     before = select(func.max(deployment.c.at)).where(deployment.c.slot_id == slot_id)
-    tx.run(
-        deployment.insert().values(
+    at = tx.value(
+        deployment.insert()
+        .values(
             slot_id=slot_id,
             number=ref.number,
             node_id=node_id,
@@ -63,7 +69,10 @@ def append(
             reason=reason,
             at=func.greatest(func.clock_timestamp(), before.scalar_subquery() + literal(_TICK)),
         )
+        .returning(deployment.c.at)
     )
+    end_edges(tx, "live_in", target=held["node_id"], until=at)
+    add_edge(tx, node_id, held["node_id"], "live_in", since=at)
     for served in policy.bundles():
         source = find_node(tx, served)
         assert source is not None

@@ -1,14 +1,15 @@
 """Evaluations, in SQL."""
 
-from sqlalchemy import case, func, select
+from sqlalchemy import RowMapping, case, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from twinline.db.graph import find_node
+from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.schema import evaluation, node
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Evaluation, NewEvaluation
-from twinline.language.refs import BundleRef
+from twinline.language.refs import BundleRef, EvaluationRef
 
+_NUMBER = text("select nextval(pg_get_serial_sequence('evaluation', 'id'))")
 _verdict = case(
     (evaluation.c.threshold.is_not(None), evaluation.c.score >= evaluation.c.threshold),
     else_=evaluation.c.failed == 0,
@@ -17,14 +18,20 @@ _verdict = case(
 
 def add(tx: Writing, bundle: BundleRef, new: NewEvaluation) -> None:
     """Append a result for an existing bundle."""
+    number = tx.value(_NUMBER)
+    subject, node_id = find_node(tx, bundle), add_node(tx, "evaluation", EvaluationRef(number))
+    assert subject is not None
     tx.run(
         evaluation.insert().values(
-            subject=find_node(tx, bundle),
+            id=number,
+            node_id=node_id,
+            subject=subject,
             actor=tx.actor,
             at=func.clock_timestamp(),
             **new.model_dump(exclude={"bundle"}),
         )
     )
+    add_edge(tx, subject, node_id, "evaluated")
 
 
 def newest(tx: Reading, bundle: BundleRef) -> tuple[Evaluation, ...]:
@@ -40,4 +47,8 @@ def newest(tx: Reading, bundle: BundleRef) -> tuple[Evaluation, ...]:
         .ext(distinct_on(evaluation.c.suite))
         .order_by(evaluation.c.suite, evaluation.c.id.desc())
     )
-    return tuple(Evaluation.model_validate(dict(row)) for row in tx.rows(query))
+    return tuple(_evaluation(row) for row in tx.rows(query))
+
+
+def _evaluation(row: RowMapping) -> Evaluation:
+    return Evaluation.model_validate({**row, "ref": EvaluationRef(row["id"])})

@@ -1,5 +1,7 @@
 """Throw kill switches, lift them, and say which are in force."""
 
+from datetime import datetime
+
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.environments import actions as environments
@@ -62,6 +64,11 @@ def in_force(tx: Reading) -> dict[str, KillNote]:
         str(one.subject): KillNote(by=one.actor, at=one.at, reason=one.reason)
         for one in store.in_force(tx)
     }
+
+
+def in_force_at(tx: Reading, at: datetime) -> set[str]:
+    """The subjects that were stopped at a moment."""
+    return store.in_force_at(tx, at)
 
 
 def note(tx: Reading, subject: Subject) -> KillNote | None:

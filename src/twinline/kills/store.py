@@ -1,5 +1,7 @@
 """Kill switches, in SQL."""
 
+from datetime import datetime
+
 from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -43,6 +45,12 @@ def in_force(tx: Reading, subjects: list[str] | None = None) -> tuple[Kill, ...]
     if subjects is not None:
         query = query.where(kill.c.subject.in_(subjects))
     return tuple(_kill(row) for row in tx.rows(query))
+
+
+def in_force_at(tx: Reading, at: datetime) -> set[str]:
+    """The subjects of the kill switches that were in force at a moment."""
+    still = kill.c.lifted_at.is_(None) | (kill.c.lifted_at > at)
+    return set(tx.values(select(kill.c.subject).where(kill.c.at <= at, still)))
 
 
 def page(tx: Reading, *, before: int | None, limit: int) -> tuple[Kill, ...]:

@@ -9,9 +9,11 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from uuid import UUID
 
 from twinline.language import strict_json
 from twinline.language.errors import Invalid, MalformedJson
+from twinline.language.ids import AFTER_ALL
 from twinline.language.records import Page
 
 Key = TypeVar("Key", str, int)
@@ -48,6 +50,21 @@ def decode(listing: str, cursor: str | None, kind: type[Key]) -> Key | None:
             return key
         case _:
             raise _wrong(cursor)
+
+
+def decode_id(listing: str, cursor: str | None) -> UUID:
+    """The id in a cursor of ``listing`` from the newest down; beyond all for no cursor.
+
+    Raises:
+        Invalid: it is no cursor of ours, or one of another list.
+    """
+    last = decode(listing, cursor, str)
+    if last is None:
+        return AFTER_ALL
+    try:
+        return UUID(last)
+    except ValueError as error:
+        raise _wrong(cursor or "") from error
 
 
 def _keepable(key: object) -> bool:

@@ -152,7 +152,7 @@ class BlockedPair(Conflict):
 
 
 class BundleWithdrawn(Conflict):
-    """A policy names a bundle that is killed, so it would serve something else."""
+    """A policy names a bundle that is killed, or built on what is retired or recalled."""
 
     code = "bundle-withdrawn"
 

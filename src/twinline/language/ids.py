@@ -13,6 +13,8 @@ from random import Random
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEFORE_ALL, AFTER_ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
+"""Bounds of a range of ids that is open."""
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 _LOW = (1 << 62) - 1
@@ -52,8 +54,8 @@ def id_beside(id: UUID, name: str) -> UUID:
 
 
 def first_id(at: datetime) -> UUID:
-    """The lowest UUIDv7 of the millisecond ``at``: a lower bound for id ranges."""
-    return UUID(int=(_milliseconds(at) << 80) | _VERSION | _VARIANT)
+    """The lowest UUIDv7 of the millisecond ``at``, from 1970 on: a bound of id ranges."""
+    return UUID(int=(max(_milliseconds(at), 0) << 80) | _VERSION | _VARIANT)
 
 
 def made_at(id: UUID) -> datetime:

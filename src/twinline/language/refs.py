@@ -12,6 +12,8 @@ own where MLflow has one::
     bundles:/3f9a1c22b1d0                a bundle, by 12 to 64 characters of its digest
     routes:/support-answer@production    a slot: a route in an environment
     deployments:/support-answer@production/12
+    evaluations:/41                      how a bundle scored on a suite, once
+    nodes:/vector-index/tickets          something of your own, by type and name
     inferences:/01978f6e-...             one request, by its UUIDv7
     decisions:/loan-4711                 the caller's own reference
 
@@ -37,6 +39,7 @@ _label = TypeAdapter(Label)
 _environment = TypeAdapter(Environment)
 _free_text = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,500}")
 _number = re.compile(r"[1-9][0-9]{0,8}")
+_long_number = re.compile(r"[1-9][0-9]{0,17}")
 _digest_prefix = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -225,6 +228,31 @@ class DeploymentRef(Ref):
 
 
 @dataclass(frozen=True)
+class EvaluationRef(Ref):
+    """``evaluations:/NUMBER``."""
+
+    scheme = "evaluations"
+    example = "evaluations:/41"
+    number: int
+
+    def __str__(self) -> str:
+        return f"evaluations:/{self.number}"
+
+
+@dataclass(frozen=True)
+class CustomRef(Ref):
+    """``nodes:/TYPE/NAME``: what people add to the lineage themselves."""
+
+    scheme = "nodes"
+    example = "nodes:/vector-index/tickets"
+    type: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"nodes:/{self.type}/{self.name}"
+
+
+@dataclass(frozen=True)
 class InferenceRef(Ref):
     """``inferences:/UUID``."""
 
@@ -324,6 +352,17 @@ def _read_deployment(rest: str) -> Ref | None:
     return DeploymentRef(slot, int(tail)) if slot else None
 
 
+def _read_evaluation(rest: str) -> Ref | None:
+    return EvaluationRef(int(rest)) if _long_number.fullmatch(rest) else None
+
+
+def _read_custom(rest: str) -> Ref | None:
+    type, _, name = rest.partition("/")
+    if not name:
+        return None
+    return CustomRef(_label.validate_python(type), _free_name.validate_python(name))
+
+
 def _read_inference(rest: str) -> Ref | None:
     id = UUID(rest)
     return InferenceRef(id) if str(id) == rest else None
@@ -341,6 +380,8 @@ _readers: dict[str, Callable[[str], Ref | None]] = {
     "bundles": _read_bundle,
     "routes": _read_slot,
     "deployments": _read_deployment,
+    "evaluations": _read_evaluation,
+    "nodes": _read_custom,
     "inferences": _read_inference,
     "decisions": _read_decision,
 }

@@ -7,6 +7,7 @@ from twinline.language.errors import Conflict, NotFound, VersionChanged
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import Dataset, Model, ModelVersion, NewModelVersion, Page, Run
+from twinline.language.records.models import DatasetFacts
 from twinline.language.refs import DatasetRef, ModelAliasRef, ModelVersionRef
 from twinline.models import rules, store
 
@@ -118,6 +119,11 @@ def read_dataset(tx: Reading, ref: DatasetRef) -> Dataset:
         names = [str(dataset) for dataset in known] or store.dataset_names(tx, ref.name)
         raise not_found("dataset", str(ref) if known else ref.name, names)
     return known[ref]
+
+
+def keep_dataset(tx: Writing, facts: DatasetFacts) -> None:
+    """Know a dataset, also before any run that we know used it."""
+    store.add_dataset(tx, facts)
 
 
 def list_datasets(tx: Reading, name: str) -> Page[Dataset]:

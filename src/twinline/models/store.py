@@ -183,7 +183,8 @@ def find_run(tx: Reading, id: str) -> Run | None:
     if row is None:
         return None
     used = select(node.c.ref).join(edge, edge.c.source == node.c.id)
-    refs = tx.values(used.where(edge.c.target == row["node_id"]).order_by(node.c.ref))
+    trained = (edge.c.target == row["node_id"], edge.c.kind == "trained")
+    refs = tx.values(used.where(*trained).order_by(node.c.ref))
     return Run.model_validate({**row, "ref": RunRef(id), "datasets": refs})
 
 

@@ -9,6 +9,7 @@ from twinline.language.records.base import Count, Instant, Json, Reason, Record,
 from twinline.language.records.prompts import PromptKind, Template, Variable
 from twinline.language.refs import (
     BundleRef,
+    EvaluationRef,
     ModelAliasRef,
     ModelVersionRef,
     PromptLabelRef,
@@ -91,6 +92,7 @@ class Evaluation(Record):
     threshold, when no case failed.
     """
 
+    ref: EvaluationRef
     bundle: BundleRef
     suite: str
     passed: Count

@@ -253,13 +253,12 @@ class Latency(Record):
     p99: float
 
 
-class Service(Record):
-    """What was served: counts from the rollup, exact; latencies within 5 %."""
+class Tally(Record):
+    """What was served, counted from the rollups: exact."""
 
     requests: Count
     errors: Count
     decision_requests: Count = Field(description="Requests that carry a decision reference.")
-    latency_ms: Latency | None
     input_tokens: Count
     output_tokens: Count
     cost_usd: float
@@ -272,3 +271,35 @@ class Service(Record):
     def error_rate(self) -> float | None:
         """Errors per request, None when nothing was served."""
         return self.errors / self.requests if self.requests else None
+
+
+class Service(Tally):
+    """What was served, with latencies within 5 %."""
+
+    latency_ms: Latency | None
+
+
+class RequestFilter(Request):
+    """Which requests are meant. None: whichever."""
+
+    environment: str | None = None
+    slot: SlotRef | None = None
+    begin: Instant | None = Field(default=None, description="From this moment on.")
+    end: Instant | None = Field(default=None, description="Up to, not including, this moment.")
+    status: Status | None = None
+    score_min: Annotated[float | None, Field(ge=0, le=1)] = None
+    score_max: Annotated[float | None, Field(ge=0, le=1)] = None
+
+    @property
+    def by_measure(self) -> bool:
+        """Whether it asks for what came of requests, which the rollups do not hold."""
+        return (self.status, self.score_min, self.score_max) != (None, None, None)
+
+
+class AffectedDecision(Record):
+    """A decision, and how many of the requests that are meant carry it."""
+
+    decision: str
+    requests: Count
+    first_at: Instant
+    last_at: Instant

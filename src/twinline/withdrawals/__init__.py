@@ -1,0 +1,6 @@
+"""Withdrawals: versions that should not go live again, and why.
+
+A *retired* version is one that nobody should build on any more; a *recalled* node is bad,
+and so is everything that came from it. Both refuse new deployments; neither changes what
+is live, which only a deployment does. Lifting one keeps its history.
+"""

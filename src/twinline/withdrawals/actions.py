@@ -1,0 +1,74 @@
+"""Withdraw nodes, lift that, and say what is withdrawn."""
+
+from twinline.access.actions import audit
+from twinline.db.graph import find_node
+from twinline.db.session import Reading, Writing
+from twinline.language import cursors
+from twinline.language.errors import Conflict, NotFound
+from twinline.language.records import Page, Withdrawal, WithdrawalKind
+from twinline.language.refs import BundleRef, Ref
+from twinline.withdrawals import store
+
+
+def withdraw(tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str) -> tuple[Withdrawal, bool]:
+    """Withdraw an existing node, and whether it was not until now."""
+    node_id = find_node(tx, ref)
+    assert node_id is not None
+    made = store.add(tx, node_id, kind, reason)
+    if made is None:
+        standing = store.standing(tx, node_id, kind)
+        assert standing is not None
+        return standing, False
+    audit(tx, f"node.{kind}", str(ref), why=reason, after=made.model_dump(mode="json"))
+    return made, True
+
+
+def lift(tx: Writing, kind: WithdrawalKind, number: int, reason: str) -> Withdrawal:
+    """End a withdrawal.
+
+    Raises:
+        NotFound: there is none of this kind and number.
+        Conflict: it is lifted already.
+    """
+    before = read(tx, kind, number)
+    if not store.lift(tx, number, reason):
+        raise Conflict(f"{before.node} is no longer {kind}: {before.lifted_by} lifted that.")
+    after = read(tx, kind, number)
+    audit(
+        tx,
+        f"node.{kind}.lift",
+        str(after.node),
+        why=reason,
+        before=before.model_dump(mode="json"),
+        after=after.model_dump(mode="json"),
+    )
+    return after
+
+
+def read(tx: Reading, kind: WithdrawalKind, number: int) -> Withdrawal:
+    """A withdrawal, in force or lifted.
+
+    Raises:
+        NotFound: there is none of this kind and number.
+    """
+    found = store.find(tx, number)
+    if found is None or found.kind != kind:
+        noun = {"retired": "retirement", "recalled": "recall"}[kind]
+        raise NotFound(f"There is no {noun} {number}.", kind=noun, name=str(number))
+    return found
+
+
+def list_withdrawals(
+    tx: Reading, kind: WithdrawalKind, *, cursor: str | None, limit: int
+) -> Page[Withdrawal]:
+    """Every withdrawal of a kind, the newest first."""
+    before = cursors.decode(kind, cursor, int)
+    items = store.page(tx, kind, before=before, limit=limit)
+    return cursors.page(kind, items, limit, lambda last: last.number)
+
+
+def against(tx: Reading, bundle: BundleRef) -> tuple[Withdrawal, ...]:
+    """Why an existing bundle should not go live: it, a side of it, or what that came from
+    is withdrawn. Nothing when it may."""
+    node_id = find_node(tx, bundle)
+    return store.against(tx, node_id) if node_id is not None else ()

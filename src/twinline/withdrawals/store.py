@@ -1,0 +1,89 @@
+"""Withdrawals, in SQL."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from twinline.db.schema import node, withdrawal
+from twinline.db.session import Reading, Writing
+from twinline.language.records import Withdrawal, WithdrawalKind
+
+# What a retired version is part of is withdrawn with it; what came from a recalled node
+# at any distance is.
+_AGAINST = text("""
+with recursive above(id) as (
+    select cast(:bundle as bigint)
+    union
+    select edge.source from above join edge on edge.target = above.id and edge.until is null
+)
+select withdrawal.*, node.ref as node from withdrawal
+join above on above.id = withdrawal.node_id join node on node.id = withdrawal.node_id
+where lifted_at is null and (
+    withdrawal.kind = 'recalled' or above.id = :bundle or exists (
+        select 1 from edge where source = above.id and target = :bundle and edge.until is null
+            and edge.kind in ('model_of', 'prompt_of')))
+order by number
+""")
+
+
+def add(tx: Writing, node_id: int, kind: WithdrawalKind, reason: str) -> Withdrawal | None:
+    """Keep a withdrawal; None when one of this kind is in force for the node."""
+    number = tx.value(
+        insert(withdrawal)
+        .values(
+            node_id=node_id, kind=kind, reason=reason, actor=tx.actor, at=func.clock_timestamp()
+        )
+        .on_conflict_do_nothing()
+        .returning(withdrawal.c.number)
+    )
+    return find(tx, number) if number else None
+
+
+def find(tx: Reading, number: int) -> Withdrawal | None:
+    """A withdrawal, in force or lifted."""
+    row = tx.row(_withdrawals().where(withdrawal.c.number == number))
+    return _withdrawal(row) if row else None
+
+
+def standing(tx: Reading, node_id: int, kind: WithdrawalKind) -> Withdrawal | None:
+    """The withdrawal of this kind that is in force for a node."""
+    it = (withdrawal.c.node_id == node_id, withdrawal.c.kind == kind)
+    row = tx.row(_withdrawals().where(*it, withdrawal.c.lifted_at.is_(None)))
+    return _withdrawal(row) if row else None
+
+
+def lift(tx: Writing, number: int, reason: str) -> bool:
+    """Lift a withdrawal; False when it is not in force."""
+    lifted = tx.value(
+        update(withdrawal)
+        .where(withdrawal.c.number == number, withdrawal.c.lifted_at.is_(None))
+        .values(lifted_by=tx.actor, lifted_reason=reason, lifted_at=func.clock_timestamp())
+        .returning(withdrawal.c.number)
+    )
+    return lifted is not None
+
+
+def against(tx: Reading, bundle: int) -> tuple[Withdrawal, ...]:
+    """What is in force against a bundle: of itself, its sides, or what they came from."""
+    return tuple(_withdrawal(row) for row in tx.rows(_AGAINST, {"bundle": bundle}))
+
+
+def page(
+    tx: Reading, kind: WithdrawalKind, *, before: int | None, limit: int
+) -> tuple[Withdrawal, ...]:
+    """Withdrawals of a kind, the newest first."""
+    query = _withdrawals().where(withdrawal.c.kind == kind).order_by(withdrawal.c.number.desc())
+    if before is not None:
+        query = query.where(withdrawal.c.number < before)
+    return tuple(_withdrawal(row) for row in tx.rows(query.limit(limit)))
+
+
+def _withdrawals() -> Select[Any]:
+    return select(withdrawal, node.c.ref.label("node")).join(
+        node, node.c.id == withdrawal.c.node_id
+    )
+
+
+def _withdrawal(row: RowMapping) -> Withdrawal:
+    return Withdrawal.model_validate(dict(row))
