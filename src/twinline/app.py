@@ -34,6 +34,7 @@ from twinline.inferences import api as inferences
 from twinline.kills import api as kills
 from twinline.language.errors import Invalid, TwinlineError, Unavailable
 from twinline.lineage import api as lineage
+from twinline.lineage import graph_api as graph
 from twinline.manifests import actions as manifest_actions
 from twinline.manifests import api as manifests
 from twinline.manifests.feed import Feed
@@ -69,6 +70,7 @@ number of the live deployment that you looked at.
 # name may hold slashes.
 _NATIVE = (
     rollbacks.router,
+    graph.router,
     deployments.router,
     policies.router,
     prompts.router,

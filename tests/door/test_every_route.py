@@ -77,6 +77,22 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/impact"): READERS,
     ("get", "/impact/inferences"): READERS,
     ("get", "/inferences/{id}/lineage"): READERS,
+    ("post", "/inferences/{id}/replay"): READERS,
+    ("get", "/inferences"): READERS,
+    ("get", "/impact/decisions"): READERS,
+    ("get", "/impact/prospect"): READERS,
+    ("get", "/impact.csv"): READERS,
+    ("post", "/lineage"): "author admin",
+    ("post", "/nodes"): "author admin",
+    ("get", "/nodes"): READERS,
+    ("get", "/nodes/{type}/{name}"): READERS,
+    ("post", "/edges"): "author admin",
+    ("post", "/edges/end"): "author admin",
+    ("post", "/retirements"): "releaser admin",
+    ("get", "/retirements"): READERS,
+    ("post", "/retirements/{number}/lift"): "releaser admin",
+    ("put", "/slots/{slot}/owner"): "releaser admin",
+    ("put", "/routes/{route}/owner"): "releaser admin",
     ("post", "/keys"): "admin",
     ("get", "/keys"): "admin",
     ("delete", "/keys/{prefix}"): "admin",
@@ -103,8 +119,13 @@ def writes(client: Client) -> list[Write]:
 
 ELSEWHERE = {("post", "/mlflow/models")}
 """Writes that need another server; `test_mlflow.py` has one."""
-QUESTIONS = {("post", "/policies/check"), ("post", "/slots/{slot}/explain")}
-"""What is asked with a body and changes nothing; `test_policies.py` asks them."""
+QUESTIONS = {
+    ("post", "/policies/check"),
+    ("post", "/slots/{slot}/explain"),
+    ("post", "/inferences/{id}/replay"),
+}
+"""What is asked with a body and changes nothing; `test_policies.py` and
+`test_explanations.py` ask them."""
 
 
 def test_every_route_is_known_to_these_tests(
@@ -211,7 +232,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
         assert again.headers["idempotent-replayed"] == "true"
         assert "idempotent-replayed" not in first.headers
         assert _contents(rehearsal) == kept, path
-    assert tried == 15
+    assert tried == 21
 
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:

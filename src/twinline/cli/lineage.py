@@ -20,7 +20,7 @@ from twinline.cli.output import (
     table_of,
 )
 from twinline.cli.session import client
-from twinline.language.records import Direction, Explanation, Impact, Lineage, Service
+from twinline.language.records import Direction, Explanation, Impact, Lineage, Tally
 
 NodeArgument = Annotated[
     str, typer.Argument(help="A reference, as prompts:/support/answer/7 or datasets:/NAME/DIGEST.")
@@ -146,14 +146,14 @@ def _grow(tree: Tree, at: str, pairs: list[tuple[str, str]], seen: set[str]) -> 
 def impact_of(found: Impact) -> Group:
     """Counts for people: in all, by slot, by day."""
     slots = table_of(
-        ("slot", "live now", "requests#", "errors#", "p95#", "score#", "last"),
+        ("slot", "live now", "requests#", "errors#", "cost#", "score#", "last"),
         (
             (
                 slot.slot.short if slot.slot else "(no slot)",
                 slot.live,
                 slot.service.requests,
                 percent(slot.service.errors, slot.service.requests),
-                number(slot.service.latency_ms and slot.service.latency_ms.p95, " ms"),
+                _dollars(slot.service.cost_usd),
                 number(slot.service.score),
                 slot.service.last_at,
             )
@@ -169,16 +169,19 @@ def impact_of(found: Impact) -> Group:
     return Group(head, _service(found.service), Text(), slots, Text(), days)
 
 
-def _service(service: Service) -> Table:
+def _service(service: Tally) -> Table:
     return facts(
         (
             ("requests", service.requests),
             ("errors", f"{service.errors:,} ({percent(service.errors, service.requests)})"),
             ("with a decision", service.decision_requests),
             ("score", number(service.score)),
-            ("p95", number(service.latency_ms and service.latency_ms.p95, " ms")),
-            ("cost", f"${service.cost_usd:,.4f}" if service.cost_usd else None),
+            ("cost", _dollars(service.cost_usd)),
             ("first seen", service.first_at),
             ("last seen", service.last_at),
         )
     )
+
+
+def _dollars(amount: float) -> str | None:
+    return f"${amount:,.4f}" if amount else None

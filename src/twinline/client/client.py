@@ -9,7 +9,8 @@ import httpx
 
 from twinline.client.access import Audit, Keys
 from twinline.client.http import Http
-from twinline.client.ledger import Inferences, LineageGraph
+from twinline.client.ledger import Inferences
+from twinline.client.lineage import LineageGraph
 from twinline.client.local.application import COLD_START_SECONDS, Application, folder_of
 from twinline.client.local.calls import Call, more_of
 from twinline.client.local.files import write_manifest

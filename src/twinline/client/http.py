@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
@@ -124,6 +125,14 @@ class Http:
         finally:
             answer.close()
 
+    def chunks(self, path: str, query: Query) -> Iterator[bytes]:
+        """A long answer in chunks, as they come."""
+        with self._client.stream("GET", path, params=_given(query)) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _error(answer)
+            yield from answer.iter_bytes()
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -195,12 +204,18 @@ def segment(text: str) -> str:
     return quote(text, safe="/@")
 
 
-def _given(query: Query | None) -> dict[str, str]:
+def _given(query: Query | None) -> dict[str, str | list[str]]:
     return {name: _plain(value) for name, value in (query or {}).items() if value is not None}
 
 
-def _plain(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _plain(value: Any) -> str | list[str]:
+    match value:
+        case list() | tuple():
+            return [str(one) for one in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- any items
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 @cache

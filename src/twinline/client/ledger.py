@@ -1,4 +1,4 @@
-"""Requests and lineage as the client offers them: resolve, record, explain, impact."""
+"""Requests as the client offers them: resolve, record, explain."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,19 +8,17 @@ from twinline.client.http import Http
 from twinline.language.ids import new_id
 from twinline.language.records import (
     BatchResult,
-    Direction,
     Explanation,
-    Impact,
     Inference,
     InferenceBatch,
-    Lineage,
     NewInference,
     NewOutcome,
     Outcome,
+    Replay,
+    ReplayRequest,
     Resolution,
     ResolveRequest,
 )
-from twinline.language.refs import Ref
 
 
 class Inferences:
@@ -77,33 +75,19 @@ class Inferences:
         """One inference, with the newest of its measures."""
         return self._http.get(Inference, f"/inferences/{id}")
 
+    def find(
+        self, *, trace_id: str | None = None, decision: str | None = None
+    ) -> Iterator[Inference]:
+        """The inferences of a trace, or of a decision, the newest first."""
+        query = {"trace_id": trace_id, "decision": decision}
+        return self._http.pages(Inference, "/inferences", query)
+
     def explain(self, id: UUID) -> Explanation:
-        """The whole story of one inference."""
+        """The whole story of one inference, as things were at its time."""
         return self._http.get(Explanation, f"/inferences/{id}/lineage")
 
-
-class LineageGraph:
-    """What came from what, and what a version touched. A node is given by its reference."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    def walk(
-        self,
-        node: Ref | str,
-        *,
-        direction: Direction = "both",
-        depth: int = 10,
-        limit: int = 500,
-    ) -> Lineage:
-        """Everything upstream or downstream of a node within ``depth`` hops."""
-        query = {"node": node, "direction": direction, "depth": depth, "limit": limit}
-        return self._http.get(Lineage, "/lineage", query)
-
-    def impact(self, node: Ref | str) -> Impact:
-        """Everything downstream of a node, counted."""
-        return self._http.get(Impact, "/impact", {"node": node})
-
-    def affected(self, node: Ref | str) -> Iterator[Inference]:
-        """The requests downstream of a node, the newest first."""
-        return self._http.pages(Inference, "/impact/inferences", {"node": node})
+    def replay(self, id: UUID, context: dict[str, Any] | None = None) -> Replay:
+        """Evaluate the policy of an inference again, with the context that was kept or with
+        this one, and compare."""
+        body = ReplayRequest(context=context)
+        return self._http.write(Replay, "POST", f"/inferences/{id}/replay", body)

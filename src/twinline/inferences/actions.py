@@ -1,11 +1,12 @@
 """Record inferences, and keep what came of them."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy import RowMapping
 
 from twinline.access import actions as access
 from twinline.bundles import actions as bundles
@@ -13,7 +14,7 @@ from twinline.db.lane import Lane
 from twinline.db.session import Reading, Writing
 from twinline.inferences import partitions, rollups, rules, store
 from twinline.inferences.naming import Names
-from twinline.inferences.rollups import Selection
+from twinline.inferences.selections import HOUR, Part, Selection
 from twinline.language import cursors
 from twinline.language.canonical import digest
 from twinline.language.errors import Invalid, NotFound
@@ -33,13 +34,11 @@ from twinline.language.records import (
     Service,
     ShadowRun,
 )
-from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.buckets import bucket_of
 
-HOUR = timedelta(hours=1)
 COUNT_MOST = 1_000_000
-Within = SlotRef | DeploymentRef | None
-AFTER_ALL = UUID(int=(1 << 128) - 1)
+FAMILY_DAYS, FAMILY_MOST = 1, 100
 
 
 class ArmCounts(NamedTuple):
@@ -49,6 +48,15 @@ class ArmCounts(NamedTuple):
     bundles: tuple[BundleRef, ...] = ()
     score_sum: float = 0.0
     score_squares: float = 0.0
+
+
+class Family(NamedTuple):
+    """An inference, its outcomes in order of arrival, and others of its trace, the newest
+    first."""
+
+    inference: Inference
+    outcomes: tuple[Outcome, ...]
+    siblings: tuple[Inference, ...]
 
 
 class Judged(NamedTuple):
@@ -144,45 +152,34 @@ def read(tx: Reading, id: UUID) -> Inference:
     return found[0]
 
 
-def outcomes(tx: Reading, id: UUID) -> tuple[Outcome, ...]:
-    """What came of an inference, in order of arrival."""
-    return store.outcomes(tx, [id])
+def family(tx: Reading, id: UUID) -> Family:
+    """An inference, what came of it, and up to 100 others of its trace within a day of it.
+
+    Raises:
+        NotFound: there is no such inference.
+    """
+    rows = store.find(tx, store.family_ids(tx, id, FAMILY_DAYS, FAMILY_MOST))
+    later = rules.by_inference(store.outcomes(tx, [row["id"] for row in rows]))
+    found = {row["id"]: _with_newest(row, later) for row in rows}
+    if id not in found:
+        raise _unknown(id)
+    own = found.pop(id)
+    return Family(own, tuple(later.get(id, ())), tuple(found.values()))
 
 
-def of_trace(tx: Reading, trace_id: str, limit: int = 100) -> tuple[Inference, ...]:
-    """The inferences of a trace, the newest first."""
-    return _with_outcomes(tx, store.of_trace(tx, trace_id, limit))
-
-
-def of_bundles(
-    tx: Reading,
-    refs: Iterable[BundleRef],
-    within: Within = None,
-    *,
-    listing: str,
-    cursor: str | None,
-    limit: int,
+def find(
+    tx: Reading, trace_id: str | None, decision: str | None, *, cursor: str | None, limit: int
 ) -> Page[Inference]:
-    """The inferences of these bundles, the newest first; ``listing`` names the list."""
-    last = cursors.decode(listing, cursor, str)
-    before = _cursor_id(last) if last else AFTER_ALL
-    ids = store.newest_ids(tx, _selection(tx, refs, within), before=before, limit=limit)
-    items = _with_outcomes(tx, store.find(tx, ids))
-    return cursors.page(listing, items, limit, lambda last: str(last.id))
+    """The inferences of a trace, or of a decision, the newest first."""
+    listing = f"inferences of trace {trace_id} decision {decision}"
+    before = cursors.decode_id(listing, cursor)
+    ids = store.ids_of(tx, trace_id, decision, before=before, limit=limit)
+    return cursors.page(listing, read_all(tx, ids), limit, lambda one: str(one.id))
 
 
-def served(tx: Reading, refs: Iterable[BundleRef], within: Within = None) -> Service:
-    """What these bundles served, everywhere or within a slot or deployment."""
+def served(tx: Reading, refs: Iterable[BundleRef], within: SlotRef | None = None) -> Service:
+    """What these bundles served, everywhere or within a slot."""
     return rollups.served(tx, _selection(tx, refs, within))
-
-
-def served_by_slot(
-    tx: Reading, refs: Iterable[BundleRef], within: Within = None
-) -> list[tuple[SlotRef | None, Service]]:
-    """What these bundles served in each slot (None: in none), the busiest first."""
-    found = rollups.by_slot(tx, _selection(tx, refs, within))
-    slots = store.slot_refs(tx, [slot for slot, _ in found])
-    return [(slots.get(slot), service) for slot, service in found]
 
 
 def served_by_arm(
@@ -211,17 +208,15 @@ def exposed_first(tx: Reading, slot: SlotRef, experiment: str, since: datetime) 
     return store.exposed_first(tx, store.slot_id(tx, slot) or 0, experiment, since)
 
 
-def served_by_day(
-    tx: Reading, refs: Iterable[BundleRef], within: Within = None
-) -> list[dict[str, Any]]:
-    """Day, requests and errors of these bundles, the oldest first."""
-    return [dict(row) for row in rollups.by_day(tx, _selection(tx, refs, within))]
-
-
-def served_last_hour(tx: Reading, refs: Iterable[BundleRef], within: Within) -> int:
+def served_last_hour(tx: Reading, refs: Iterable[BundleRef], within: SlotRef) -> int:
     """How many requests these bundles served in the hour up to now, up to a million."""
     since = access.now(tx) - HOUR
     return store.count_since(tx, _selection(tx, refs, within), since, COUNT_MOST)
+
+
+def read_all(tx: Reading, ids: Iterable[UUID]) -> tuple[Inference, ...]:
+    """These inferences, the newest first."""
+    return _with_outcomes(tx, store.find(tx, ids))
 
 
 def keep_days(tx: Writing) -> tuple[date, ...]:
@@ -235,23 +230,19 @@ def ledger_gap(tx: Reading) -> str | None:
     return None if today in partitions.days(tx) else f"the ledger has no partition for {today}"
 
 
-def _selection(tx: Reading, refs: Iterable[BundleRef], within: Within) -> Selection:
-    found = store.bundle_ids(tx, refs)
-    match within:
-        case None:
-            return Selection(found)
-        case SlotRef():
-            return Selection(found, store.slot_id(tx, within))
-        case DeploymentRef():
-            return Selection(found, store.slot_id(tx, within.slot), within.number)
+def _selection(tx: Reading, refs: Iterable[BundleRef], within: SlotRef | None) -> Selection:
+    slot = (store.slot_id(tx, within) or -1) if within else 0
+    return Selection(tuple(Part(id, slot) for id in store.bundle_ids(tx, refs)))
 
 
 def _with_outcomes(tx: Reading, rows: Sequence[Any]) -> tuple[Inference, ...]:
     later = rules.by_inference(store.outcomes(tx, [row["id"] for row in rows]))
-    return tuple(
-        store.to_record(row, rules.newest(store.first_measured(row), later.get(row["id"], ())))
-        for row in rows
-    )
+    return tuple(_with_newest(row, later) for row in rows)
+
+
+def _with_newest(row: RowMapping, later: Mapping[UUID, Sequence[Outcome]]) -> Inference:
+    measured = rules.newest(store.first_measured(row), later.get(row["id"], ()))
+    return store.to_record(row, measured)
 
 
 def _judge(raw: object, names: Names, oldest: datetime, now: datetime) -> Judged | Recorded:
@@ -348,13 +339,6 @@ def _why(error: ValidationError) -> str:
         f"{'.'.join(map(str, item['loc'])) or 'inference'}: {item['msg']}"
         for item in error.errors()
     )
-
-
-def _cursor_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Invalid("The cursor is damaged.", field="cursor", value=text) from error
 
 
 def _unknown(id: UUID) -> NotFound:

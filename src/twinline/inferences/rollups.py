@@ -9,13 +9,15 @@ wait for each other instead of deadlocking.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 
 from twinline.db.session import Reading
 from twinline.inferences import rules
-from twinline.language.records import Service
+from twinline.inferences.selections import PARTS, Hours, Part, Selection
+from twinline.language.records import Service, Tally
 
 _KEY = "bundle_id, slot_id, deployment, rule, arm, role"
 _SUMS = (
@@ -30,9 +32,10 @@ _SUMS = (
     "score_squares",
 )
 _COLUMNS = f"{', '.join(_SUMS)}, latencies, first_at, last_at"
-_AGGREGATES = ", ".join(f"sum({name}) as {name}" for name in _SUMS) + (
-    ", latency_sum(latencies) as latencies, min(first_at) as first_at, max(last_at) as last_at"
+_PLAIN_AGGREGATES = ", ".join(f"sum({name}) as {name}" for name in _SUMS) + (
+    ", min(first_at) as first_at, max(last_at) as last_at"
 )
+_AGGREGATES = f"{_PLAIN_AGGREGATES}, latency_sum(latencies) as latencies"
 
 
 def _add(period: str) -> str:
@@ -83,18 +86,44 @@ into_days as ({_add("day")})
 ``signed`` has sign (+1 or -1), bundle_id, slot_id, deployment, rule, arm, role, at,
 decision and the measures."""
 
+_IN_A_PART = f"""exists (
+        select 1 from {PARTS}
+        where part.bundle = counted.bundle_id and part.slot in (0, counted.slot_id)
+            and part.deployment in (0, counted.deployment))"""
 _WITHIN = """bundle_id = any(:bundles) and role = 0
-    and (cast(:slot as bigint) is null or slot_id = :slot)
-    and (cast(:deployment as integer) is null or deployment = :deployment)"""
-_SERVED = text(f"select {_AGGREGATES} from rollup_day where {_WITHIN}")
-_BY_SLOT = text(
-    f"select slot_id, {_AGGREGATES} from rollup_day where {_WITHIN}"
-    " group by slot_id order by sum(requests) desc, slot_id"
-)
-_BY_DAY = text(
-    "select day, sum(requests) as requests, sum(errors) as errors from rollup_day"
-    f" where {_WITHIN} group by day order by day"
-)
+    and (cast(:only as bigint[]) is null or slot_id = any(:only))"""
+_DAYS = f"select *, day as on_day from rollup_day where {_WITHIN}"
+_HOURS = f"""
+    select {_KEY}, {_COLUMNS}, day as on_day from rollup_day
+    where {_WITHIN} and day >= :days_begin and day < :days_end
+    union all
+    select {_KEY}, {_COLUMNS}, date_trunc('day', hour, 'UTC') from rollup_hour
+    where {_WITHIN} and (hour >= :begin and hour < :days_begin
+        or hour >= :days_end and hour < :end)"""
+
+
+def _tally(rows: str) -> TextClause:
+    return text(f"""
+select grouping(on_day) = 0 as is_day, grouping(slot_id) = 0 as is_slot,
+    grouping(arm) = 0 as is_arm, on_day as day, slot_id, rule, arm, {_PLAIN_AGGREGATES}
+from ({rows}) counted where {_IN_A_PART}
+group by grouping sets ((), (on_day), (slot_id), (slot_id, rule, arm))
+having count(*) > 0
+order by on_day, requests desc, slot_id, rule, arm""")
+
+
+_TALLY, _TALLY_BETWEEN = _tally(_DAYS), _tally(_HOURS)
+_SERVED = text(f"select {_AGGREGATES} from rollup_day counted where {_WITHIN} and {_IN_A_PART}")
+_DAYS_BEFORE = text(f"""
+select distinct day from rollup_day counted
+where {_WITHIN} and day <= :before and day >= :begin and {_IN_A_PART}
+    and (not :errors or errors > 0) and (not :scored or scored > 0)
+order by day desc""")
+_SERVED_IN = text("""
+select distinct bundle_id, slot_id, case when :by_deployment then deployment else 0 end
+    as deployment
+from rollup_day where slot_id = any(:slots) and role = 0
+    and (not :by_deployment or deployment = any(:deployments))""")
 _BY_ARM = text(
     f"select arm, array_agg(distinct bundle_id) as bundle_ids, {_AGGREGATES} from rollup_day"
     " where slot_id = :slot and rule = :rule and deployment = any(:deployments)"
@@ -102,11 +131,10 @@ _BY_ARM = text(
 )
 
 
-NOTHING = Service(
+NO_TALLY = Tally(
     requests=0,
     errors=0,
     decision_requests=0,
-    latency_ms=None,
     input_tokens=0,
     output_tokens=0,
     cost_usd=0.0,
@@ -115,33 +143,64 @@ NOTHING = Service(
     first_at=None,
     last_at=None,
 )
+NOTHING = Service(**dict(NO_TALLY), latency_ms=None)
 """What was served where nothing was."""
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which part of the ledger: bundles, and perhaps one slot, or one deployment in it."""
+class Tallies:
+    """What a part of the ledger counts: in all, by day, by slot (0: none), and by arm."""
 
-    bundles: list[int]
-    slot: int | None = None
-    deployment: int | None = None
+    total: Tally
+    days: dict[datetime, Tally]
+    slots: dict[int, Tally]
+    arms: dict[tuple[int, str, str], Tally]
 
 
 def served(tx: Reading, part: Selection) -> Service:
     """What a part of the ledger served."""
-    row = tx.row(_SERVED, asdict(part))
+    row = tx.row(_SERVED, part.values)
     assert row is not None
     return service(row)
 
 
-def by_slot(tx: Reading, part: Selection) -> list[tuple[int, Service]]:
-    """What was served in each slot (0: in none), the busiest first."""
-    return [(row["slot_id"], service(row)) for row in tx.rows(_BY_SLOT, asdict(part))]
+def tallies(tx: Reading, part: Selection, hours: Hours | None) -> Tallies:
+    """What a part of the ledger counts in these hours, or ever."""
+    if hours is None:
+        rows = tx.rows(_TALLY, part.values)
+    else:
+        rows = tx.rows(_TALLY_BETWEEN, part.values | hours._asdict())
+    totals = [row for row in rows if not (row["is_day"] or row["is_slot"])]
+    slots = [row for row in rows if row["is_slot"] and not row["is_arm"]]
+    arms = [row for row in rows if row["is_arm"] and row["arm"]]
+    return Tallies(
+        total=tally(totals[0]) if totals else NO_TALLY,
+        days={row["day"]: tally(row) for row in rows if row["is_day"]},
+        slots={row["slot_id"]: tally(row) for row in slots},
+        arms={(row["slot_id"], row["rule"], row["arm"]): tally(row) for row in arms},
+    )
 
 
-def by_day(tx: Reading, part: Selection) -> list[RowMapping]:
-    """Requests and errors on each day."""
-    return list(tx.rows(_BY_DAY, asdict(part)))
+def days_before(
+    tx: Reading, part: Selection, before: datetime, begin: datetime, *, errors: bool, scored: bool
+) -> list[datetime]:
+    """The days up to ``before`` on which something was served, the newest first; those
+    with errors, or with scores, alone."""
+    values = {"before": before, "begin": begin, "errors": errors, "scored": scored}
+    return tx.values(_DAYS_BEFORE, part.values | values)
+
+
+def served_in(tx: Reading, slots: Sequence[int], deployments: Sequence[int] | None) -> list[Part]:
+    """The parts of the ledger that these slots served, or these deployments of them."""
+    values = {
+        "slots": list(slots),
+        "by_deployment": deployments is not None,
+        "deployments": list(deployments or ()),
+    }
+    return [
+        Part(row["bundle_id"], row["slot_id"], row["deployment"])
+        for row in tx.rows(_SERVED_IN, values)
+    ]
 
 
 def by_arm(tx: Reading, slot: int, rule: str, deployments: Sequence[int]) -> Sequence[RowMapping]:
@@ -151,13 +210,17 @@ def by_arm(tx: Reading, slot: int, rule: str, deployments: Sequence[int]) -> Seq
 
 
 def service(row: RowMapping) -> Service:
+    """The counts in an aggregated row of a rollup, with its latencies."""
+    return Service(**dict(tally(row)), latency_ms=rules.latency(row["latencies"] or ()))
+
+
+def tally(row: RowMapping) -> Tally:
     """The counts in an aggregated row of a rollup."""
     scored = int(row["scored"] or 0)
-    return Service(
+    return Tally(
         requests=int(row["requests"] or 0),
         errors=int(row["errors"] or 0),
         decision_requests=int(row["decision_requests"] or 0),
-        latency_ms=rules.latency(row["latencies"] or ()),
         input_tokens=int(row["input_tokens"] or 0),
         output_tokens=int(row["output_tokens"] or 0),
         cost_usd=float(row["cost_usd"] or 0),

@@ -2,24 +2,25 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, func, select, text
+from sqlalchemy import RowMapping, Select, TextClause, func, select, text
 
 from twinline.db.schema import bundle, inference, outcome, slot
 from twinline.db.session import Reading, Writing
 from twinline.inferences import rollups
-from twinline.inferences.rollups import Selection
-from twinline.language.ids import first_id, made_at
+from twinline.inferences.selections import PARTS, Selection
+from twinline.language.ids import EPOCH, first_id, made_at
 from twinline.language.records import (
+    AffectedDecision,
     Inference,
     InferenceRole,
     Measured,
     NewOutcome,
     Outcome,
+    RequestFilter,
     Routing,
     Status,
 )
@@ -89,29 +90,62 @@ _COUNTED_BY = ("bundle_id", "slot_id", "deployment", "rule", "arm", "role", "at"
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:id, 7))")
 
-_NEWEST_OF = text(f"""
-select found.* from unnest(cast(:bundles as bigint[])) as wanted(id)
+
+def _newest_known(measure: str) -> str:
+    return f"""coalesce((select later.{measure} from outcome later
+        where later.inference_id = inference.id and later.{measure} is not null
+        order by later.number desc limit 1), inference.{measure})"""
+
+
+_WITHIN = """inference.role = 0 and inference.bundle_id = part.bundle
+        and (part.slot = 0 or inference.slot_id = part.slot)
+        and (part.deployment = 0 or inference.deployment = part.deployment)
+        and (cast(:only as bigint[]) is null or inference.slot_id = any(:only))"""
+_BY_MEASURE = f"""
+        and (cast(:status as smallint) is null or {_newest_known("status")} = :status)
+        and (cast(:score_min as double precision) is null
+            or {_newest_known("score")} >= :score_min)
+        and (cast(:score_max as double precision) is null
+            or {_newest_known("score")} <= :score_max)"""
+
+
+def _newest_of(filters: str) -> TextClause:
+    return text(f"""
+select found.id from {PARTS}
 cross join lateral (
-    select {_FACTS} from inference
-    where bundle_id = wanted.id and inference.id < :before
-        and (cast(:slot as bigint) is null or slot_id = :slot)
-        and (cast(:deployment as integer) is null or deployment = :deployment)
-    order by inference.id desc limit :limit
+    select id from inference
+    where {_WITHIN} and id >= :begin and id < :before{filters}
+    order by id desc limit :limit
 ) found
 order by found.id desc limit :limit
 """)
 
-_COUNT_SINCE = text("""
+
+_NEWEST_OF, _NEWEST_MEASURED_OF = _newest_of(""), _newest_of(_BY_MEASURE)
+_COUNT_SINCE = text(f"""
 select count(*) from (
-    select 1 from inference
-    where bundle_id = any(:bundles) and id >= :since
-        and (cast(:slot as bigint) is null or slot_id = :slot)
-        and (cast(:deployment as integer) is null or deployment = :deployment)
-    limit :most
+    select 1 from {PARTS} join inference on {_WITHIN} and id >= :since limit :most
 ) served
+""")
+_DECISIONS = text(f"""
+select decision, count(*) as requests, min(id::text)::uuid as first, max(id::text)::uuid as last
+from inference
+where decision is not null and decision > :after and bundle_id = any(:bundles)
+    and id >= :begin and id < :before
+    and exists (select 1 from {PARTS} where {_WITHIN}){_BY_MEASURE}
+group by decision order by decision limit :limit
 """)
 
 
+_FAMILY = text("""
+select id from inference where id = :id
+union
+(select sibling.id from inference sibling
+where sibling.trace_id = (select trace_id from inference where id = :id)
+    and sibling.id > :begin and sibling.id < :end
+order by sibling.id desc limit :most)
+""")
+_BUNDLE_IDS = text("select node_id from bundle where digest = any(:digests)")
 _EXPOSED = text(
     "select arm, count(*) as units from exposure"
     " where slot_id = :slot and experiment = :experiment group by arm"
@@ -212,10 +246,23 @@ def find(tx: Reading, ids: Iterable[UUID]) -> tuple[RowMapping, ...]:
     return tuple(tx.rows(query.order_by(inference.c.id.desc())))
 
 
-def of_trace(tx: Reading, trace_id: str, limit: int) -> tuple[RowMapping, ...]:
-    """The facts of a trace's inferences, the newest first."""
-    query = _inferences().where(inference.c.trace_id == trace_id)
-    return tuple(tx.rows(query.order_by(inference.c.id.desc()).limit(limit)))
+def family_ids(tx: Reading, id: UUID, days: int, most: int) -> list[UUID]:
+    """An inference, and others of its trace that are at most so many days from it."""
+    around, at = timedelta(days=days), made_at(id)
+    begin, end = (first_id(moment) for moment in (_moved(at, -around), _moved(at, around)))
+    return tx.values(_FAMILY, {"id": id, "begin": begin, "end": end, "most": most})
+
+
+def ids_of(
+    tx: Reading, trace_id: str | None, decision: str | None, *, before: UUID, limit: int
+) -> list[UUID]:
+    """The inferences of a trace, or of a decision, that are older than ``before``."""
+    query = select(inference.c.id).where(inference.c.id < before)
+    if trace_id is not None:
+        query = query.where(inference.c.trace_id == trace_id)
+    if decision is not None:
+        query = query.where(inference.c.decision == decision)
+    return tx.values(query.order_by(inference.c.id.desc()).limit(limit))
 
 
 def shadows(tx: Reading, id: UUID) -> list[tuple[UUID, BundleRef]]:
@@ -232,27 +279,74 @@ def shadows(tx: Reading, id: UUID) -> list[tuple[UUID, BundleRef]]:
     ]
 
 
-def newest_ids(tx: Reading, part: Selection, *, before: UUID, limit: int) -> tuple[UUID, ...]:
-    """The newest inferences of a part of the ledger that are older than ``before``."""
-    values = asdict(part) | {"before": before, "limit": limit}
-    return tuple(row["id"] for row in tx.rows(_NEWEST_OF, values))
+def newest_ids(
+    tx: Reading,
+    part: Selection,
+    wanted: RequestFilter,
+    *,
+    begin: UUID,
+    before: UUID,
+    limit: int,
+) -> tuple[UUID, ...]:
+    """The newest inferences of a part of the ledger from ``begin`` to ``before``."""
+    query = _NEWEST_MEASURED_OF if wanted.by_measure else _NEWEST_OF
+    values = part.values | _asked(wanted) | {"begin": begin, "before": before, "limit": limit}
+    return tuple(tx.values(query, values))
 
 
 def count_since(tx: Reading, part: Selection, since: datetime, most: int) -> int:
     """How many requests a part of the ledger served since then, counting to ``most``."""
-    return tx.value(_COUNT_SINCE, asdict(part) | {"since": first_id(since), "most": most})
+    return tx.value(_COUNT_SINCE, part.values | {"since": first_id(since), "most": most})
+
+
+def decisions(
+    tx: Reading,
+    part: Selection,
+    wanted: RequestFilter,
+    *,
+    begin: UUID,
+    before: UUID,
+    after: str,
+    limit: int,
+) -> tuple[AffectedDecision, ...]:
+    """The decisions of a part of the ledger beyond ``after``, in their order."""
+    values = part.values | _asked(wanted) | {"begin": begin, "before": before}
+    rows = tx.rows(_DECISIONS, values | {"after": after, "limit": limit})
+    return tuple(
+        AffectedDecision(
+            decision=row["decision"],
+            requests=row["requests"],
+            first_at=made_at(row["first"]),
+            last_at=made_at(row["last"]),
+        )
+        for row in rows
+    )
+
+
+def _asked(wanted: RequestFilter) -> dict[str, Any]:
+    status = None if wanted.status is None else _CODES[wanted.status]
+    return {"status": status, "score_min": wanted.score_min, "score_max": wanted.score_max}
 
 
 def bundle_ids(tx: Reading, refs: Iterable[BundleRef]) -> list[int]:
     """The ids of existing bundles; those that do not exist are left out."""
-    digests = [ref.digest for ref in refs]
-    return tx.values(select(bundle.c.node_id).where(bundle.c.digest.in_(digests)))
+    return tx.values(_BUNDLE_IDS, {"digests": [ref.digest for ref in refs]})
 
 
 def slot_id(tx: Reading, ref: SlotRef) -> int | None:
     """The id of a slot."""
     is_it = (slot.c.route == ref.route, slot.c.environment == ref.environment)
     return tx.value(select(slot.c.id).where(*is_it))
+
+
+def slot_ids(tx: Reading, environment: str | None, ref: SlotRef | None) -> list[int]:
+    """The ids of the slots of an environment, or of one slot."""
+    query = select(slot.c.id)
+    if environment is not None:
+        query = query.where(slot.c.environment == environment)
+    if ref is not None:
+        query = query.where(slot.c.route == ref.route, slot.c.environment == ref.environment)
+    return tx.values(query)
 
 
 def slot_refs(tx: Reading, ids: Iterable[int]) -> dict[int, SlotRef]:
@@ -310,3 +404,10 @@ def _outcome(row: RowMapping) -> Outcome:
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(rows, default=str)
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    try:
+        return max(at + by, EPOCH)
+    except OverflowError:
+        return at

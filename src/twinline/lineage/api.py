@@ -1,29 +1,83 @@
 """Lineage, impact and explanations over HTTP."""
 
+from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Depends, Query
+from fastapi.responses import StreamingResponse
 
-from twinline.access.gate import Cursor, Limit, reading, strict_router
+from twinline.access.gate import Caller, Cursor, Limit, caller, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
-from twinline.language.records import Direction, Explanation, Impact, Inference, Lineage, Page
-from twinline.lineage import actions
+from twinline.language.names import Environment
+from twinline.language.records import (
+    AffectedDecision,
+    Direction,
+    Explanation,
+    Impact,
+    Inference,
+    Instant,
+    Lineage,
+    NodeKind,
+    Page,
+    Prospect,
+    ProspectKind,
+    Replay,
+    ReplayRequest,
+    RequestFilter,
+    Status,
+)
+from twinline.language.refs import SlotRef
+from twinline.lineage import explanations, impacts, prospects, spreadsheet, walks
 
 router = strict_router("lineage")
 Read = Annotated[Reading, reading(Permission.READ)]
+ReadLong = Annotated[Caller, caller(Permission.READ)]
 NodeRef = Annotated[
     str,
     Query(
         max_length=1000,
         description="A reference: `prompts:/support/answer/7`, `models:/churn/3`, "
-        "`datasets:/NAME/DIGEST`, `runs:/ID`, `bundles:/DIGEST`, "
-        "`deployments:/ROUTE@ENVIRONMENT/NUMBER`; a label, an alias or a slot stands for what "
-        "it names now.",
+        "`datasets:/NAME/DIGEST`, `runs:/ID`, `bundles:/DIGEST`, `routes:/ROUTE@ENVIRONMENT`, "
+        "`deployments:/ROUTE@ENVIRONMENT/NUMBER`, `evaluations:/NUMBER`, `nodes:/TYPE/NAME`; a "
+        "label or an alias stands for what it names now.",
         examples=["prompts:/support/answer/7"],
     ),
 ]
+Score = Annotated[float | None, Query(ge=0, le=1)]
+
+
+def _filter(
+    environment: Annotated[Environment | None, Query()] = None,
+    slot: Annotated[
+        str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
+    ] = None,
+    begin: Annotated[Instant | None, Query(alias="from", description="From then on.")] = None,
+    end: Annotated[
+        Instant | None, Query(alias="to", description="Up to, not including, then.")
+    ] = None,
+) -> RequestFilter:
+    return RequestFilter(
+        environment=environment,
+        slot=SlotRef.parse(slot) if slot else None,
+        begin=begin,
+        end=end,
+    )
+
+
+def _request_filter(
+    where: Annotated[RequestFilter, Depends(_filter)],
+    status: Annotated[Status | None, Query()] = None,
+    score_min: Score = None,
+    score_max: Score = None,
+) -> RequestFilter:
+    measures = {"status": status, "score_min": score_min, "score_max": score_max}
+    return where.model_copy(update=measures)
+
+
+Filter = Annotated[RequestFilter, Depends(_filter)]
+FullFilter = Annotated[RequestFilter, Depends(_request_filter)]
 
 
 @router.get("/lineage")
@@ -33,30 +87,85 @@ def walk(
     direction: Direction = "both",
     depth: Annotated[int, Query(ge=1, le=100, description="1: direct neighbours.")] = 10,
     limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    kinds: Annotated[
+        list[NodeKind], Query(max_length=20, description="Only these; none: all.")
+    ] = [],  # noqa: B006 -- FastAPI copies it
+    as_of: Annotated[Instant | None, Query(description="As it was known then.")] = None,
 ) -> Lineage:
     """What a node came from and what came from it; what is not shown is counted."""
-    return actions.walk(tx, node, direction=direction, depth=depth, limit=limit)
+    return walks.walk(
+        tx, node, direction=direction, depth=depth, limit=limit, kinds=kinds, as_of=as_of
+    )
 
 
 @router.get("/impact")
-def impact(node: NodeRef, tx: Read) -> Impact:
-    """Everything downstream of a node, counted: requests, errors, slots, days."""
-    return actions.impact(tx, node)
+def impact(node: NodeRef, tx: Read, wanted: Filter) -> Impact:
+    """Everything downstream of a node, counted: requests, errors, cost; slots, days, arms;
+    where it is live now, and whom to tell.
+
+    Times are widened to whole hours.
+    """
+    return impacts.impact(tx, node, wanted)
 
 
 @router.get("/impact/inferences")
-def affected(
-    node: NodeRef,
+def requests(
+    node: NodeRef, tx: Read, wanted: FullFilter, cursor: Cursor = None, limit: Limit = 100
+) -> Page[Inference]:
+    """The requests downstream of a node, the newest first."""
+    return impacts.requests(tx, node, wanted, cursor=cursor, limit=limit)
+
+
+@router.get("/impact/decisions")
+def decisions(
+    node: NodeRef, tx: Read, wanted: FullFilter, cursor: Cursor = None, limit: Limit = 100
+) -> Page[AffectedDecision]:
+    """The decisions downstream of a node, each once, by their references."""
+    return impacts.decisions(tx, node, wanted, cursor=cursor, limit=limit)
+
+
+@router.get(
+    "/impact.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {}}, "description": "One line a request"}},
+)
+def csv(node: NodeRef, reader: ReadLong, wanted: FullFilter) -> StreamingResponse:
+    """Every request downstream of a node, the newest first, however many there are."""
+    lines: Iterator[str] = spreadsheet.lines(reader.database, node, wanted)
+    first = next(lines)  # what is wrong with the question is said before the answer begins
+    headers = {"Content-Disposition": 'attachment; filename="impact.csv"'}
+    return StreamingResponse(
+        spreadsheet.after(first, lines), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+@router.get("/impact/prospect")
+def prospect(node: NodeRef, tx: Read, change: ProspectKind) -> Prospect:
+    """What a change would touch that nobody has made yet: moving a label away from this
+    version, a new version after it, or its retirement."""
+    return prospects.foresee(tx, change, node)
+
+
+@router.get("/inferences")
+def find(
     tx: Read,
+    trace_id: Annotated[str | None, Query(min_length=1, max_length=500)] = None,
+    decision: Annotated[str | None, Query(min_length=1, max_length=500)] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Inference]:
-    """The requests downstream of a node, the newest first."""
-    return actions.affected(tx, node, cursor=cursor, limit=limit)
+    """The requests of a trace or of a decision, the newest first."""
+    return explanations.find(tx, trace_id=trace_id, decision=decision, cursor=cursor, limit=limit)
 
 
 @router.get("/inferences/{id}/lineage")
 def explain(id: UUID, tx: Read) -> Explanation:
-    """The whole story of one request: who deployed what, the prompt, the model, its run
-    and datasets, and what came of it."""
-    return actions.explain(tx, id)
+    """The whole story of one request as things were at its time: who deployed what, the
+    prompt, the model, its run and datasets, and what came of it."""
+    return explanations.explain(tx, id)
+
+
+@router.post("/inferences/{id}/replay")
+def replay(id: UUID, tx: Read, body: ReplayRequest) -> Replay:
+    """Evaluate the policy of a request again, and say whether it gives the same bundle."""
+    return explanations.replay(tx, id, body.context)

@@ -1,9 +1,33 @@
 """What of a walk is shown, and what is said about the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The nodes that a walk met: with their hops, or deeper than was asked."""
+
+    depths: Mapping[int, int] = field(default_factory=dict[int, int])
+    deeper: frozenset[int] = frozenset()
+    visited: int = 0
+
+    def with_level(self, hops: int, ids: Collection[int], *, beyond: bool) -> "Found":
+        """The same after another level: a node counts where it was met first."""
+        visited = self.visited + len(ids)
+        fresh = {id for id in ids if id not in self.depths}
+        if beyond:
+            return Found(self.depths, self.deeper | fresh, visited)
+        depths = {**self.depths, **dict.fromkeys(fresh, hops)}
+        return Found(depths, self.deeper - fresh, visited)
+
+    @property
+    def nearest(self) -> list[int]:
+        """The nodes, the nearest first."""
+        return sorted(self.depths, key=lambda id: (abs(self.depths[id]), id))
 
 
 def cut(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], int]:
@@ -11,10 +35,20 @@ def cut(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], int]:
     return items[:limit], max(len(items) - limit, 0)
 
 
-def why_left_out(beyond_limit: int, limit: int, beyond_depth: int, depth: int) -> str | None:
+def why_left_out(
+    *,
+    over_limit: int,
+    limit: int,
+    deeper: int,
+    depth: int,
+    other_kinds: int,
+    visited_most: int | None,
+) -> str | None:
     """In words, what a walk did not show; None when it showed everything."""
     reasons = [
-        f"{beyond_limit} beyond the limit of {limit} nodes" if beyond_limit else "",
-        f"{beyond_depth} or more deeper than {depth} hops" if beyond_depth else "",
+        f"{other_kinds:,} of other kinds" if other_kinds else "",
+        f"{over_limit:,} beyond the limit of {limit:,} nodes" if over_limit else "",
+        f"{deeper:,} or more deeper than {depth} hops" if deeper else "",
+        f"what is behind the first {visited_most:,} nodes of a direction" if visited_most else "",
     ]
     return " and ".join(reason for reason in reasons if reason) or None

@@ -1,0 +1,179 @@
+"""Count and list the requests of a part of the ledger.
+
+Counts come from the rollups, in constant time; lists come from the facts, newest first,
+one day of the ledger after the other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from twinline.db.session import Reading
+from twinline.inferences import rollups, store
+from twinline.inferences.actions import read_all
+from twinline.inferences.rollups import NO_TALLY as NO_TALLY
+from twinline.inferences.selections import (
+    DAY,
+    FIRST,
+    LAST,
+    Part,
+    Scope,
+    Selection,
+    apart,
+    whole_hours,
+)
+from twinline.language import cursors
+from twinline.language.errors import Invalid
+from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at
+from twinline.language.records import AffectedDecision, Inference, Page, RequestFilter, Tally
+from twinline.language.refs import SlotRef
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a part of the ledger counts, from ``begin`` to ``end`` in whole hours (None: ever,
+    and until now); slots and days, the busiest slot first (None: requests in no slot)."""
+
+    begin: datetime | None
+    end: datetime | None
+    total: Tally
+    days: dict[datetime, Tally]
+    slots: dict[SlotRef | None, Tally]
+    arms: dict[tuple[SlotRef, str, str], Tally]
+
+
+def count(tx: Reading, scope: Scope, wanted: RequestFilter) -> Counts:
+    """Requests, errors and what else the rollups hold, by whole hours.
+
+    Raises:
+        Invalid: the filter asks what came of single requests, or ends before it begins.
+    """
+    if wanted.by_measure:
+        raise Invalid(
+            "Counts take no status and no score: errors and scores are counted beside the "
+            "requests. List the requests to filter by them.",
+            field="status" if wanted.status else "score_min",
+        )
+    _refuse_backwards(wanted)
+    bounded = wanted.begin is not None or wanted.end is not None
+    hours = whole_hours(wanted.begin or FIRST, wanted.end or LAST) if bounded else None
+    found = rollups.tallies(tx, select(tx, scope, wanted), hours)
+    slots = store.slot_refs(tx, found.slots)
+    return Counts(
+        begin=hours.begin if hours and wanted.begin else None,
+        end=hours.end if hours and wanted.end else None,
+        total=found.total,
+        days=found.days,
+        slots={slots.get(id): tally for id, tally in found.slots.items()},
+        arms={
+            (slots[id], rule, arm): tally
+            for (id, rule, arm), tally in found.arms.items()
+            if id in slots
+        },
+    )
+
+
+def page(
+    tx: Reading,
+    scope: Scope,
+    wanted: RequestFilter,
+    *,
+    listing: str,
+    cursor: str | None,
+    limit: int,
+) -> Page[Inference]:
+    """The requests, the newest first; ``listing`` names the list.
+
+    Raises:
+        Invalid: the cursor is of another list, or the filter ends before it begins.
+    """
+    before = cursors.decode_id(listing, cursor)
+    items = newest(tx, scope, wanted, before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda one: str(one.id))
+
+
+def newest(
+    tx: Reading, scope: Scope, wanted: RequestFilter, *, before: UUID, limit: int
+) -> tuple[Inference, ...]:
+    """The newest requests whose id is below ``before``."""
+    _refuse_backwards(wanted)
+    part = select(tx, scope, wanted)
+    begin = first_id(wanted.begin) if wanted.begin else BEFORE_ALL
+    before = min(before, first_id(wanted.end)) if wanted.end else before
+    ids: list[UUID] = []
+    for first, end in _days(tx, part, wanted, begin, before):
+        left = limit - len(ids)
+        ids += store.newest_ids(tx, part, wanted, begin=first, before=end, limit=left)
+        if len(ids) == limit:
+            break
+    return read_all(tx, ids)
+
+
+def decisions(
+    tx: Reading,
+    scope: Scope,
+    wanted: RequestFilter,
+    *,
+    listing: str,
+    cursor: str | None,
+    limit: int,
+) -> Page[AffectedDecision]:
+    """The decisions that the requests carry, each once, in the order of their references.
+
+    Raises:
+        Invalid: the cursor is of another list, or the filter ends before it begins.
+    """
+    _refuse_backwards(wanted)
+    items = store.decisions(
+        tx,
+        select(tx, scope, wanted),
+        wanted,
+        begin=first_id(wanted.begin) if wanted.begin else BEFORE_ALL,
+        before=first_id(wanted.end) if wanted.end else AFTER_ALL,
+        after=cursors.decode(listing, cursor, str) or "",
+        limit=limit,
+    )
+    return cursors.page(listing, items, limit, lambda one: one.decision)
+
+
+def select(tx: Reading, scope: Scope, wanted: RequestFilter) -> Selection:
+    """The part of the ledger that holds these requests."""
+    parts = [Part(id) for id in store.bundle_ids(tx, scope.bundles)]
+    if scope.slots:
+        slots = [store.slot_id(tx, ref) or -1 for ref in scope.slots]
+        parts += rollups.served_in(tx, slots, None)
+    for one in scope.deployments:
+        parts += rollups.served_in(tx, [store.slot_id(tx, one.slot) or -1], [one.number])
+    narrowed = wanted.environment is not None or wanted.slot is not None
+    only = store.slot_ids(tx, wanted.environment, wanted.slot) if narrowed else None
+    return Selection(apart(parts), None if only is None else tuple(only))
+
+
+def _days(
+    tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: UUID
+) -> Iterator[tuple[UUID, UUID]]:
+    """Where such requests may be, day by day, the newest first: the first id of each
+    stretch, and the first one after it."""
+    days = rollups.days_before(
+        tx,
+        part,
+        before=min(made_at(before), LAST) if before != AFTER_ALL else LAST,
+        begin=max(made_at(begin) - DAY, FIRST) if begin != BEFORE_ALL else FIRST,
+        errors=wanted.status == "error",
+        scored=(wanted.score_min, wanted.score_max) != (None, None),
+    )
+    for day in days:
+        first, end = max(first_id(day), begin), min(first_id(day + DAY), before)
+        if first < end:
+            yield first, end
+
+
+def _refuse_backwards(wanted: RequestFilter) -> None:
+    if wanted.begin and wanted.end and wanted.begin >= wanted.end:
+        raise Invalid(
+            f"The time ends ({wanted.end.isoformat()}) before it begins "
+            f"({wanted.begin.isoformat()}).",
+            field="to",
+            value=wanted.end.isoformat(),
+        )

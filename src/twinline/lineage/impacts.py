@@ -1,0 +1,116 @@
+"""Count and list what a node touched, and foresee what a change would touch."""
+
+from datetime import timedelta
+
+from twinline.access import actions as access
+from twinline.db.session import Reading
+from twinline.deployments import owners
+from twinline.inferences import affected
+from twinline.inferences.affected import Counts
+from twinline.language.records import (
+    AffectedDecision,
+    ArmImpact,
+    DayImpact,
+    Impact,
+    Inference,
+    Page,
+    RequestFilter,
+    SlotImpact,
+)
+from twinline.language.refs import SlotRef
+from twinline.lineage.reaches import Reach, reach
+from twinline.lineage.store import Window
+
+LATELY = timedelta(hours=24)
+
+
+def impact(tx: Reading, text: str, wanted: RequestFilter) -> Impact:
+    """Everything downstream of a node, counted from the rollups in constant time.
+
+    Raises:
+        InvalidReference: ``text`` is no reference.
+        NotFound: there is no such node.
+        Invalid: the filter asks what came of single requests, or ends before it begins.
+    """
+    found = reach(tx, text, Window(wanted.begin, wanted.end))
+    counts = affected.count(tx, found.scope, wanted)
+    live = tuple(slot for slot in found.live if _meant(slot, wanted))
+    touched = [slot for slot in counts.slots if slot is not None]
+    places = dict.fromkeys([*live, *touched])
+    return Impact(
+        root=str(found.root),
+        begin=counts.begin,
+        end=counts.end,
+        bundles=len(found.bundles),
+        deployments=len(found.deployments),
+        service=counts.total,
+        routes=tuple(sorted({slot.route for slot in places})),
+        environments=tuple(sorted({slot.environment for slot in places})),
+        slots=_slots(counts, live),
+        live=live,
+        days=tuple(
+            DayImpact(day=day, requests=tally.requests, errors=tally.errors)
+            for day, tally in counts.days.items()
+        ),
+        arms=tuple(
+            ArmImpact(slot=slot, rule=rule, arm=arm, service=tally)
+            for (slot, rule, arm), tally in counts.arms.items()
+        ),
+        owners=owners.of(tx, places),
+    )
+
+
+def requests(
+    tx: Reading, text: str, wanted: RequestFilter, *, cursor: str | None, limit: int
+) -> Page[Inference]:
+    """The requests downstream of a node, the newest first.
+
+    Raises:
+        InvalidReference: ``text`` is no reference.
+        NotFound: there is no such node.
+        Invalid: the cursor is of another list, or the filter ends before it begins.
+    """
+    found = reach(tx, text, Window(wanted.begin, wanted.end))
+    listing = _listing("inferences", found, wanted)
+    return affected.page(tx, found.scope, wanted, listing=listing, cursor=cursor, limit=limit)
+
+
+def decisions(
+    tx: Reading, text: str, wanted: RequestFilter, *, cursor: str | None, limit: int
+) -> Page[AffectedDecision]:
+    """The decisions downstream of a node, each once, by their references.
+
+    Raises:
+        InvalidReference: ``text`` is no reference.
+        NotFound: there is no such node.
+        Invalid: the cursor is of another list, or the filter ends before it begins.
+    """
+    found = reach(tx, text, Window(wanted.begin, wanted.end))
+    listing = _listing("decisions", found, wanted)
+    return affected.decisions(tx, found.scope, wanted, listing=listing, cursor=cursor, limit=limit)
+
+
+def lately(tx: Reading, found: Reach) -> tuple[SlotImpact, ...]:
+    """What was served in the slots where it is live, in the last 24 hours."""
+    since = access.now(tx) - LATELY
+    counts = affected.count(tx, found.scope, RequestFilter(begin=since))
+    return tuple(one for one in _slots(counts, found.live) if one.live)
+
+
+def _slots(counts: Counts, live: tuple[SlotRef, ...]) -> tuple[SlotImpact, ...]:
+    silent = [slot for slot in live if slot not in counts.slots]
+    served = [
+        SlotImpact(slot=slot, live=slot in live, service=tally)
+        for slot, tally in counts.slots.items()
+    ]
+    unseen = [SlotImpact(slot=slot, live=True, service=affected.NO_TALLY) for slot in silent]
+    return (*served, *unseen)
+
+
+def _listing(what: str, found: Reach, wanted: RequestFilter) -> str:
+    """The name of a list: a cursor belongs to one node and one filter."""
+    return f"{what} affected by {found.root} {wanted.model_dump_json(exclude_none=True)}"
+
+
+def _meant(slot: SlotRef, wanted: RequestFilter) -> bool:
+    return wanted.environment in (None, slot.environment) and wanted.slot in (None, slot)

@@ -1,0 +1,97 @@
+"""Walk the lineage graph from a node."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from twinline.access import actions as access
+from twinline.db.session import Reading
+from twinline.language.errors import NotFound
+from twinline.language.records import Direction, Lineage, Node, NodeKind
+from twinline.language.refs import Ref
+from twinline.lineage import nodes, rules, store
+from twinline.lineage.store import Way
+
+VISITED_MOST = 100_000
+"""Nodes that a walk looks at in each direction before it stops and says so."""
+
+
+def walk(
+    tx: Reading,
+    text: str,
+    *,
+    direction: Direction,
+    depth: int,
+    limit: int,
+    kinds: Collection[NodeKind] = (),
+    as_of: datetime | None = None,
+) -> Lineage:
+    """Everything upstream or downstream of a node, within ``depth`` hops.
+
+    Depth 1 is the direct neighbours. The nearest ``limit`` nodes of these kinds (none:
+    all) are shown, and what is left out is counted. A retired node is shown, but the walk
+    does not go on behind it. With ``as_of`` the graph is as it was known then.
+
+    Raises:
+        InvalidReference: ``text`` is no reference.
+        NotFound: there is no such node, or there was not at that time.
+    """
+    root, ref = nodes.find(tx, text)
+    at = as_of or access.now(tx)
+    _refuse_unborn(tx, root, ref, at)
+    ways: tuple[Way, ...] = ("upstream", "downstream") if direction == "both" else (direction,)
+    found = rules.Found()
+    for way in ways:
+        sign = -1 if way == "upstream" else 1
+        for hops, ids in _levels(tx, root, way, depth, at):
+            found = found.with_level(sign * hops, ids, beyond=hops > depth)
+    shown = _of_kinds(tx, found.nearest, kinds)
+    kept, over_limit = rules.cut(shown, limit)
+    reasons = rules.why_left_out(
+        over_limit=over_limit,
+        limit=limit,
+        deeper=len(found.deeper),
+        depth=depth,
+        other_kinds=len(found.nearest) - len(shown),
+        visited_most=VISITED_MOST if found.visited > VISITED_MOST else None,
+    )
+    rows = {row["id"]: row for row in store.nodes(tx, kept, at)}
+    return Lineage(
+        root=str(ref),
+        direction=direction,
+        as_of=as_of,
+        nodes=tuple(Node(**rows[id], depth=found.depths[id]) for id in kept),
+        edges=store.edges_among(tx, kept, at),
+        left_out=len(found.nearest) - len(kept) + len(found.deeper),
+        why_left_out=reasons,
+    )
+
+
+def _levels(
+    tx: Reading, root: int, way: Way, depth: int, at: datetime
+) -> Iterator[tuple[int, set[int]]]:
+    """The nodes first met after 0, 1, 2 ... hops, to one beyond ``depth``."""
+    frontier, seen = {root}, {root}
+    for hops in range(depth + 2):
+        yield hops, frontier
+        if not frontier or len(seen) > VISITED_MOST:
+            return
+        frontier = set(store.step(tx, way, frontier, at, root, VISITED_MOST + 1)) - seen
+        seen |= frontier
+
+
+def _of_kinds(tx: Reading, ids: list[int], kinds: Collection[NodeKind]) -> list[int]:
+    if not kinds:
+        return ids
+    known = store.kinds(tx, ids)
+    return [id for place, id in enumerate(ids) if place == 0 or known[id] in kinds]
+
+
+def _refuse_unborn(tx: Reading, root: int, ref: Ref, at: datetime) -> None:
+    (row,) = store.nodes(tx, [root], at)
+    if row["created_at"] > at:
+        raise NotFound(
+            f"{ref} did not exist at {at.isoformat()}; it is known since "
+            f"{row['created_at'].isoformat()}.",
+            kind="node",
+            name=str(ref),
+        )
