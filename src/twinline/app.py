@@ -28,6 +28,7 @@ from twinline.deployments import api as deployments
 from twinline.deployments import policies_api as policies
 from twinline.evaluations import api as evaluations
 from twinline.experiments import api as experiments
+from twinline.exports import api as exports
 from twinline.frame import Frame, LastResort, problem
 from twinline.inferences import actions as inference_actions
 from twinline.inferences import api as inferences
@@ -84,6 +85,7 @@ _NATIVE = (
     experiments.router,
     kills.router,
     lineage.router,
+    exports.router,
     access.router,
 )
 
@@ -105,7 +107,7 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
         native.include_router(router)
-    for router in (native, openfeature.router, health.router, docs.router):
+    for router in (native, openfeature.router, health.router, docs.router, exports.schemas):
         app.include_router(router)
     app.add_exception_handler(TwinlineError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

@@ -107,6 +107,13 @@ def test_a_long_prompt_below_the_limit_is_kept(http: httpx.Client) -> None:
         ("/lineage", {"node": "prompts:/p/1", "direction": "sideways"}),
         ("/lineage", {}),
         ("/impact", {"node": "bundles:/'; drop table node; --"}),
+        ("/exports/cyclonedx", {"node": "\x00"}),
+        ("/exports/intoto", {"node": "bundles:/" + "0" * 12, "signed": "perhaps"}),
+        ("/exports/prov", {}),
+        ("/exports/graphml", {"node": "models:/\x00/1"}),
+        ("/exports/graphml", {"node": "prompts:/p/1", "limit": "0"}),
+        ("/exports/openlineage", {"environment": "production"}),
+        ("/exports/openlineage", {"environment": "\x00", "from": "x", "to": "y"}),
         ("/evaluations", {"subject": "\x00"}),
         ("/nothing", {}),
     ],
@@ -159,7 +166,9 @@ def test_no_operation_answers_garbage_with_a_server_error(
         st.lists(words, min_size=4, max_size=4),
         json_values(),
         st.dictionaries(
-            st.sampled_from(["node", "limit", "cursor", "at", "side", "to", "search", "version"]),
+            st.sampled_from(
+                ["node", "limit", "cursor", "at", "side", "from", "to", "search", "version"]
+            ),
             words,
             max_size=3,
         ),
