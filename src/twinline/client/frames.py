@@ -1,0 +1,231 @@
+"""Records as tables, and walks as graphs, for notebooks.
+
+``pip install 'twinline[lineage]'`` brings the libraries; each is loaded when its
+function is called. A table has a column for each field, those of a record within a
+record by dotted names (``measured.latency_ms``). References and ids are text, moments
+are in UTC, lists of words stay lists, and members that are the caller's own (a context,
+parameters) are JSON text. What is not known is null, never zero.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from importlib import import_module
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel
+
+from twinline.language.errors import Invalid
+from twinline.language.records import Lineage, Page
+from twinline.language.refs import Ref
+
+if TYPE_CHECKING:
+    import networkx
+    import pandas
+    import polars
+    import pyarrow
+
+Kind = Literal["text", "int", "float", "bool", "moment", "words", "json"]
+Records = Page[Any] | Iterable[BaseModel]
+"""Records of one class: a page, or what a method of the client lists."""
+
+_PLAIN: dict[Any, Kind] = {
+    str: "text",
+    UUID: "text",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    datetime: "moment",
+    AwareDatetime: "moment",
+}
+
+
+class Column(NamedTuple):
+    """A column of a table: its name, where its values are in a record, and their kind."""
+
+    name: str
+    path: tuple[str, ...]
+    kind: Kind
+
+    def value(self, record: BaseModel) -> Any:
+        """What a record has in this column; None when it is not known."""
+        found: Any = record
+        for step in self.path:
+            if found is None:
+                return None
+            found = getattr(found, step)
+        return None if found is None else _told(found, self.kind)
+
+
+def columns(kind: type[BaseModel]) -> tuple[Column, ...]:
+    """The columns of a table of records of this class, in the order of its fields."""
+    return tuple(_columns(kind, ()))
+
+
+def to_networkx(lineage: Lineage) -> "networkx.DiGraph[str]":
+    """A walk as a directed graph: references, with what is known of nodes and edges.
+
+    What the walk left out is said on the graph (``graph.graph["left_out"]``).
+
+    Raises:
+        ImportError: networkx is not installed.
+    """
+    graph = _load("networkx").DiGraph(**lineage.model_dump(exclude={"nodes", "edges"}))
+    for node in lineage.nodes:
+        graph.add_node(node.ref, **node.model_dump(exclude={"ref"}))
+    for edge in lineage.edges:
+        graph.add_edge(edge.source, edge.target, kind=edge.kind)
+    return graph
+
+
+def to_pandas(records: Records) -> "pandas.DataFrame":
+    """Records as a pandas table, of types that know null.
+
+    Raises:
+        ImportError: pandas is not installed.
+        Invalid: the records are of several classes.
+    """
+    pandas = _load("pandas")
+    types = {
+        "text": "string",
+        "int": "Int64",
+        "float": "Float64",
+        "bool": "boolean",
+        "moment": "datetime64[us, UTC]",
+        "words": "object",
+        "json": "string",
+    }
+    return pandas.DataFrame(
+        {
+            column.name: pandas.Series(values, dtype=types[column.kind])
+            for column, values in _table(records)
+        }
+    )
+
+
+def to_polars(records: Records) -> "polars.DataFrame":
+    """Records as a polars table.
+
+    Raises:
+        ImportError: polars is not installed.
+        Invalid: the records are of several classes.
+    """
+    polars = _load("polars")
+    types = {
+        "text": polars.String,
+        "int": polars.Int64,
+        "float": polars.Float64,
+        "bool": polars.Boolean,
+        "moment": polars.Datetime("us", "UTC"),
+        "words": polars.List(polars.String),
+        "json": polars.String,
+    }
+    table = list(_table(records))
+    return polars.DataFrame(
+        {column.name: values for column, values in table},
+        schema={column.name: types[column.kind] for column, _ in table},
+    )
+
+
+def to_arrow(records: Records) -> "pyarrow.Table":  # pyright: ignore[reportUnknownParameterType, reportUnknownMemberType] -- has no types
+    """Records as an Arrow table.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+        Invalid: the records are of several classes.
+    """
+    arrow = _load("pyarrow")
+    types: dict[Kind, Callable[[], Any]] = {
+        "text": arrow.string,
+        "int": arrow.int64,
+        "float": arrow.float64,
+        "bool": arrow.bool_,
+        "moment": lambda: arrow.timestamp("us", "UTC"),
+        "words": lambda: arrow.list_(arrow.string()),
+        "json": arrow.string,
+    }
+    return arrow.table(
+        {
+            column.name: arrow.array(values, types[column.kind]())
+            for column, values in _table(records)
+        }
+    )
+
+
+def _load(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"This needs {name}, which is not installed: pip install 'twinline[lineage]'",
+            name=name,
+        ) from error
+
+
+def _table(records: Records) -> Iterator[tuple[Column, list[Any]]]:
+    """Each column with its values; none when there are no records."""
+    rows: list[BaseModel] = list(records.items if isinstance(records, Page) else records)
+    kinds = {type(row) for row in rows}
+    if len(kinds) > 1:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise Invalid(f"A table holds records of one class, not of several: {names}.")
+    for column in columns(kinds.pop()) if kinds else ():
+        yield column, [column.value(row) for row in rows]
+
+
+def _columns(kind: type[BaseModel], path: tuple[str, ...]) -> Iterator[Column]:
+    for name, field in kind.model_fields.items():
+        here = (*path, name)
+        within = [one for one in _choices(field.annotation) if _is_record(one)]
+        if len(within) == len(_choices(field.annotation)) == 1:
+            yield from _columns(within[0], here)
+        else:
+            yield Column(".".join(here), here, _kind(field.annotation))
+
+
+def _kind(annotation: Any) -> Kind:
+    found: set[Kind] = {_kind_of(one) for one in _choices(annotation)}
+    return found.pop() if len(found) == 1 else "json"
+
+
+def _kind_of(one: Any) -> Kind:
+    if get_origin(one) is Literal:
+        return "text"
+    if get_origin(one) is tuple:
+        item, *rest = get_args(one)
+        return "words" if rest == [...] and _kind(item) == "text" else "json"
+    if isinstance(one, type) and issubclass(one, Ref | StrEnum):
+        return "text"
+    return _PLAIN.get(one, "json")
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """What a value may be other than None, without pydantic's remarks on it."""
+    if hasattr(annotation, "__metadata__"):
+        return _choices(annotation.__origin__)
+    if get_origin(annotation) in (Union, UnionType):
+        return [one for part in get_args(annotation) for one in _choices(part)]
+    return [] if annotation is NoneType else [annotation]
+
+
+def _is_record(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _told(value: Any, kind: Kind) -> Any:
+    match kind:
+        case "text":
+            return str(value)
+        case "words":
+            return [str(item) for item in value]
+        case "json":
+            return json.dumps(value, default=_plain, ensure_ascii=False)
+        case "int" | "float" | "bool" | "moment":
+            return value
+
+
+def _plain(value: object) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
