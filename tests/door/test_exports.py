@@ -192,7 +192,14 @@ def test_other_environments_and_a_minute_that_goes_on_are_not_told(
     catalog.serve(SLOT, catalog.bundle(1, 1), 3)
     assert _served(http) == []
     late = _window(to=datetime.now(UTC) + timedelta(hours=1))
-    assert http.get("/exports/openlineage", params=late).text == ""
+    answer = http.get("/exports/openlineage", params=late)
+    assert answer.text == ""
+    until = datetime.fromisoformat(answer.headers["x-twinline-until"])
+    assert timedelta(0) <= datetime.now(UTC) - until < timedelta(minutes=2)
+    assert (
+        http.get("/exports/openlineage", params=_window()).headers["x-twinline-until"]
+        == (MINUTE + timedelta(minutes=5)).isoformat()
+    )
 
 
 def test_the_schema_of_our_facet_is_where_events_say(

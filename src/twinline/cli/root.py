@@ -13,6 +13,7 @@ from twinline.cli import (
     bundles,
     clients,
     db,
+    exports,
     keys,
     kills,
     lineage,
@@ -63,6 +64,7 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")
 app.add_typer(bundles.app, name="bundles")
+app.add_typer(exports.app, name="export")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")

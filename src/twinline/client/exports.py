@@ -1,10 +1,21 @@
 """Exports as the client offers them: documents of others' formats, as plain JSON or text."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from twinline.client.http import Http
 from twinline.language.records import Direction, Json, ManifestKey
 from twinline.language.refs import BundleRef, Ref
+
+UNTIL = "X-Twinline-Until"
+"""The header that says where what was told ends."""
+
+
+class Told(NamedTuple):
+    """Events, and the moment up to which they are told."""
+
+    events: list[Json]
+    until: datetime
 
 
 class Exports:
@@ -44,10 +55,16 @@ class Exports:
     ) -> str:
         """What a node came from and what came from it, in GraphML."""
         query = {"node": node, "direction": direction, "depth": depth, "limit": limit}
-        return self._http.text("/exports/graphml", query)
+        return self._http.document("/exports/graphml", query).text
 
     def openlineage(self, environment: str, start: datetime, end: datetime) -> list[Json]:
         """What served in an environment from ``start`` up to ``end``, at most 24 hours
         later: an OpenLineage event for each slot, bundle and minute that is over."""
+        return self.told(environment, start, end).events
+
+    def told(self, environment: str, start: datetime, end: datetime) -> Told:
+        """As `openlineage`, with how far it goes: what is not over by the server's clock
+        is told later."""
         window = {"environment": environment, "from": start, "to": end, "format": "json"}
-        return self._http.get(list[Json], "/exports/openlineage", window)
+        answer = self._http.document("/exports/openlineage", window)
+        return Told(answer.json(), datetime.fromisoformat(answer.headers[UNTIL]))

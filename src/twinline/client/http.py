@@ -68,9 +68,9 @@ class Http:
         """Read a record."""
         return _read(kind, self._send("GET", path, query=query))
 
-    def text(self, path: str, query: Query | None = None) -> str:
-        """Read a document that is no JSON."""
-        return self._send("GET", path, query=query).text
+    def document(self, path: str, query: Query | None = None) -> httpx.Response:
+        """Read what is no record: a document, with what is said about it."""
+        return self._send("GET", path, query=query)
 
     def pages(self, kind: type[Answer], path: str, query: Query | None = None) -> Iterator[Answer]:
         """Read a list item by item, page after page."""

@@ -115,8 +115,9 @@ def graph(tx: Reading, text: str, *, direction: Direction, depth: int, limit: in
 
 def events(
     tx: Reading, environment: str, start: datetime, end: datetime, server_url: str
-) -> list[Json]:
-    """What served in an environment, as OpenLineage events of whole minutes.
+) -> tuple[list[Json], datetime]:
+    """What served in an environment, as OpenLineage events of whole minutes, and the end
+    of the last one: minutes that are not over are not told yet.
 
     ``server_url`` is where the schema of our facet is found.
 
@@ -135,4 +136,5 @@ def events(
             field="to",
             value=end.isoformat(),
         )
-    return list(openlineage.events(found, Producer(twinline.__version__, server_url)))
+    producer = Producer(twinline.__version__, server_url)
+    return list(openlineage.events(found, producer)), last

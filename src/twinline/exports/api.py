@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from twinline.access.gate import reading, strict_router
 from twinline.access.rules import Permission
+from twinline.client.exports import UNTIL
 from twinline.db.session import Reading
 from twinline.exports import actions, cyclonedx, graphml, intoto, openlineage, prov
 from twinline.language.canonical import canonical
@@ -107,13 +108,17 @@ def events(
     ] = "ndjson",
 ) -> Response:
     """What served in an environment: an OpenLineage event for each slot, bundle and
-    minute. Only minutes that are over are told; a run's id follows from the three."""
-    found = actions.events(tx, environment, start, end, _server_url(request))
+    minute. A run's id follows from the three. Only minutes that are over are told;
+    `X-Twinline-Until` says up to when."""
+    found, until = actions.events(tx, environment, start, end, _server_url(request))
     name = f"openlineage-{environment}-{start:%Y%m%dT%H%MZ}"
     if format == "json":
-        return _json(found, "application/json", f"{name}.json")
-    lines = b"".join(canonical(event) + b"\n" for event in found)
-    return _file(lines, NDJSON, f"{name}.ndjson")
+        answer = _json(found, "application/json", f"{name}.json")
+    else:
+        lines = b"".join(canonical(event) + b"\n" for event in found)
+        answer = _file(lines, NDJSON, f"{name}.ndjson")
+    answer.headers[UNTIL] = until.isoformat()
+    return answer
 
 
 @schemas.get(openlineage.SCHEMA_PATH)
