@@ -78,11 +78,11 @@ def test_the_chain_goes_from_the_bundle_to_the_data() -> None:
     assert made["activity"]["runs:run-3"]["prov:startTime"] == "2026-07-01T10:00:30.250000+00:00"
 
 
-def test_people_are_associated_with_what_they_did() -> None:
+def test_agents_are_associated_with_what_they_did() -> None:
     agents = {
         agent for _, agent in _pairs(document(plain()), "wasAssociatedWith", "activity", "agent")
     }
-    assert agents == {"agents:twinline", "agents:ana@example.org", "agents:ben", "agents:ci"}
+    assert agents == {"tw:twinline", "agents:ana@example.org", "agents:ben", "agents:ci"}
 
 
 def test_results_and_pairings_are_generated_by_somebody() -> None:
@@ -99,7 +99,15 @@ def test_results_and_pairings_are_generated_by_somebody() -> None:
 def test_what_is_not_known_is_not_said() -> None:
     made = document(hosted())
     assert set(made["activity"]) == {
-        f"activities:pair/{hosted().bundle.digest}",
+        f"activities:bundle/{hosted().bundle.digest}",
         "activities:write/support/answer/7",
     }
     assert not any(id.startswith("results:") for id in made["entity"])
+
+
+def test_an_actor_who_is_called_like_us_is_not_us() -> None:
+    origin = plain()
+    named = origin._replace(prompt=origin.prompt.model_copy(update={"author": "twinline"}))
+    agents = document(named)["agent"]
+    assert agents["tw:twinline"]["prov:type"]["$"] == "prov:SoftwareAgent"
+    assert agents["agents:twinline"]["prov:type"]["$"] == "tw:Actor"

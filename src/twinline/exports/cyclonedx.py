@@ -175,6 +175,7 @@ def _compositions(origin: Origin) -> Iterator[Json]:
 
 
 def _hashes(digest: str) -> list[Json]:
+    """Digests of ours are taken over canonical JSON (RFC 8785), not over a file."""
     return [{"alg": "SHA-256", "content": digest}]
 
 

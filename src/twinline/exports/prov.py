@@ -1,7 +1,7 @@
 """A bundle's upstream lineage as PROV-JSON (W3C Member Submission, 24 April 2013).
 
-Versions, datasets and results are entities; training, writing, pairing, evaluating and
-stating are activities; people and Twinline are agents. Each reference of ours is a
+Versions, datasets and results are entities; training, writing, bundling, evaluating and
+stating are activities; whoever did them is an agent. Each reference of ours is a
 qualified name whose prefix is its scheme, so that it expands to itself. (What PROV
 calls a bundle, a named set of statements, is something else and not used here.)
 """
@@ -53,9 +53,12 @@ class _Statements:
         known = {name: at.isoformat() for name, at in times.items() if at is not None}
         self._elements["activity"][id] = known | _attributes(kind, {})
 
-    def agent(self, name: str, kind: str = "Person") -> str:
-        id = f"agents:{escaped(name)}"
-        self._elements["agent"][id] = {"prov:type": _name(f"prov:{kind}"), "prov:label": name}
+    def actor(self, name: str) -> str:
+        """Whoever did something: a person or a program, which we cannot tell apart."""
+        return self.agent(f"agents:{escaped(name)}", "tw:Actor", name)
+
+    def agent(self, id: str, kind: str, label: str) -> str:
+        self._elements["agent"][id] = {"prov:type": _name(kind), "prov:label": label}
         return id
 
     def relate(self, relation: str, **ends: str) -> None:
@@ -75,15 +78,16 @@ class _Statements:
 def _pair(said: _Statements, origin: Origin) -> None:
     bundle, at = origin.bundle, origin.bundle.created_at
     id, sides = _id(bundle.ref), (_id(origin.model.ref), _id(origin.prompt.ref))
-    act = f"activities:pair/{bundle.digest}"
+    act = f"activities:bundle/{bundle.digest}"
+    twinline = said.agent("tw:twinline", "prov:SoftwareAgent", "Twinline")
     said.entity(id, "Bundle", label=str(bundle.ref), sha256=bundle.digest)
     said.entity(sides[0], "ModelVersion", label=str(origin.model.ref), sha256=origin.model.digest)
     said.entity(
         sides[1], "PromptVersion", label=str(origin.prompt.ref), sha256=origin.prompt.digest
     )
-    said.activity(act, "Pairing", at, at)
+    said.activity(act, "Bundling", at, at)
     said.relate("wasGeneratedBy", entity=id, activity=act)
-    said.relate("wasAssociatedWith", activity=act, agent=said.agent("twinline", "SoftwareAgent"))
+    said.relate("wasAssociatedWith", activity=act, agent=twinline)
     for side in sides:
         said.relate("used", activity=act, entity=side)
         said.relate("wasDerivedFrom", generatedEntity=id, usedEntity=side)
@@ -94,7 +98,7 @@ def _write(said: _Statements, origin: Origin) -> None:
     act = f"activities:write/{_local(prompt.ref)}"
     said.activity(act, "Writing", end=prompt.created_at)
     said.relate("wasGeneratedBy", entity=_id(prompt.ref), activity=act)
-    said.relate("wasAssociatedWith", activity=act, agent=said.agent(prompt.author))
+    said.relate("wasAssociatedWith", activity=act, agent=said.actor(prompt.author))
 
 
 def _train(said: _Statements, origin: Origin) -> None:
@@ -106,7 +110,7 @@ def _train(said: _Statements, origin: Origin) -> None:
     said.activity(act, "Run", run.started_at, run.ended_at)
     said.relate("wasGeneratedBy", entity=model, activity=act)
     if USER_TAG in run.tags:
-        said.relate("wasAssociatedWith", activity=act, agent=said.agent(run.tags[USER_TAG]))
+        said.relate("wasAssociatedWith", activity=act, agent=said.actor(run.tags[USER_TAG]))
     for one in origin.datasets:
         id = _id(one.ref)
         said.entity(id, "Dataset", label=str(one.ref), digest=one.digest)
@@ -123,7 +127,7 @@ def _evaluate(said: _Statements, origin: Origin) -> None:
         said.entity(result, "EvaluationResult", **measures)
         said.relate("used", activity=act, entity=_id(origin.bundle.ref))
         said.relate("wasGeneratedBy", entity=result, activity=act)
-        said.relate("wasAssociatedWith", activity=act, agent=said.agent(one.actor))
+        said.relate("wasAssociatedWith", activity=act, agent=said.actor(one.actor))
 
 
 def _state_pairing(said: _Statements, origin: Origin) -> None:
@@ -137,7 +141,7 @@ def _state_pairing(said: _Statements, origin: Origin) -> None:
     said.relate("used", activity=act, entity=_id(stated.model))
     said.relate("used", activity=act, entity=_id(stated.prompt))
     said.relate("wasGeneratedBy", entity=result, activity=act)
-    said.relate("wasAssociatedWith", activity=act, agent=said.agent(stated.actor))
+    said.relate("wasAssociatedWith", activity=act, agent=said.actor(stated.actor))
 
 
 def _id(ref: Ref) -> str:
