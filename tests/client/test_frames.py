@@ -155,13 +155,14 @@ def test_a_walk_is_a_graph_with_what_is_known_of_it() -> None:
             Node(ref="models:/churn/3", kind="model", created_at=AT, depth=0),
             Node(ref="runs:/r", kind="run", created_at=AT, depth=-1),
         ),
-        edges=(Edge(source="runs:/r", target="models:/churn/3", kind="made"),),
+        edges=(Edge(source="runs:/r", target="models:/churn/3", kind="made", since=AT),),
         left_out=4, why_left_out="4 deeper than 1 hops",
     )  # fmt: skip
     graph = to_networkx(lineage)
     assert nx.ancestors(graph, "models:/churn/3") == {"runs:/r"}
-    assert graph.nodes["runs:/r"] == {"kind": "run", "created_at": AT, "depth": -1}
-    assert graph.edges["runs:/r", "models:/churn/3"] == {"kind": "made"}
+    known = {"kind": "run", "created_at": AT, "depth": -1, "withdrawn": None}
+    assert graph.nodes["runs:/r"] == known
+    assert graph.edges["runs:/r", "models:/churn/3"] == {"kind": "made", "since": AT, "until": None}
     assert (graph.graph["left_out"], graph.graph["root"]) == (4, "models:/churn/3")
 
 

@@ -37,6 +37,7 @@ prompts:write        .      x       .        .       .      x
 models:write         .      x       .        .       .      x
 bundles:write        .      x       x        .       .      x
 evaluations:write    .      x       .        .       .      x
+lineage:write        .      x       .        .       .      x
 deployments:write    .      .       x        .       .      x
 kills:write          .      .       x        .       .      x
 audit:read           .      .       .        .       x      x

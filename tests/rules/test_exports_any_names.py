@@ -80,7 +80,7 @@ def _read(text: str) -> ProvDocument:
 def test_every_graph_comes_back_as_it_was(names: list[str]) -> None:
     refs = [f"models:/{name}/1" for name in names]
     nodes = tuple(Node(ref=ref, kind="model", created_at=AT, depth=0) for ref in refs)
-    edges = tuple(Edge(source=refs[0], target=ref, kind="made") for ref in refs[1:])
+    edges = tuple(Edge(source=refs[0], target=ref, kind="made", since=AT) for ref in refs[1:])
     lineage = Lineage(
         root=refs[0], direction="both", nodes=nodes, edges=edges, left_out=0, why_left_out=None
     )

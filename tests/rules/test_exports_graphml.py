@@ -21,7 +21,7 @@ def _lineage(model: str, why: str | None = None) -> Lineage:
             Node(ref=ref, kind="model", created_at=AT, depth=0),
             Node(ref=run, kind="run", created_at=AT, depth=-1),
         ),
-        edges=(Edge(source=run, target=ref, kind="made"),),
+        edges=(Edge(source=run, target=ref, kind="made", since=AT),),
         left_out=2 if why else 0,
         why_left_out=why,
     )
@@ -41,7 +41,8 @@ def test_nodes_edges_and_their_facts_are_read_back(name: str) -> None:
         for node in lineage.nodes
     }
     edge = lineage.edges[0]
-    assert list(graph.edges(data=True)) == [(edge.source, edge.target, {"kind": "made"})]
+    known = {"kind": "made", "since": "2026-07-01T00:00:00Z"}
+    assert list(graph.edges(data=True)) == [(edge.source, edge.target, known)]
 
 
 def test_the_graph_says_what_is_left_out() -> None:

@@ -21,6 +21,7 @@ from twinline.language.records import (
 from twinline.language.refs import (
     BundleRef,
     DatasetRef,
+    EvaluationRef,
     ModelVersionRef,
     PromptVersionRef,
     RunRef,
@@ -77,6 +78,7 @@ def plain() -> Origin:
     model, prompt, datasets = model_version(), prompt_version(), (dataset(), dataset("faq", "1"))
     bundle = bundle_of(model, prompt, PARAMETERS)
     evaluation = Evaluation(
+        ref=EvaluationRef(1),
         bundle=bundle.ref, suite="golden questions", passed=9, failed=1, score=0.9, threshold=0.8,
         verdict="passed", evidence="", actor="ci", at=AT,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from twinline.language.errors import Conflict, Invalid
 from twinline.language.nearest import not_found
 from twinline.language.records import Direction, Json, ManifestKey
 from twinline.language.refs import BundleRef
-from twinline.lineage import actions as lineage
+from twinline.lineage.walks import walk
 from twinline.manifests import actions as manifests
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
@@ -107,10 +107,9 @@ def graph(tx: Reading, text: str, *, direction: Direction, depth: int, limit: in
     """What a node came from and what came from it, in GraphML.
 
     Raises:
-        InvalidReference, NotFound, Invalid: as for `lineage.walk`.
+        InvalidReference, NotFound, Invalid: as for `walk`.
     """
-    walked = lineage.walk(tx, text, direction=direction, depth=depth, limit=limit)
-    return graphml.document(walked)
+    return graphml.document(walk(tx, text, direction=direction, depth=depth, limit=limit))
 
 
 def events(

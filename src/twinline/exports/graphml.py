@@ -12,7 +12,10 @@ _KEYS = (
     ("node", "kind", "string"),
     ("node", "created_at", "string"),
     ("node", "depth", "int"),
+    ("node", "withdrawn", "string"),
     ("edge", "kind", "string"),
+    ("edge", "since", "string"),
+    ("edge", "until", "string"),
     ("graph", "root", "string"),
     ("graph", "direction", "string"),
     ("graph", "left_out", "int"),
@@ -33,7 +36,8 @@ def document(lineage: Lineage) -> str:
         _describe(element, "node", node.model_dump(mode="json", exclude={"ref"}))
     for edge in lineage.edges:
         ends = {"source": _text(edge.source), "target": _text(edge.target)}
-        _describe(SubElement(graph, "edge", ends), "edge", {"kind": edge.kind})
+        facts = edge.model_dump(mode="json", exclude={"source", "target"})
+        _describe(SubElement(graph, "edge", ends), "edge", facts)
     _describe(graph, "graph", lineage.model_dump(exclude={"nodes", "edges"}))
     return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
 
