@@ -174,9 +174,21 @@ def list_slots(
     return cursors.page(listing, items, limit, lambda end: str(end.ref))
 
 
-def live_in(tx: Reading, environment: str) -> tuple[Deployment, ...]:
-    """What is live in each slot of an environment, by route."""
-    return store.live_in(tx, environment)
+def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[Deployment, ...]:
+    """What is live in each slot of an environment, or was at ``at``; by route."""
+    return store.live_in(tx, environment, at)
+
+
+def live_since(tx: Reading, environment: str) -> datetime | None:
+    """When something was live in an environment for the first time; None: never.
+
+    Raises:
+        NotFound: no slot is in an environment of that name.
+    """
+    first = store.first_in(tx, environment)
+    if first is None and environment not in (known := store.environments(tx)):
+        raise not_found("environment", environment, known)
+    return first
 
 
 def find(tx: Reading, ref: DeploymentRef) -> Deployment | None:
@@ -203,9 +215,21 @@ def history(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Pag
     return cursors.page(listing, items, limit, lambda last: last.number)
 
 
-def whole_history(tx: Reading, ref: SlotRef) -> Iterator[Deployment]:
-    """A slot's deployments, the newest first, read as far as they are wanted."""
-    before: int | None = None
+def between(
+    tx: Reading, ref: SlotRef, since: datetime, until: datetime, *, limit: int
+) -> tuple[Deployment, ...]:
+    """A slot's deployments after ``since`` and up to ``until``, the newest first."""
+    return store.between(tx, ref, since, until, limit=limit)
+
+
+def entries(tx: Reading, ref: SlotRef, *, before: int | None, limit: int) -> tuple[Deployment, ...]:
+    """A slot's deployments below the number ``before``, the newest first."""
+    return store.history(tx, ref, before=before, limit=limit)
+
+
+def whole_history(tx: Reading, ref: SlotRef, before: int | None = None) -> Iterator[Deployment]:
+    """A slot's deployments (those below ``before``), the newest first, read as far as they
+    are wanted."""
     while items := store.history(tx, ref, before=before, limit=HISTORY_PAGE):
         yield from items
         before = items[-1].number

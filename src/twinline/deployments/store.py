@@ -3,8 +3,19 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, func, literal, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import (
+    FromClause,
+    Lateral,
+    RowMapping,
+    Select,
+    and_,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
@@ -87,19 +98,39 @@ def find(tx: Reading, ref: DeploymentRef) -> Deployment | None:
 
 def live(tx: Reading, ref: SlotRef, at: datetime | None = None) -> Deployment | None:
     """The newest deployment of a slot, or the one that was newest at ``at``."""
-    query = _deployments().where(_is(ref)).order_by(deployment.c.number.desc()).limit(1)
-    if at is not None:
-        query = query.where(deployment.c.at <= at)
-    row = tx.row(query)
+    row = tx.row(_newest(at).where(_is(ref)))
     return _deployment(row) if row else None
 
 
 def history(tx: Reading, ref: SlotRef, *, before: int | None, limit: int) -> tuple[Deployment, ...]:
     """A slot's deployments, the newest first."""
-    query = _deployments().where(_is(ref)).order_by(deployment.c.number.desc()).limit(limit)
+    ours = select(deployment).where(deployment.c.slot_id == slot.c.id)
     if before is not None:
-        query = query.where(deployment.c.number < before)
+        ours = ours.where(deployment.c.number < before)
+    page = ours.order_by(deployment.c.number.desc()).limit(limit).lateral()
+    query = _deployments(page).where(_is(ref)).order_by(page.c.number.desc())
     return tuple(_deployment(row) for row in tx.rows(query))
+
+
+def between(
+    tx: Reading, ref: SlotRef, since: datetime, until: datetime, *, limit: int
+) -> tuple[Deployment, ...]:
+    """A slot's deployments after ``since`` and up to ``until``, the newest first."""
+    within = (deployment.c.slot_id == slot.c.id, deployment.c.at > since, deployment.c.at <= until)
+    page = select(deployment).where(*within).order_by(deployment.c.at.desc()).limit(limit).lateral()
+    query = _deployments(page).where(_is(ref)).order_by(page.c.number.desc())
+    return tuple(_deployment(row) for row in tx.rows(query))
+
+
+def first_in(tx: Reading, environment: str) -> datetime | None:
+    """When something was live in an environment for the first time."""
+    first = select(func.min(deployment.c.at)).join(slot, slot.c.id == deployment.c.slot_id)
+    return tx.value(first.where(slot.c.environment == environment, deployment.c.number == 1))
+
+
+def environments(tx: Reading) -> list[str]:
+    """Environments that have a slot."""
+    return tx.values(select(slot.c.environment).distinct())
 
 
 def sides(tx: Reading, ref: SlotRef) -> tuple[RowMapping, ...]:
@@ -139,14 +170,14 @@ def slots(
         place = tuple_(slot.c.environment, slot.c.route)
         query = query.where(place > tuple_(after.environment, after.route))
     rows = tx.rows(query)
-    newest = _newest().where(deployment.c.slot_id.in_([row["id"] for row in rows]))
+    newest = _newest().where(slot.c.id.in_([row["id"] for row in rows]))
     by_slot = {row["slot_id"]: _deployment(row) for row in tx.rows(newest)}
     return tuple(_slot(row, by_slot.get(row["id"])) for row in rows)
 
 
-def live_in(tx: Reading, environment: str) -> tuple[Deployment, ...]:
-    """The newest deployment of each slot of an environment, by route."""
-    rows = tx.rows(_newest().where(slot.c.environment == environment))
+def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[Deployment, ...]:
+    """The newest deployment of each slot of an environment, by route, now or at ``at``."""
+    rows = tx.rows(_newest(at).where(slot.c.environment == environment))
     return tuple(_deployment(row) for row in sorted(rows, key=lambda row: row["route"]))
 
 
@@ -159,27 +190,31 @@ def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
 
 
-def _newest() -> Select[Any]:
-    return (
-        _deployments()
-        .ext(distinct_on(deployment.c.slot_id))
-        .order_by(deployment.c.slot_id, deployment.c.number.desc())
-    )
+def _newest(at: datetime | None = None) -> Select[Any]:
+    """What is live in each slot, or was at ``at``: one step down an index for each slot."""
+    newest = select(deployment).where(deployment.c.slot_id == slot.c.id)
+    if at is None:
+        newest = newest.order_by(deployment.c.number.desc())
+    else:
+        newest = newest.where(deployment.c.at <= at).order_by(deployment.c.at.desc())
+    return _deployments(newest.limit(1).lateral())
 
 
-def _deployments() -> Select[Any]:
+def _deployments(of: FromClause = deployment) -> Select[Any]:
+    """Deployments from ``of``, with what their records show beside the table's columns."""
     model, prompt = node.alias(), node.alias()
     return (
         select(
-            deployment,
+            of,
             slot.c.route,
             slot.c.environment,
             bundle.c.digest.label("bundle_digest"),
             model.c.ref.label("model"),
             prompt.c.ref.label("prompt"),
         )
-        .join(slot, slot.c.id == deployment.c.slot_id)
-        .join(bundle, bundle.c.node_id == deployment.c.bundle)
+        .select_from(slot)
+        .join(of, true() if isinstance(of, Lateral) else of.c.slot_id == slot.c.id)
+        .join(bundle, bundle.c.node_id == of.c.bundle)
         .join(model, model.c.id == bundle.c.model_version)
         .join(prompt, prompt.c.id == bundle.c.prompt_version)
     )
