@@ -54,13 +54,14 @@ from first, nodes
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        with Cluster(Path(folder) / "pg", find_binaries(None), single_owner=True) as cluster:
-            database = connect(cluster.url)
-            migrations.upgrade(database)
-            middle = _fill(database)
-            _report(database, middle)
-            database.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Cluster(Path(folder) / "pg", find_binaries(None), single_owner=True) as cluster,
+    ):
+        database = connect(cluster.url)
+        migrations.upgrade(database)
+        _report(database, _fill(database))
+        database.close()
 
 
 def _fill(database: Database) -> datetime:

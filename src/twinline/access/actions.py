@@ -1,6 +1,7 @@
 """Make and revoke keys, find out who asks, and keep the audit log."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +42,22 @@ class Answer:
 def now(tx: Reading) -> datetime:
     """The database's clock, which is the one that history is kept by."""
     return store.now(tx)
+
+
+def events_between(
+    tx: Reading,
+    actions: Collection[str],
+    prefixes: Collection[str],
+    since: datetime,
+    until: datetime,
+    limit: int,
+) -> tuple[AuditEvent, ...]:
+    """Audit events of these actions after ``since`` and up to ``until``, the newest first,
+    whose subject begins with one of ``prefixes``."""
+    if not prefixes:
+        return ()
+    first, last = store.events_until(tx, since) + 1, store.events_until(tx, until)
+    return store.events_between(tx, actions, prefixes, first, last, limit)
 
 
 def authorize(tx: Reading, key: str | None, permission: Permission) -> ApiKey:

@@ -1,10 +1,10 @@
 """Keys, audit events and remembered answers, in SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import RowMapping, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from twinline.db.schema import api_key, audit_event, idempotency
@@ -40,6 +40,37 @@ def keys_by_hash(tx: Reading) -> dict[str, ApiKey]:
 def lock_keys(tx: Writing) -> None:
     """Let nobody else make a key until this transaction ends."""
     tx.run(text("lock table api_key in share row exclusive mode"))
+
+
+def events_between(
+    tx: Reading,
+    actions: Collection[str],
+    prefixes: Collection[str],
+    first: int,
+    last: int,
+    limit: int,
+) -> tuple[AuditEvent, ...]:
+    """Events numbered ``first`` to ``last`` of these actions, the newest first, whose
+    subject begins with one of ``prefixes``."""
+    subject = or_(*(audit_event.c.subject.startswith(one, autoescape=True) for one in prefixes))
+    of_them = audit_event.c.action.in_(actions) & subject
+    query = select(audit_event).where(audit_event.c.seq.between(first, last), of_them)
+    rows = tx.rows(query.order_by(audit_event.c.seq.desc()).limit(limit))
+    return tuple(AuditEvent.model_validate(dict(row)) for row in rows)
+
+
+def events_until(tx: Reading, at: datetime) -> int:
+    """The number of the newest event up to ``at``, 0 for none.
+
+    Events are numbered in the order of their times, so it is found by halving: there is
+    no index on times.
+    """
+    low, high = 0, tx.value(select(func.max(audit_event.c.seq))) or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        seen = tx.value(select(audit_event.c.at).where(audit_event.c.seq == middle))
+        low, high = (middle, high) if seen is not None and seen <= at else (low, middle - 1)
+    return low
 
 
 def add_key(tx: Writing, hash: str, values: dict[str, Any]) -> ApiKey:

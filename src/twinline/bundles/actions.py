@@ -1,5 +1,7 @@
 """Pair a model version with a prompt version, and say what is known about pairs."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from twinline.access.actions import audit
@@ -82,6 +84,19 @@ def read(tx: Reading, ref: BundleRef) -> Bundle:
             raise Conflict(
                 f"Several bundles begin with {ref.digest!r}; give more characters.", name=str(ref)
             )
+
+
+def read_all(tx: Reading, refs: Collection[BundleRef]) -> dict[BundleRef, Bundle]:
+    """Bundles by their whole digests; those that do not exist are left out."""
+    return {bundle.ref: bundle for bundle in store.find_all(tx, refs)}
+
+
+def pairings_between(
+    tx: Reading, refs: Collection[BundleRef], since: datetime, until: datetime, limit: int
+) -> tuple[Pairing, ...]:
+    """Statements about the pairs in these bundles after ``since`` and up to ``until``, the
+    newest first."""
+    return store.pairings_between(tx, refs, since, until, limit)
 
 
 def list_bundles(tx: Reading, *, cursor: str | None, limit: int) -> Page[Bundle]:

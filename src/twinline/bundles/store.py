@@ -1,8 +1,10 @@
 """Bundles and pairings, in SQL."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import RowMapping, Select, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, find_node
@@ -16,6 +18,40 @@ def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
     """The bundles whose digest begins with ``prefix``: two at most, to see ambiguity."""
     begins = (bundle.c.digest >= prefix, bundle.c.digest < prefix + "g")
     return tuple(_bundle(row) for row in tx.rows(_bundles().where(*begins).limit(2)))
+
+
+def find_all(tx: Reading, refs: Collection[BundleRef]) -> tuple[Bundle, ...]:
+    """The bundles with these whole digests."""
+    query = _bundles().where(bundle.c.digest.in_([ref.digest for ref in refs]))
+    return tuple(_bundle(row) for row in tx.rows(query))
+
+
+def pairings_between(
+    tx: Reading, refs: Collection[BundleRef], since: datetime, until: datetime, limit: int
+) -> tuple[Pairing, ...]:
+    """Statements about the pairs in these bundles after ``since`` and up to ``until``, the
+    newest first."""
+    model, prompt = node.alias(), node.alias()
+    pairs = select(bundle.c.model_version, bundle.c.prompt_version).where(
+        bundle.c.digest.in_([ref.digest for ref in refs])
+    )
+    query = (
+        select(
+            *(one for one in pairing.c if one.name not in ("model_version", "prompt_version")),
+            model.c.ref.label("model"),
+            prompt.c.ref.label("prompt"),
+        )
+        .join(model, model.c.id == pairing.c.model_version)
+        .join(prompt, prompt.c.id == pairing.c.prompt_version)
+        .where(
+            tuple_(pairing.c.model_version, pairing.c.prompt_version).in_(pairs),
+            pairing.c.at > since,
+            pairing.c.at <= until,
+        )
+        .order_by(pairing.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(Pairing.model_validate(dict(row)) for row in tx.rows(query))
 
 
 def page(tx: Reading, *, before: int | None, limit: int) -> tuple[Bundle, ...]:

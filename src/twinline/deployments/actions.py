@@ -140,6 +140,11 @@ def live(tx: Reading, ref: SlotRef, at: datetime | None = None) -> Deployment:
     return found
 
 
+def live_or_none(tx: Reading, ref: SlotRef, at: datetime) -> Deployment | None:
+    """What was live in a slot at ``at``; None when nothing was."""
+    return store.live(tx, ref, at)
+
+
 def read_slot(tx: Reading, ref: SlotRef) -> Slot:
     """A slot with what is live in it.
 
@@ -177,6 +182,11 @@ def list_slots(
 def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[Deployment, ...]:
     """What is live in each slot of an environment, or was at ``at``; by route."""
     return store.live_in(tx, environment, at)
+
+
+def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:
+    """The slots of an environment that existed at ``at``, with what was live in each."""
+    return store.slots_at(tx, environment, at)
 
 
 def live_since(tx: Reading, environment: str) -> datetime | None:

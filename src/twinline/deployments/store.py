@@ -122,6 +122,17 @@ def between(
     return tuple(_deployment(row) for row in tx.rows(query))
 
 
+def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:
+    """The slots that existed at ``at``, with what was live in each; by route."""
+    query = (
+        _newest(at, or_nothing=True)
+        .add_columns(slot.c.created_at)
+        .where(slot.c.environment == environment, slot.c.created_at <= at)
+        .order_by(slot.c.route)
+    )
+    return tuple(_slot(row, _deployment(row) if row["number"] else None) for row in tx.rows(query))
+
+
 def first_in(tx: Reading, environment: str) -> datetime | None:
     """When something was live in an environment for the first time."""
     first = select(func.min(deployment.c.at)).join(slot, slot.c.id == deployment.c.slot_id)
@@ -190,17 +201,20 @@ def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
 
 
-def _newest(at: datetime | None = None) -> Select[Any]:
-    """What is live in each slot, or was at ``at``: one step down an index for each slot."""
+def _newest(at: datetime | None = None, *, or_nothing: bool = False) -> Select[Any]:
+    """What is live in each slot, or was at ``at``: one step down an index for each slot.
+
+    With ``or_nothing`` also the slots in which nothing is: their columns are null.
+    """
     newest = select(deployment).where(deployment.c.slot_id == slot.c.id)
     if at is None:
         newest = newest.order_by(deployment.c.number.desc())
     else:
         newest = newest.where(deployment.c.at <= at).order_by(deployment.c.at.desc())
-    return _deployments(newest.limit(1).lateral())
+    return _deployments(newest.limit(1).lateral(), outer=or_nothing)
 
 
-def _deployments(of: FromClause = deployment) -> Select[Any]:
+def _deployments(of: FromClause = deployment, *, outer: bool = False) -> Select[Any]:
     """Deployments from ``of``, with what their records show beside the table's columns."""
     model, prompt = node.alias(), node.alias()
     return (
@@ -213,10 +227,10 @@ def _deployments(of: FromClause = deployment) -> Select[Any]:
             prompt.c.ref.label("prompt"),
         )
         .select_from(slot)
-        .join(of, true() if isinstance(of, Lateral) else of.c.slot_id == slot.c.id)
-        .join(bundle, bundle.c.node_id == of.c.bundle)
-        .join(model, model.c.id == bundle.c.model_version)
-        .join(prompt, prompt.c.id == bundle.c.prompt_version)
+        .join(of, true() if isinstance(of, Lateral) else of.c.slot_id == slot.c.id, isouter=outer)
+        .join(bundle, bundle.c.node_id == of.c.bundle, isouter=outer)
+        .join(model, model.c.id == bundle.c.model_version, isouter=outer)
+        .join(prompt, prompt.c.id == bundle.c.prompt_version, isouter=outer)
     )
 
 

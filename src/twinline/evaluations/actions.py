@@ -1,5 +1,8 @@
 """Record and read evaluations."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
@@ -28,3 +31,10 @@ def newest(tx: Reading, ref: BundleRef) -> Page[Evaluation]:
         NotFound: there is no such bundle.
     """
     return Page(items=store.newest(tx, bundles.read(tx, ref).ref))
+
+
+def between(
+    tx: Reading, refs: Collection[BundleRef], since: datetime, until: datetime, limit: int
+) -> tuple[Evaluation, ...]:
+    """Results for these bundles after ``since`` and up to ``until``, the newest first."""
+    return store.between(tx, refs, since, until, limit)

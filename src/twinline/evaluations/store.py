@@ -1,6 +1,11 @@
 """Evaluations, in SQL."""
 
 from sqlalchemy import RowMapping, case, func, select, text
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from twinline.db.graph import add_edge, add_node, find_node
@@ -37,12 +42,7 @@ def add(tx: Writing, bundle: BundleRef, new: NewEvaluation) -> None:
 def newest(tx: Reading, bundle: BundleRef) -> tuple[Evaluation, ...]:
     """The newest result of each suite for a bundle, by suite."""
     query = (
-        select(
-            evaluation,
-            node.c.ref.label("bundle"),
-            case((_verdict, "passed"), else_="failed").label("verdict"),
-        )
-        .join(node, node.c.id == evaluation.c.subject)
+        _results()
         .where(node.c.ref == str(bundle))
         .ext(distinct_on(evaluation.c.suite))
         .order_by(evaluation.c.suite, evaluation.c.id.desc())
@@ -52,3 +52,24 @@ def newest(tx: Reading, bundle: BundleRef) -> tuple[Evaluation, ...]:
 
 def _evaluation(row: RowMapping) -> Evaluation:
     return Evaluation.model_validate({**row, "ref": EvaluationRef(row["id"])})
+    return tuple(Evaluation.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def between(
+    tx: Reading, bundles: Collection[BundleRef], since: datetime, until: datetime, limit: int
+) -> tuple[Evaluation, ...]:
+    """Results for these bundles after ``since`` and up to ``until``, the newest first."""
+    query = _results().where(
+        node.c.ref.in_([str(one) for one in bundles]),
+        evaluation.c.at > since,
+        evaluation.c.at <= until,
+    )
+    rows = tx.rows(query.order_by(evaluation.c.id.desc()).limit(limit))
+    return tuple(Evaluation.model_validate(dict(row)) for row in rows)
+
+
+def _results() -> Select[Any]:
+    verdict = case((_verdict, "passed"), else_="failed").label("verdict")
+    return select(evaluation, node.c.ref.label("bundle"), verdict).join(
+        node, node.c.id == evaluation.c.subject
+    )

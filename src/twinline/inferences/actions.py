@@ -198,6 +198,17 @@ def served_by_arm(
     }
 
 
+def served_by_deployment(tx: Reading, slot: SlotRef, deployed: Sequence[int]) -> dict[int, Service]:
+    """What was served under each of these deployments of a slot, by number."""
+    found = rollups.by_deployment(tx, store.slot_id(tx, slot) or 0, deployed)
+    return {number: found.get(number, rollups.NOTHING) for number in deployed}
+
+
+def served_around(tx: Reading, ref: DeploymentRef, at: datetime) -> tuple[Service, Service]:
+    """What a deployment served before the hour of ``at``, and from that hour on."""
+    return rollups.around(tx, store.slot_id(tx, ref.slot) or 0, ref.number, at)
+
+
 def exposed(tx: Reading, slot: SlotRef, experiment: str) -> dict[str, int]:
     """How many distinct units each arm of an experiment served."""
     return store.exposed(tx, store.slot_id(tx, slot) or 0, experiment)

@@ -10,6 +10,7 @@ wait for each other instead of deadlocking.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import RowMapping, TextClause, text
@@ -129,7 +130,14 @@ _BY_ARM = text(
     " where slot_id = :slot and rule = :rule and deployment = any(:deployments)"
     " and arm <> '' and role = 0 group by arm"
 )
-
+_BY_DEPLOYMENT = text(
+    f"select deployment, {_AGGREGATES} from rollup_day"
+    " where slot_id = :slot and deployment = any(:deployments) and role = 0 group by deployment"
+)
+_AROUND = text(
+    f"select hour >= date_trunc('hour', cast(:at as timestamptz), 'UTC') as after, {_AGGREGATES}"
+    " from rollup_hour where slot_id = :slot and deployment = :deployment and role = 0 group by 1"
+)
 
 NO_TALLY = Tally(
     requests=0,
@@ -207,6 +215,19 @@ def by_arm(tx: Reading, slot: int, rule: str, deployments: Sequence[int]) -> Seq
     """The counts of each arm of a rule, with the bundles that it served."""
     values = {"slot": slot, "rule": rule, "deployments": list(deployments)}
     return tx.rows(_BY_ARM, values)
+
+
+def by_deployment(tx: Reading, slot: int, deployments: Sequence[int]) -> dict[int, Service]:
+    """What was served under each of these deployments of a slot that served anything."""
+    rows = tx.rows(_BY_DEPLOYMENT, {"slot": slot, "deployments": list(deployments)})
+    return {row["deployment"]: service(row) for row in rows}
+
+
+def around(tx: Reading, slot: int, deployment: int, at: datetime) -> tuple[Service, Service]:
+    """What a deployment served before the hour of ``at``, and from that hour on."""
+    rows = tx.rows(_AROUND, {"slot": slot, "deployment": deployment, "at": at})
+    found = {row["after"]: service(row) for row in rows}
+    return found.get(False, NOTHING), found.get(True, NOTHING)
 
 
 def service(row: RowMapping) -> Service:

@@ -1,5 +1,6 @@
 """Throw kill switches, lift them, and say which are in force."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from twinline.access.actions import audit
@@ -75,6 +76,14 @@ def note(tx: Reading, subject: Subject) -> KillNote | None:
     """Why a subject is stopped; None when it is not."""
     found = store.in_force(tx, [str(subject)])
     return KillNote(by=found[0].actor, at=found[0].at, reason=found[0].reason) if found else None
+
+
+def between(
+    tx: Reading, subjects: Collection[Subject], since: datetime, until: datetime, limit: int
+) -> tuple[Kill, ...]:
+    """Kill switches of these subjects thrown or lifted after ``since`` and up to ``until``,
+    the newest first."""
+    return store.between(tx, [str(one) for one in subjects], since, until, limit)
 
 
 def _changed(tx: Writing, kill: Kill) -> None:

@@ -3,6 +3,10 @@
 from datetime import datetime
 
 from sqlalchemy import RowMapping, func, select, update
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import RowMapping, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.schema import kill
@@ -51,6 +55,15 @@ def in_force_at(tx: Reading, at: datetime) -> set[str]:
     """The subjects of the kill switches that were in force at a moment."""
     still = kill.c.lifted_at.is_(None) | (kill.c.lifted_at > at)
     return set(tx.values(select(kill.c.subject).where(kill.c.at <= at, still)))
+def between(
+    tx: Reading, subjects: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[Kill, ...]:
+    """Kill switches of these subjects thrown or lifted after ``since`` and up to ``until``."""
+    moments = (kill.c.at, kill.c.lifted_at)
+    then = or_(*(and_(moment > since, moment <= until) for moment in moments))
+    query = select(kill).where(kill.c.subject.in_(subjects), then)
+    rows = tx.rows(query.order_by(kill.c.number.desc()).limit(limit))
+    return tuple(_kill(row) for row in rows)
 
 
 def page(tx: Reading, *, before: int | None, limit: int) -> tuple[Kill, ...]:

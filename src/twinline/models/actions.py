@@ -1,6 +1,10 @@
 """Register model versions and read them, their runs and their datasets."""
 
-from twinline.access.actions import audit
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from twinline.access.actions import audit, events_between
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
 from twinline.language.errors import Conflict, NotFound, VersionChanged
@@ -8,8 +12,27 @@ from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import Dataset, Model, ModelVersion, NewModelVersion, Page, Run
 from twinline.language.records.models import DatasetFacts
+from twinline.language.records import (
+    AuditEvent,
+    Dataset,
+    Model,
+    ModelVersion,
+    NewModelVersion,
+    Page,
+    Run,
+)
 from twinline.language.refs import DatasetRef, ModelAliasRef, ModelVersionRef
 from twinline.models import rules, store
+
+
+class AliasMove(NamedTuple):
+    """An alias that came to name another version of a model."""
+
+    name: str
+    alias: str
+    ref: ModelVersionRef
+    actor: str
+    at: datetime
 
 
 def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
@@ -136,6 +159,34 @@ def list_datasets(tx: Reading, name: str) -> Page[Dataset]:
     if not found:
         raise not_found("dataset", name, store.dataset_names(tx, name))
     return Page(items=found)
+
+
+def made_between(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[ModelVersion, ...]:
+    """These models' versions that were made known then, the newest first."""
+    return store.made_between(tx, names, since, until, limit)
+
+
+def aliases_moved(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[AliasMove, ...]:
+    """Moves of these models' aliases after ``since`` and up to ``until``, the newest first.
+
+    As far as they are known: aliases move in their registry, and are seen here when a
+    version is registered or read again. Of the events from then, ``limit`` are looked at.
+    """
+    prefixes = [f"models:/{name}/" for name in names]
+    events = events_between(tx, ("model.register", "model.update"), prefixes, since, until, limit)
+    return tuple(move for event in events for move in _alias_moves(event))
+
+
+def _alias_moves(event: AuditEvent) -> Iterator[AliasMove]:
+    ref = ModelVersionRef.parse(event.subject)
+    before, after = event.before or {}, event.after or {}
+    for alias in after.get("aliases", ()):
+        if alias not in before.get("aliases", ()):
+            yield AliasMove(ref.name, alias, ref, event.actor, event.at)
 
 
 def _aliased(tx: Reading, ref: ModelAliasRef) -> int:

@@ -1,5 +1,7 @@
 """Models, their versions, runs and datasets, in SQL."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, Text, cast, func, select, true, update
@@ -140,6 +142,15 @@ def versions(
         query = query.where(model_version.c.number < before)
     query = query.limit(limit)
     return tuple(_version(row) for row in tx.rows(query))
+
+
+def made_between(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[ModelVersion, ...]:
+    """These models' versions that were made known then, the newest first."""
+    made = model_version.c.created_at
+    query = _versions().where(model.c.name.in_(names), made > since, made <= until)
+    return tuple(_version(row) for row in tx.rows(query.order_by(made.desc()).limit(limit)))
 
 
 def number_by_alias(tx: Reading, name: str, alias: str) -> int | None:

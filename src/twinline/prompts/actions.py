@@ -1,5 +1,8 @@
 """Make prompt versions, read them, and move labels."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
@@ -121,6 +124,20 @@ def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[L
     before = cursors.decode(listing, cursor, int)
     items = store.moves(tx, name, before=before, limit=limit)
     return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def moves_between(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[LabelMove, ...]:
+    """Moves of these prompts' labels after ``since`` and up to ``until``, the newest first."""
+    return store.moves_between(tx, names, since, until, limit)
+
+
+def made_between(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[PromptVersion, ...]:
+    """These prompts' versions that were made then, the newest first; without their labels."""
+    return store.made_between(tx, names, since, until, limit)
 
 
 def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:

@@ -1,5 +1,7 @@
 """Prompts, their versions and label moves, in SQL."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select
@@ -108,6 +110,29 @@ def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[La
     if before is not None:
         query = query.where(label_move.c.id < before)
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def moves_between(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[LabelMove, ...]:
+    """Moves of these prompts' labels after ``since`` and up to ``until``, the newest first."""
+    query = (
+        select(label_move, prompt.c.name)
+        .join(prompt, prompt.c.id == label_move.c.prompt_id)
+        .where(prompt.c.name.in_(names), label_move.c.at > since, label_move.c.at <= until)
+        .order_by(label_move.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def made_between(
+    tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
+) -> tuple[PromptVersion, ...]:
+    """These prompts' versions that were made then, the newest first; without their labels."""
+    made = prompt_version.c.created_at
+    query = _versions().where(prompt.c.name.in_(names), made > since, made <= until)
+    return tuple(_version(row, ()) for row in tx.rows(query.order_by(made.desc()).limit(limit)))
 
 
 def find(tx: Reading, name: str) -> tuple[int, Prompt] | None:
