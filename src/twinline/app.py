@@ -50,6 +50,7 @@ from twinline.resolutions.front import Front
 from twinline.resolutions.recorder import Recorder
 from twinline.resolutions.resolver import Resolver
 from twinline.rollbacks import api as rollbacks
+from twinline.timelines import api as timelines
 from twinline.web import docs
 
 CHORES_SECONDS = 3600
@@ -72,6 +73,7 @@ number of the live deployment that you looked at.
 _NATIVE = (
     rollbacks.router,
     graph.router,
+    timelines.router,
     deployments.router,
     policies.router,
     prompts.router,

@@ -18,6 +18,7 @@ LISTS = {
     "/slots": 5,
     "/slots?environment=production": 3,
     "/slots/a/x@production/deployments": 5,
+    "/slots/a/x@production/timeline": 5,
     f"/impact/inferences?node=models:/{MODEL}/1": 5,
 }
 

@@ -1,5 +1,6 @@
 """The client's entrance: one object, with the nouns as its parts."""
 
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,8 +22,9 @@ from twinline.client.registry import Bundles, Models, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
 from twinline.client.slots import Slots
 from twinline.client.spool import Spool
+from twinline.client.times import Environments
 from twinline.language.errors import NotFound, Unavailable
-from twinline.language.records import ServedBundle
+from twinline.language.records import Divergences, ServedBundle
 from twinline.routing.manifest import read_manifest
 
 
@@ -86,6 +88,7 @@ class Client:
         self.models = Models(self._http)
         self.bundles = Bundles(self._http)
         self.slots = Slots(self._http)
+        self.environments = Environments(self._http)
         self.policies = Policies(self._http)
         self.kills = Kills(self._http)
         self.inferences = Inferences(self._http)
@@ -189,6 +192,31 @@ class Client:
         signed, key = fetch_signed(self._http, environment)
         write_manifest(file, signed, key)
         return read_manifest(signed, key).version
+
+    def divergences(
+        self,
+        environment: str | None = None,
+        *,
+        since: datetime | None = None,
+        hours: float | None = None,
+        grace_seconds: float | None = None,
+        limit: int | None = None,
+    ) -> Divergences:
+        """Where what was observed is not what was declared, with exact counts.
+
+        Requests since a moment (default: a day ago) that were not served as their
+        deployment or the policy of the time says, and slots that were not seen for
+        ``hours`` (default: 24). ``grace_seconds`` (default: 60) is how late a request may
+        name a deployment that was replaced.
+        """
+        query = {
+            "environment": environment,
+            "since": since,
+            "hours": hours,
+            "grace_seconds": grace_seconds,
+            "limit": limit,
+        }
+        return self._http.get(Divergences, "/divergences", query)
 
     def flush(self) -> bool:
         """Ship all that is spooled now; False when the server does not take it."""

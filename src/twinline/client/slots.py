@@ -6,6 +6,8 @@ from typing import Any
 
 from twinline.client.http import Http, segment
 from twinline.language.records import (
+    Blame,
+    Changes,
     Deployment,
     NewDeployment,
     RampPreview,
@@ -14,6 +16,7 @@ from twinline.language.records import (
     RollbackRequest,
     Side,
     Slot,
+    TimelineEntry,
 )
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef, parse_ref
 
@@ -40,6 +43,33 @@ class Slots:
     def history(self, slot: SlotRef | str) -> Iterator[Deployment]:
         """A slot's deployments, the newest first."""
         return self._http.pages(Deployment, f"{path_of(slot)}/deployments")
+
+    def timeline(self, slot: SlotRef | str) -> Iterator[TimelineEntry]:
+        """A slot's deployments, the newest first: what each changed, how long it was live,
+        and what it served."""
+        return self._http.pages(TimelineEntry, f"{path_of(slot)}/timeline")
+
+    def changes(
+        self, slot: SlotRef | str, *, since: datetime, until: datetime | None = None
+    ) -> Changes:
+        """Everything that changed in and around a slot after ``since`` and up to ``until``
+        (default: now), in the order in which it is worth looking at.
+
+        Raises:
+            Invalid: ``since`` is not before ``until``.
+            NothingLive: the slot did not exist yet.
+        """
+        query = {"from": since, "to": until}
+        return self._http.get(Changes, f"{path_of(slot)}/changes", query)
+
+    def blame(self, slot: SlotRef | str, *, at: datetime | None = None) -> Blame:
+        """What changed last on each side before a moment (default: now), say the one at
+        which a metric moved.
+
+        Raises:
+            NothingLive: nothing was live by then.
+        """
+        return self._http.get(Blame, f"{path_of(slot)}/blame", {"at": at})
 
     def deploy(
         self,

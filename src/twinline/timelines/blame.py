@@ -1,0 +1,99 @@
+"""What changed last before a moment, on each side of a slot."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.inferences import actions as inferences
+from twinline.language.records import Blame, ChangedSide, Deployment, RankedChange, Suspect
+from twinline.language.refs import DeploymentRef
+from twinline.timelines import changes, moves, ranking
+from twinline.timelines.timeline import named_by, state
+
+LOOK_BACK = 1_000
+"""Deployments that are looked at, at most."""
+
+AROUND = timedelta(days=30)
+"""How far back what is no deployment is looked for."""
+
+_SIDES: frozenset[ChangedSide] = frozenset({"prompt", "model", "parameters", "policy"})
+_PAGE = 20
+
+
+def before(tx: Reading, live: Deployment, at: datetime) -> Blame:
+    """The nearest change of each kind on each side before ``at``, when ``live`` was live."""
+    found, looked_back, left_out = _deployed(tx, live)
+    suspects = [*_measured(tx, found, at), *(_suspect(one, at) for one in _others(tx, live, at))]
+    return Blame(
+        slot=live.slot,
+        at=at,
+        live=live,
+        suspects=ranking.nearest(suspects),
+        looked_back=looked_back,
+        left_out=left_out,
+    )
+
+
+def _deployed(
+    tx: Reading, live: Deployment
+) -> tuple[list[tuple[Deployment, RankedChange]], int, str | None]:
+    """The newest deployment that changed each side, and how many were looked at for them."""
+    found: dict[ChangedSide, tuple[Deployment, RankedChange]] = {}
+    looked_back = 0
+    for made, changed in _steps(tx, live):
+        if looked_back == LOOK_BACK:
+            return list(found.values()), looked_back, f"Deployments up to {made.number}."
+        looked_back += 1
+        for one in changed:
+            found.setdefault(one.side, (made, one))
+        if found.keys() == _SIDES:
+            break
+    return list(found.values()), looked_back, None
+
+
+def _steps(tx: Reading, live: Deployment) -> Iterator[tuple[Deployment, list[RankedChange]]]:
+    """Deployments, the newest first, with what each changed."""
+    below = live.number + 1
+    while True:
+        page = deployments.entries(tx, live.slot, before=below, limit=_PAGE + 1)
+        known = named_by(tx, page)
+        for newer, older in pairwise(page):
+            yield newer, list(moves.of_deployment(older, newer, known))
+        if page[-1].number == 1:
+            yield page[-1], list(moves.of_deployment(None, page[-1], known))
+            return
+        below = page[-1].number + 1
+
+
+def _others(tx: Reading, live: Deployment, at: datetime) -> Iterator[RankedChange]:
+    earlier = deployments.find(tx, DeploymentRef(live.slot, live.number - 1))
+    known = named_by(tx, [live, *([earlier] if earlier else [])])
+    around = changes.find_around(tx, live.slot, known, at - AROUND, at)
+    return changes.of_others(around, state(live, known), at - AROUND, at)
+
+
+def _measured(
+    tx: Reading, found: list[tuple[Deployment, RankedChange]], at: datetime
+) -> Iterator[Suspect]:
+    """Deployments as suspects, with what was served before and under each."""
+    if not found:
+        return
+    numbers = {number for made, _ in found for number in (made.number - 1, made.number)}
+    served = inferences.served_by_deployment(tx, found[0][0].slot, sorted(numbers))
+    for made, change in found:
+        measured = {
+            "service_before": served[made.number - 1] if made.number > 1 else None,
+            "service_after": served[made.number],
+        }
+        yield _suspect(change, at).model_copy(update=measured)
+
+
+def _suspect(change: RankedChange, at: datetime) -> Suspect:
+    return Suspect(
+        change=change,
+        seconds_before=(at - change.at).total_seconds(),
+        service_before=None,
+        service_after=None,
+    )

@@ -1,0 +1,97 @@
+"""A slot's history, with what each deployment changed and served."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from twinline.access import actions as access
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.inferences import actions as inferences
+from twinline.language import cursors
+from twinline.language.records import (
+    Bundle,
+    Deployment,
+    LiveAt,
+    Page,
+    TimelineEntry,
+)
+from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+from twinline.routing.policy import read_policy
+from twinline.timelines import rules
+from twinline.timelines.rules import State
+
+
+def live_at(tx: Reading, environment: str, at: datetime | None) -> LiveAt:
+    """What was live in every slot of an environment at a moment; default: now.
+
+    Raises:
+        NotFound: no slot is in an environment of that name.
+    """
+    moment = at or access.now(tx)
+    slots = deployments.slots_at(tx, environment, moment)
+    note = None if any(slot.live for slot in slots) else _note(tx, environment)
+    return LiveAt(environment=environment, at=moment, slots=slots, note=note)
+
+
+def page(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[TimelineEntry]:
+    """A slot's deployments with what each changed and served, the newest first.
+
+    Raises:
+        NotFound: there is no such slot.
+    """
+    deployments.read_slot(tx, ref)
+    listing = f"timeline of {ref.short}"
+    before = cursors.decode(listing, cursor, int)
+    found = deployments.entries(tx, ref, before=before, limit=limit + 1)
+    entries = _entries(tx, ref, found, limit)
+    return cursors.page(listing, entries, limit, lambda last: last.deployment.number)
+
+
+def state(deployment: Deployment, known: Mapping[BundleRef, Bundle]) -> State:
+    """What a slot served by default under a deployment."""
+    return State(
+        policy=read_policy(deployment.policy),
+        prompt=deployment.prompt,
+        model=deployment.model,
+        parameters=known[deployment.bundle].parameters,
+    )
+
+
+def named_by(tx: Reading, found: Iterable[Deployment]) -> dict[BundleRef, Bundle]:
+    """Every bundle that the policies of these deployments name."""
+    refs = {bundle for one in found for bundle in read_policy(one.policy).bundles()}
+    return bundles.read_all(tx, refs)
+
+
+def _note(tx: Reading, environment: str) -> str:
+    first = deployments.live_since(tx, environment)
+    if first is None:
+        return f"Nothing was ever live in {environment}."
+    said = f"{first:%Y-%m-%d %H:%M:%S}Z"
+    return f"Nothing was live in {environment} then; the first deployment is of {said}."
+
+
+def _entries(
+    tx: Reading, ref: SlotRef, found: Sequence[Deployment], limit: int
+) -> list[TimelineEntry]:
+    """Entries of the first ``limit`` deployments; one more tells what the last changed."""
+    if not found:
+        return []
+    shown = found[:limit]
+    known = bundles.read_all(tx, {one.bundle for one in found})
+    states = [state(one, known) for one in found]
+    older = [*states[1:], None]
+    service = inferences.served_by_deployment(tx, ref, [one.number for one in shown])
+    newer = deployments.find(tx, DeploymentRef(ref, found[0].number + 1))
+    ends = [newer.at if newer else None, *(one.at for one in shown)]
+    return [
+        TimelineEntry(
+            deployment=one,
+            until=end,
+            live_seconds=(end - one.at).total_seconds() if end else None,
+            changed=rules.deployments(older[place], states[place]),
+            service=service[one.number],
+        )
+        for place, (one, end) in enumerate(zip(shown, ends, strict=False))
+    ]
