@@ -1,7 +1,6 @@
 """``twinline policies``: look at policies, and at what they do with a context."""
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +8,9 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
+from twinline.cli import times
 from twinline.cli.output import AsJson, facts, show, table_of
-from twinline.cli.session import aware, client, read_json, read_text
+from twinline.cli.session import client, read_json, read_text
 from twinline.cli.slots import SlotArgument
 from twinline.language.errors import NothingLive
 from twinline.language.records import PolicyExplanation, PolicyVerdict
@@ -59,13 +59,15 @@ def explain(
     slot: SlotArgument,
     about: Annotated[str, typer.Option("--context", "-c", help="A JSON object.")] = "{}",
     policy: Annotated[Path | None, typer.Option(help="Try this one, not the live one.")] = None,
-    at: Annotated[datetime | None, typer.Option(help="As if it were then (UTC).")] = None,
+    at: Annotated[str | None, typer.Option(help=f"As if it were then. {times.HELP}")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which rule decides for a context, and why; nothing is recorded."""
     document = read_policy_file(policy) if policy else None
     wanted = read_json(about, "--context")
-    found = client(context).policies.explain(slot, wanted, policy=document, at=aware(at))
+    found = client(context).policies.explain(
+        slot, wanted, policy=document, at=times.moment_or_none(at, "--at")
+    )
     show(found, as_json, lambda: _explanation(found))
 
 

@@ -23,6 +23,7 @@ from twinline.cli import (
     requests,
     slots,
     splits,
+    timelines,
     up,
 )
 from twinline.cli.demo import command as demo
@@ -47,6 +48,10 @@ app.command("deploy")(slots.deploy)
 app.command("rollback")(slots.roll_back)
 app.command("live")(slots.live)
 app.command("history")(slots.history)
+app.command("timeline")(timelines.timeline)
+app.command("changes")(timelines.changes)
+app.command("blame")(timelines.blame)
+app.command("divergences")(timelines.divergences)
 app.command("ramp")(splits.ramp)
 app.command("experiment")(splits.experiment)
 app.command("kill")(kills.kill)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,3 @@ def read_json(text: str, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid(f"{name} is not a JSON object", field=name, value=text)
     return value  # pyright: ignore[reportUnknownVariableType] -- members are the caller's own
-
-
-def aware(at: datetime | None) -> datetime | None:
-    """A moment given on the command line, which is in UTC unless it says otherwise."""
-    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

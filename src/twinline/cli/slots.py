@@ -1,15 +1,15 @@
 """Deploy, look at what is live, and roll back."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from twinline.cli import times
 from twinline.cli.output import (
     AsJson,
     err,
@@ -23,10 +23,10 @@ from twinline.cli.output import (
     show_list,
     table_of,
 )
-from twinline.cli.session import aware, client, read_json, read_text
+from twinline.cli.session import client, read_json, read_text
 from twinline.client import Client
 from twinline.language.errors import Invalid, NotFound
-from twinline.language.records import Deployment, PairPreflight, RollbackPreview, Side, Slot
+from twinline.language.records import Deployment, LiveAt, PairPreflight, RollbackPreview, Side, Slot
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
 
 SlotArgument = Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")]
@@ -69,17 +69,23 @@ def deploy(
 
 def live(
     context: typer.Context,
-    slot: Annotated[str | None, typer.Argument(help="ROUTE@ENVIRONMENT; all without.")] = None,
-    at: Annotated[
-        datetime | None, typer.Option(help="What was live then (UTC unless it says otherwise).")
+    slot: Annotated[
+        str | None, typer.Argument(help="ROUTE@ENVIRONMENT, or an ENVIRONMENT; all without.")
     ] = None,
+    at: Annotated[str | None, typer.Option(help=f"What was live then. {times.HELP}")] = None,
     environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What is live now, or what was live at a time."""
+    """What is live now, or what was live at a time: in a slot, or in all of an environment."""
     api = client(context)
-    if slot is None and at is not None:
-        raise Invalid("--at needs a slot.")
+    moment = times.moment_or_none(at, "--at")
+    whole = slot if slot and "@" not in slot else environment
+    if moment and slot is None and whole is None:
+        raise Invalid("--at needs a slot or an environment.")
+    if whole and (moment or slot):
+        found_at = api.environments.live(whole, at=moment)
+        show(found_at, as_json, lambda: _live_at(found_at))
+        return
     if slot is None:
         show_list(
             api.slots.list(environment),
@@ -88,8 +94,13 @@ def live(
             "No slots yet. `twinline deploy ROUTE@ENVIRONMENT ...` makes something live.",
         )
         return
-    found = api.slots.get(slot, at=aware(at))
+    found = api.slots.get(slot, at=moment)
     show(found, as_json, lambda: facts_of(found.live) if found.live else Text("Nothing is live."))
+
+
+def _live_at(found: LiveAt) -> RenderableType:
+    note = [Text(found.note, style="dim")] if found.note else []
+    return Group(*([slots_table(found.slots)] if found.slots else []), *note)
 
 
 def history(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) -> None:
