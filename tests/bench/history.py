@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from twinline.access import actions as access
 from twinline.bundles import actions as bundles
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
@@ -30,6 +31,8 @@ from twinline.language.records import (
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
+from twinline.timelines import blame, changes, divergences, timeline
+from twinline.timelines.divergences import Asked
 
 LONG = SlotRef("long", "production")
 MANY, EACH = 200, 500
@@ -99,9 +102,23 @@ def _report(database: Database, middle: datetime) -> None:
             tx, "staging", middle
         ),
         "live before anything, in 200 slots": lambda tx: deployments.live_in(tx, "staging", early),
+        "the 200 slots of an environment": lambda tx: timeline.live_at(tx, "staging", middle),
+        "first page of a timeline, 50": lambda tx: timeline.page(tx, LONG, cursor=None, limit=50),
+        "changes over the last 100 deployments": lambda tx: changes.between(
+            tx, LONG, deployments.entries(tx, LONG, before=None, limit=100)[-1].at, _later(tx)
+        ),
+        "changes over 50,000 deployments": lambda tx: changes.between(tx, LONG, middle, _later(tx)),
+        "blame, nothing changed for 50,000": lambda tx: blame.before(
+            tx, deployments.live(tx, LONG, middle), middle
+        ),
+        "divergences of a day": lambda tx: divergences.find(tx, Asked(), 100),
     }
     for name, ask in questions.items():
         print(f"{_median_ms(database, ask):8.2f} ms  {name}")
+
+
+def _later(tx: Reading) -> datetime:
+    return access.now(tx) + timedelta(hours=1)
 
 
 def _median_ms(database: Database, ask: Callable[[Reading], object]) -> float:

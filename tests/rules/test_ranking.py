@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.rules.test_timeline_rules import ONE, TWO, WHEN, policy, rule, split
-from twinline.language.records import ChangedSide, ChangeKind, RankedChange, Suspect
-from twinline.language.refs import BundleRef
+from twinline.language.records import Bundle, ChangedSide, ChangeKind, RankedChange, Suspect
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 from twinline.routing.policy import Policy
 from twinline.timelines import ranking
 from twinline.timelines.ranking import Moved, declared, moved, share_of
@@ -72,6 +72,22 @@ CASES: dict[str, tuple[Policy | None, Policy, Moved | None]] = {
 def test_what_moved(before: Policy | None, after: Policy, expected: Moved | None) -> None:
     was = declared(before) if before else ranking.NOTHING
     assert moved(was, declared(after), PROMPTS.__getitem__) == expected
+
+
+def test_a_side_is_a_version_or_the_parameters() -> None:
+    bundle = Bundle(
+        ref=ONE,
+        digest=ONE.digest,
+        kind="pair",
+        model=ModelVersionRef("m", 1),
+        prompt=PromptVersionRef("p", 2),
+        parameters={"b": 1, "a": 2},
+        words=None,
+        created_at=NOON,
+    )
+    sides: list[ChangedSide] = ["prompt", "model", "parameters"]
+    said = [ranking.of_side({ONE: bundle}, side)(ONE) for side in sides]
+    assert said == ["prompts:/p/2", "models:/m/1", '{"a": 2, "b": 1}']
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ AROUND = timedelta(days=30)
 
 _SIDES: frozenset[ChangedSide] = frozenset({"prompt", "model", "parameters", "policy"})
 _PAGE = 20
+_PAGE_MOST = 200
 
 
 def before(tx: Reading, live: Deployment, at: datetime) -> Blame:
@@ -55,16 +56,17 @@ def _deployed(
 
 def _steps(tx: Reading, live: Deployment) -> Iterator[tuple[Deployment, list[RankedChange]]]:
     """Deployments, the newest first, with what each changed."""
-    below = live.number + 1
+    below, size = live.number + 1, _PAGE
     while True:
-        page = deployments.entries(tx, live.slot, before=below, limit=_PAGE + 1)
+        page = deployments.entries(tx, live.slot, before=below, limit=size + 1)
         known = named_by(tx, page)
         for newer, older in pairwise(page):
-            yield newer, list(moves.of_deployment(older, newer, known))
+            same = newer.digest == older.digest
+            yield newer, [] if same else list(moves.of_deployment(older, newer, known))
         if page[-1].number == 1:
             yield page[-1], list(moves.of_deployment(None, page[-1], known))
             return
-        below = page[-1].number + 1
+        below, size = page[-1].number + 1, _PAGE_MOST
 
 
 def _others(tx: Reading, live: Deployment, at: datetime) -> Iterator[RankedChange]:

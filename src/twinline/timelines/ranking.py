@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from twinline.language.records import Bundle, ChangeKind, RankedChange, Suspect
+from twinline.language.records import Bundle, ChangedSide, ChangeKind, RankedChange, Suspect
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
 from twinline.routing.policy import Policy, Rule, Serve
@@ -85,7 +85,7 @@ def moved(before: Declared, after: Declared, side: Side) -> Moved | None:
     return Moved(None, tuple(sorted(out - into)), tuple(sorted(into - out)))
 
 
-def of_side(bundles: Mapping[BundleRef, Bundle], name: str) -> Side:
+def of_side(bundles: Mapping[BundleRef, Bundle], name: ChangedSide) -> Side:
     """Looks at the ``prompt``, the ``model`` or the ``parameters`` of bundles."""
     if name == "parameters":
         return lambda ref: json.dumps(bundles[ref].parameters, sort_keys=True)
@@ -136,7 +136,7 @@ def _class(change: RankedChange) -> int:
         return 1 if switch or change.side != "policy" else 2
     if change.kind in _STATEMENTS:
         return 4
-    return 3 if change.side in ("policy",) else 5
+    return 3 if change.side == "policy" else 5
 
 
 def _served(rule: Rule) -> dict[BundleRef, float]:

@@ -60,7 +60,8 @@ def state(deployment: Deployment, known: Mapping[BundleRef, Bundle]) -> State:
 
 def named_by(tx: Reading, found: Iterable[Deployment]) -> dict[BundleRef, Bundle]:
     """Every bundle that the policies of these deployments name."""
-    refs = {bundle for one in found for bundle in read_policy(one.policy).bundles()}
+    policies = {one.digest: one.policy for one in found}
+    refs = {ref for policy in policies.values() for ref in read_policy(policy).bundles()}
     return bundles.read_all(tx, refs)
 
 
