@@ -1,18 +1,19 @@
 """``twinline export``: documents in the formats of others."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 
+from twinline.cli import times
 from twinline.cli.clients import EnvironmentArgument
 from twinline.cli.emission import Emission, FileSink, HttpSink, Progress, Sink, follow
 from twinline.cli.lineage import NodeArgument
 from twinline.cli.output import err
-from twinline.cli.session import aware, client
+from twinline.cli.session import client
 from twinline.client.exports import Told
 from twinline.language.errors import Invalid
 from twinline.language.records import Direction, Json
@@ -74,10 +75,10 @@ def openlineage(
     context: typer.Context,
     environment: EnvironmentArgument = "production",
     start: Annotated[
-        datetime | None, typer.Option("--from", help="Begin of the window, in UTC.")
+        str | None, typer.Option("--from", help=f"Begin of the window. {times.HELP}")
     ] = None,
     until: Annotated[
-        datetime | None,
+        str | None,
         typer.Option("--until", help="End, at most 24 hours later; default: now."),
     ] = None,
     output: Output = None,
@@ -105,7 +106,7 @@ def openlineage(
     _refuse(to or state, "--to and --state go with --follow.")
     if start is None:
         raise Invalid("Say --from when, or --follow.", field="--from")
-    window = aware(start) or start, aware(until) or datetime.now(UTC)
+    window = times.moment(start, "--from"), times.moment(until or "now", "--until")
     found = client(context).exports.openlineage(environment, *window)
     lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in found]
     _write("".join(lines), output)

@@ -1,11 +1,10 @@
 """Evaluations, in SQL."""
 
-from sqlalchemy import RowMapping, case, func, select, text
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import RowMapping, Select, case, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from twinline.db.graph import add_edge, add_node, find_node
@@ -50,11 +49,6 @@ def newest(tx: Reading, bundle: BundleRef) -> tuple[Evaluation, ...]:
     return tuple(_evaluation(row) for row in tx.rows(query))
 
 
-def _evaluation(row: RowMapping) -> Evaluation:
-    return Evaluation.model_validate({**row, "ref": EvaluationRef(row["id"])})
-    return tuple(Evaluation.model_validate(dict(row)) for row in tx.rows(query))
-
-
 def between(
     tx: Reading, bundles: Collection[BundleRef], since: datetime, until: datetime, limit: int
 ) -> tuple[Evaluation, ...]:
@@ -65,7 +59,7 @@ def between(
         evaluation.c.at <= until,
     )
     rows = tx.rows(query.order_by(evaluation.c.id.desc()).limit(limit))
-    return tuple(Evaluation.model_validate(dict(row)) for row in rows)
+    return tuple(_evaluation(row) for row in rows)
 
 
 def _results() -> Select[Any]:
@@ -73,3 +67,7 @@ def _results() -> Select[Any]:
     return select(evaluation, node.c.ref.label("bundle"), verdict).join(
         node, node.c.id == evaluation.c.subject
     )
+
+
+def _evaluation(row: RowMapping) -> Evaluation:
+    return Evaluation.model_validate({**row, "ref": EvaluationRef(row["id"])})

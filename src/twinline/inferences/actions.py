@@ -34,7 +34,7 @@ from twinline.language.records import (
     Service,
     ShadowRun,
 )
-from twinline.language.refs import BundleRef, SlotRef
+from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 from twinline.routing.buckets import bucket_of
 
 COUNT_MOST = 1_000_000

@@ -10,7 +10,6 @@ wait for each other instead of deadlocking.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import RowMapping, TextClause, text

@@ -1,8 +1,5 @@
 """Kill switches, in SQL."""
 
-from datetime import datetime
-
-from sqlalchemy import RowMapping, func, select, update
 from collections.abc import Collection
 from datetime import datetime
 
@@ -55,6 +52,8 @@ def in_force_at(tx: Reading, at: datetime) -> set[str]:
     """The subjects of the kill switches that were in force at a moment."""
     still = kill.c.lifted_at.is_(None) | (kill.c.lifted_at > at)
     return set(tx.values(select(kill.c.subject).where(kill.c.at <= at, still)))
+
+
 def between(
     tx: Reading, subjects: Collection[str], since: datetime, until: datetime, limit: int
 ) -> tuple[Kill, ...]:

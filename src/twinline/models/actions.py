@@ -10,8 +10,6 @@ from twinline.language import cursors
 from twinline.language.errors import Conflict, NotFound, VersionChanged
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
-from twinline.language.records import Dataset, Model, ModelVersion, NewModelVersion, Page, Run
-from twinline.language.records.models import DatasetFacts
 from twinline.language.records import (
     AuditEvent,
     Dataset,
@@ -21,6 +19,7 @@ from twinline.language.records import (
     Page,
     Run,
 )
+from twinline.language.records.models import DatasetFacts
 from twinline.language.refs import DatasetRef, ModelAliasRef, ModelVersionRef
 from twinline.models import rules, store
 

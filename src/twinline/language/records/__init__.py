@@ -159,7 +159,6 @@ from twinline.language.records.prompts import (
     Template,
     Variable,
 )
-from twinline.language.records.withdrawals import RetireRequest, Withdrawal, WithdrawalKind
 from twinline.language.records.timelines import (
     Blame,
     Change,
@@ -183,6 +182,7 @@ from twinline.language.records.timelines import (
     ValueChange,
     VersionChange,
 )
+from twinline.language.records.withdrawals import RetireRequest, Withdrawal, WithdrawalKind
 
 __all__ = [
     "EDGE_KINDS",
@@ -328,15 +328,15 @@ __all__ = [
     "SlotImpact",
     "Standing",
     "Status",
-    "Tally",
     "Suspect",
+    "Tally",
     "Template",
     "TimelineEntry",
     "UnitHash",
     "ValueChange",
     "Variable",
     "Verdict",
+    "VersionChange",
     "Withdrawal",
     "WithdrawalKind",
-    "VersionChange",
 ]
