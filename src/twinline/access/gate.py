@@ -103,6 +103,29 @@ def caller(permission: Permission) -> Dependency:
     return Depends(_CallerAdmission(permission))
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who may read, in as many transactions as a long answer takes."""
+
+    _database: Database
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """A read-only transaction."""
+        return self._database.reading()
+
+
+class _ReaderAdmission(Admission):
+    def __call__(self, request: Request, key: SentKey) -> Reader:
+        with database(request).reading() as tx:
+            actions.authorize(tx, key, self.permission)
+        return Reader(database(request))
+
+
+def reader(permission: Permission) -> Dependency:
+    """Whoever holds ``permission``, for an answer too long for one transaction."""
+    return Depends(_ReaderAdmission(permission))
+
+
 class _RingAdmission(Admission):
     async def __call__(self, request: Request, key: SentKey) -> ApiKey:
         keyring: KeyRing = request.app.state.keyring

@@ -13,11 +13,14 @@ from twinline.cli import (
     bundles,
     clients,
     db,
+    explain,
     exports,
+    impact,
     keys,
     kills,
     lineage,
     models,
+    nodes,
     policies,
     prompts,
     requests,
@@ -62,9 +65,12 @@ app.command("manifest")(clients.manifest)
 app.command("resolve")(requests.resolve)
 app.command("record")(requests.record)
 app.command("outcome")(requests.outcome)
-app.command("explain")(lineage.explain)
+app.command("explain")(explain.explain)
 app.command("lineage")(lineage.walk)
-app.command("impact")(lineage.impact)
+app.command("impact")(impact.impact)
+app.command("prospect")(impact.prospect)
+app.command("own")(impact.own)
+app.add_typer(nodes.app, name="nodes")
 app.add_typer(policies.app, name="policies")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 
-from twinline.access.gate import Caller, Cursor, Limit, caller, reading, strict_router
+from twinline.access.gate import Cursor, Limit, Reader, reader, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
 from twinline.language.names import Environment
@@ -33,7 +33,7 @@ from twinline.lineage import explanations, impacts, prospects, spreadsheet, walk
 
 router = strict_router("lineage")
 Read = Annotated[Reading, reading(Permission.READ)]
-ReadLong = Annotated[Caller, caller(Permission.READ)]
+ReadLong = Annotated[Reader, reader(Permission.READ)]
 NodeRef = Annotated[
     str,
     Query(
@@ -129,9 +129,9 @@ def decisions(
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {}}, "description": "One line a request"}},
 )
-def csv(node: NodeRef, reader: ReadLong, wanted: FullFilter) -> StreamingResponse:
+def csv(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     """Every request downstream of a node, the newest first, however many there are."""
-    lines: Iterator[str] = spreadsheet.lines(reader.database, node, wanted)
+    lines: Iterator[str] = spreadsheet.lines(long.reading, node, wanted)
     first = next(lines)  # what is wrong with the question is said before the answer begins
     headers = {"Content-Disposition": 'attachment; filename="impact.csv"'}
     return StreamingResponse(

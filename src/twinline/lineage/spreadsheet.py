@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from twinline.db.session import Database
+from twinline.db.session import Reading
 from twinline.inferences import affected
 from twinline.language.ids import AFTER_ALL
 from twinline.language.records import Inference, RequestFilter
@@ -17,23 +18,25 @@ STRETCH = 5_000
 """Requests that are read at once, each time in a transaction of its own: whoever reads
 slowly holds nothing up."""
 
+OpenReading = Callable[[], AbstractContextManager[Reading]]
+
 _OWN = ("id", "at", "slot", "deployment", "bundle", "arm", "rule", "reason", "decision", "trace_id")
 _MEASURED = ("status", "latency_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def lines(database: Database, text: str, wanted: RequestFilter) -> Iterator[str]:
+def lines(reading: OpenReading, text: str, wanted: RequestFilter) -> Iterator[str]:
     """A line of names, and one for each request, the newest first.
 
     Raises:
         InvalidReference, NotFound: ``text`` is no reference of a node.
         Invalid: the filter ends before it begins.
     """
-    with database.reading() as tx:
+    with reading() as tx:
         scope = reach(tx, text, Window(wanted.begin, wanted.end)).scope
     before = AFTER_ALL
     while True:
-        with database.reading() as tx:
+        with reading() as tx:
             items = affected.newest(tx, scope, wanted, before=before, limit=STRETCH)
         if before == AFTER_ALL:
             yield _line((*_OWN, *_MEASURED))
