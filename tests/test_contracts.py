@@ -440,7 +440,7 @@ MIRRORS = [
             "unit": "unit_hash",
             "measured": "(the measures)",
         },
-        frozenset(records.Measured.model_fields),
+        frozenset({*records.Measured.model_fields, "arrived"}),
     ),
     Mirror(records.Outcome, schema.outcome, {"inference": "inference_id"}),
     Mirror(records.Kill, schema.kill, {}),

@@ -404,6 +404,8 @@ inference = Table(
     _text("served_from", null=True),
     Column("stale_seconds", Double),
     Column("manifest_version", BigInteger),
+    # The transaction that recorded it; null before this column was there.
+    Column("arrived", BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")),
     *_measures(),
     Index(None, "bundle_id", "id"),
     Index(None, "decision", postgresql_where=text("decision is not null")),

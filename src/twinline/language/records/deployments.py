@@ -100,6 +100,13 @@ class RollbackRequest(Request):
                 raise ValueError("`to` names a version of the side that goes back")
 
 
+class SkippedVersion(Record):
+    """A version that a way back passed over, and why."""
+
+    version: PromptVersionRef | ModelVersionRef
+    why: str
+
+
 class SideChange(Record):
     """What a rollback takes out on one side and puts back."""
 
@@ -107,6 +114,9 @@ class SideChange(Record):
     taken_out: PromptVersionRef | ModelVersionRef
     put_back: PromptVersionRef | ModelVersionRef
     undoes: int = Field(description="The deployment that had brought `taken_out` in.")
+    skipped: tuple[SkippedVersion, ...] = Field(
+        default=(), description="Nearer versions that cannot come back."
+    )
 
 
 class PairPreflight(Record):
