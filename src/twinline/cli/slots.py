@@ -177,12 +177,17 @@ def preview_of(foreseen: RollbackPreview) -> Group:
             for change in foreseen.changes
         ),
     )
+    skipped = tuple(
+        Text(f"passed over {one.version}: {one.why}", style="yellow")
+        for change in foreseen.changes
+        for one in change.skipped
+    )
     moved = Text(
         f"{foreseen.slot.short} is at deployment {foreseen.live.number}; "
         f"{plural(foreseen.requests_last_hour, 'request')} in the last hour.",
         style="dim",
     )
-    return Group(moved, changes, *(_pair(pair) for pair in foreseen.pairs))
+    return Group(moved, changes, *skipped, *(_pair(pair) for pair in foreseen.pairs))
 
 
 def _pair(pair: PairPreflight) -> Group:

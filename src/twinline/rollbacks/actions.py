@@ -6,24 +6,22 @@ from typing import Literal
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
-from twinline.evaluations import actions as evaluations
+from twinline.deployments.rules import Frame
 from twinline.inferences import actions as inferences
-from twinline.language.errors import BlockedPair, NotFound, NothingToRollBack, UntestedPair
+from twinline.language.errors import BlockedPair, NothingToRollBack, UntestedPair
 from twinline.language.records import (
     Bundle,
     Deployment,
-    Evaluation,
-    NewBundle,
-    PairPreflight,
     RollbackPreview,
     RollbackRequest,
     Side,
     SideChange,
+    SkippedVersion,
 )
-from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
-from twinline.rollbacks import rules
+from twinline.rollbacks import pairs, rules
 from twinline.routing.policy import read_policy, substitute
 
 OneSide = Literal["prompt", "model"]
@@ -32,6 +30,9 @@ To = PromptVersionRef | ModelVersionRef | None
 
 def preview(tx: Reading, ref: SlotRef, side: Side, to: To) -> RollbackPreview:
     """What a rollback would do: what changes, and what is known about the resulting pairs.
+
+    An earlier version that is recalled or retired is passed over, and named. With ``to``
+    a retired one can be gone back to; a recalled one never, it blocks the pair.
 
     Raises:
         NotFound: there is no such slot, or no such version to go to.
@@ -42,14 +43,16 @@ def preview(tx: Reading, ref: SlotRef, side: Side, to: To) -> RollbackPreview:
     one_sides: tuple[OneSide, ...] = ("prompt", "model") if side == "both" else (side,)
     changes = tuple(_change(tx, ref, one, to) for one in one_sides)
     replaced = tuple(_replaced(tx, live, changes))
-    pairs = tuple(_preflight(tx, ref, old, changes) for old in replaced)
+    preflights = tuple(
+        pairs.preflight(tx, ref, old, *rules.sides_after(old, changes)) for old in replaced
+    )
     return RollbackPreview(
         slot=ref,
         side=side,
         live=live,
         changes=changes,
-        pairs=pairs,
-        verdict=rules.worst([pair.verdict for pair in pairs]),
+        pairs=preflights,
+        verdict=rules.worst([pair.verdict for pair in preflights]),
         requests_last_hour=inferences.served_last_hour(tx, (old.ref for old in replaced), ref),
     )
 
@@ -59,7 +62,8 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
 
     Raises:
         Stale: another deployment is live than the caller looked at.
-        BlockedPair: a resulting pair is declared incompatible.
+        BlockedPair: a resulting pair is declared incompatible, killed, or built on something
+            recalled.
         UntestedPair: a resulting pair has no evidence, and that was not accepted.
         NotFound, NothingLive, NothingToRollBack: as for `preview`.
     """
@@ -67,7 +71,7 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
     deployments.lock(tx, ref, expected)
     foreseen = preview(tx, ref, wanted.side, wanted.to)
     _refuse_unfit(foreseen, wanted.accept_untested)
-    put_back = {pair.replaces: _made(tx, pair) for pair in foreseen.pairs}
+    put_back = pairs.make(tx, foreseen.pairs)
     policy = read_policy(foreseen.live.policy)
     return deployments.append(
         tx,
@@ -81,12 +85,12 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
 
 def _change(tx: Reading, ref: SlotRef, side: OneSide, to: To) -> SideChange:
     *below, current = deployments.undo_stack(tx, ref, side)
-    put_back = to or (below[-1].value if below else None)
+    put_back, skipped = (to, ()) if to else _previous(tx, below[::-1])
     if put_back is None:
         raise NothingToRollBack(
             f"The {side} side of {ref.short} has been {current.value} since deployment "
-            f"{current.since} and has no earlier version to go back to; name one with `to`, or "
-            "roll back the other side.",
+            f"{current.since} and has no earlier version to go back to{_passed_over(skipped)}; "
+            "name one with `to`, or roll back the other side.",
             slot=str(ref),
             side=side,
         )
@@ -95,7 +99,30 @@ def _change(tx: Reading, ref: SlotRef, side: OneSide, to: To) -> SideChange:
             f"The {side} side of {ref.short} is at {put_back} already.", slot=str(ref), side=side
         )
     _refuse_unknown(tx, put_back)
-    return SideChange(side=side, taken_out=current.value, put_back=put_back, undoes=current.since)
+    return SideChange(
+        side=side,
+        taken_out=current.value,
+        put_back=put_back,
+        undoes=current.since,
+        skipped=skipped,
+    )
+
+
+def _previous(
+    tx: Reading, nearest_first: Iterable[Frame[PromptVersionRef | ModelVersionRef]]
+) -> tuple[To, tuple[SkippedVersion, ...]]:
+    """The nearest earlier version that nobody withdrew, and those that are passed over."""
+    skipped: list[SkippedVersion] = []
+    for frame in nearest_first:
+        why = pairs.why_unfit(tx, frame.value)
+        if why is None:
+            return frame.value, tuple(skipped)
+        skipped.append(SkippedVersion(version=frame.value, why=why))
+    return None, tuple(skipped)
+
+
+def _passed_over(skipped: Iterable[SkippedVersion]) -> str:
+    return "".join(f" ({one.why})" for one in skipped)
 
 
 def _refuse_unknown(tx: Reading, version: PromptVersionRef | ModelVersionRef) -> None:
@@ -113,38 +140,6 @@ def _replaced(tx: Reading, live: Deployment, changes: Iterable[SideChange]) -> I
             yield bundle
 
 
-def _preflight(
-    tx: Reading, ref: SlotRef, old: Bundle, changes: Iterable[SideChange]
-) -> PairPreflight:
-    model, prompt = rules.sides_after(old, changes)
-    bundle = bundles.foresee(tx, model, prompt, old.parameters)
-    served_here = inferences.served(tx, [bundle], ref)
-    known = _evaluations(tx, bundle)
-    pairing = bundles.pairing(tx, model, prompt)
-    status = pairing.status if pairing else None
-    verdict, why = rules.verdict(status, served_here, known)
-    return PairPreflight(
-        bundle=bundle,
-        replaces=old.ref,
-        model=model,
-        prompt=prompt,
-        parameters=old.parameters,
-        served_here=served_here,
-        evaluations=known,
-        pairing=status,
-        verdict=verdict,
-        why=why,
-    )
-
-
-def _evaluations(tx: Reading, ref: BundleRef) -> tuple[Evaluation, ...]:
-    """The newest results of a pair that may never have been made into a bundle."""
-    try:
-        return evaluations.newest(tx, ref).items
-    except NotFound:
-        return ()
-
-
 def _refuse_unfit(foreseen: RollbackPreview, accept_untested: bool) -> None:
     for pair in foreseen.pairs:
         if pair.verdict == "blocked":
@@ -159,8 +154,3 @@ def _refuse_unfit(foreseen: RollbackPreview, accept_untested: bool) -> None:
                 "with your reason to go on all the same.",
                 bundle=str(pair.bundle),
             )
-
-
-def _made(tx: Writing, pair: PairPreflight) -> BundleRef:
-    new = NewBundle(model=pair.model, prompt=pair.prompt, parameters=pair.parameters)
-    return bundles.pair(tx, new)[0].ref

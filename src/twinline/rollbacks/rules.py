@@ -9,6 +9,7 @@ from twinline.language.records import (
     Service,
     SideChange,
     Verdict,
+    Withdrawal,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
 
@@ -17,15 +18,21 @@ _WORST_FIRST: tuple[Verdict, ...] = ("blocked", "untested", "evaluated", "proven
 
 
 def verdict(
-    pairing: PairingStatus | None, served_here: Service, evaluations: Sequence[Evaluation]
+    pairing: PairingStatus | None,
+    served_here: Service,
+    evaluations: Sequence[Evaluation],
+    stopped: str | None = None,
 ) -> tuple[Verdict, str]:
     """The verdict on a pair for one slot, and why.
 
-    ``blocked``: declared incompatible. ``proven``: served at least 100 requests here.
-    ``evaluated``: every suite's newest evaluation passed. Otherwise ``untested``.
+    ``blocked``: declared incompatible, or ``stopped`` says why else it must not serve.
+    ``proven``: served at least 100 requests here. ``evaluated``: every suite's newest
+    evaluation passed. Otherwise ``untested``.
     """
     if pairing == "incompatible":
         return "blocked", "the pair is declared incompatible"
+    if stopped is not None:
+        return "blocked", stopped
     served = served_here.requests
     if served >= PROVEN_REQUESTS:
         return "proven", f"served {served:,} requests here with {_error_rate(served_here)} errors"
@@ -60,6 +67,11 @@ def sides_after(
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict on a change is that on its worst pair."""
     return min(verdicts, key=_WORST_FIRST.index)
+
+
+def why_withdrawn(withdrawal: Withdrawal) -> str:
+    """Why something should not go live, in words."""
+    return f"{withdrawal.node} is {withdrawal.kind} by {withdrawal.actor}: {withdrawal.reason}"
 
 
 def _error_rate(service: Service) -> str:

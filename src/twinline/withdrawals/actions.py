@@ -6,7 +6,7 @@ from twinline.db.session import Reading, Writing
 from twinline.language import cursors
 from twinline.language.errors import Conflict, NotFound
 from twinline.language.records import Page, Withdrawal, WithdrawalKind
-from twinline.language.refs import BundleRef, Ref
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, Ref
 from twinline.withdrawals import store
 
 
@@ -67,8 +67,10 @@ def list_withdrawals(
     return cursors.page(kind, items, limit, lambda last: last.number)
 
 
-def against(tx: Reading, bundle: BundleRef) -> tuple[Withdrawal, ...]:
-    """Why an existing bundle should not go live: it, a side of it, or what that came from
-    is withdrawn. Nothing when it may."""
-    node_id = find_node(tx, bundle)
+def against(
+    tx: Reading, ref: BundleRef | PromptVersionRef | ModelVersionRef
+) -> tuple[Withdrawal, ...]:
+    """Why an existing bundle or version should not go live: it, a side of it, or what that
+    came from is withdrawn. Nothing when it may."""
+    node_id = find_node(tx, ref)
     return store.against(tx, node_id) if node_id is not None else ()

@@ -65,7 +65,8 @@ def lift(tx: Writing, number: int, reason: str) -> bool:
 
 
 def against(tx: Reading, bundle: int) -> tuple[Withdrawal, ...]:
-    """What is in force against a bundle: of itself, its sides, or what they came from."""
+    """What is in force against a bundle or version: of itself, its sides, or what those came
+    from."""
     return tuple(_withdrawal(row) for row in tx.rows(_AGAINST, {"bundle": bundle}))
 
 
