@@ -44,6 +44,7 @@ from twinline.mlflow.remote import MlflowServer
 from twinline.models import api as models
 from twinline.openfeature import api as openfeature
 from twinline.prompts import api as prompts
+from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer
 from twinline.resolutions.front import Front
@@ -86,6 +87,7 @@ _NATIVE = (
     manifests.router,
     experiments.router,
     kills.router,
+    recalls.router,
     lineage.router,
     exports.router,
     access.router,

@@ -18,6 +18,7 @@ from twinline.client.local.calls import Call, more_of
 from twinline.client.local.files import write_manifest
 from twinline.client.local.following import fetch_signed
 from twinline.client.local.resolved import Resolved
+from twinline.client.recalls import Recalls
 from twinline.client.registry import Bundles, Models, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
 from twinline.client.slots import Slots
@@ -91,6 +92,7 @@ class Client:
         self.environments = Environments(self._http)
         self.policies = Policies(self._http)
         self.kills = Kills(self._http)
+        self.recalls = Recalls(self._http)
         self.inferences = Inferences(self._http)
         self.lineage = LineageGraph(self._http)
         self.exports = Exports(self._http)

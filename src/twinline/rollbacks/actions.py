@@ -71,7 +71,8 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
     deployments.lock(tx, ref, expected)
     foreseen = preview(tx, ref, wanted.side, wanted.to)
     _refuse_unfit(foreseen, wanted.accept_untested)
-    put_back = pairs.make(tx, foreseen.pairs)
+    pairs.make(tx, foreseen.pairs)
+    put_back = {pair.replaces: pair.bundle for pair in foreseen.pairs}
     policy = read_policy(foreseen.live.policy)
     return deployments.append(
         tx,

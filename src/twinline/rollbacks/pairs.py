@@ -49,17 +49,17 @@ def why_unfit(tx: Reading, version: PromptVersionRef | ModelVersionRef) -> str |
     return rules.why_withdrawn(against[0]) if against else None
 
 
-def make(tx: Writing, pairs: Iterable[PairPreflight]) -> dict[BundleRef, BundleRef]:
-    """Make the bundles of these pairs where they are new; each by the one that it replaces.
+def make(tx: Writing, pairs: Iterable[PairPreflight]) -> None:
+    """Make the bundles of these pairs where they are new.
 
     They are made in the order of their digests, so that transactions that make the same
     ones wait for each other instead of deadlocking.
     """
-    made: dict[BundleRef, BundleRef] = {}
-    for pair in sorted(pairs, key=lambda pair: str(pair.bundle)):
-        new = NewBundle(model=pair.model, prompt=pair.prompt, parameters=pair.parameters)
-        made[pair.replaces] = bundles.pair(tx, new)[0].ref
-    return made
+    wanted = {str(pair.bundle): pair for pair in pairs}
+    for _, pair in sorted(wanted.items()):
+        bundles.pair(
+            tx, NewBundle(model=pair.model, prompt=pair.prompt, parameters=pair.parameters)
+        )
 
 
 def _stopped(

@@ -80,7 +80,7 @@ class LiveUse(Record):
 class ImpactReport(Record):
     """What was downstream of a node at the moment of its recall. It never changes."""
 
-    schema_: Literal["recall-report/1"] = Field(alias="schema")
+    form: Literal["recall-report/1"]
     node: str
     at: Instant
     mark: LedgerMark
@@ -163,6 +163,7 @@ class UnsafeSlot(Record):
     slot: SlotRef
     live: DeploymentRef
     places: tuple[str, ...]
+    bad: tuple[BundleRef, ...]
     why: str
     undoes: int
     fallback: BundleRef | None = Field(description="What `fallback` would serve instead.")

@@ -1,0 +1,148 @@
+"""Recall nodes, say what that reached, and end a recall."""
+
+from typing import Any
+
+from twinline.access.actions import audit
+from twinline.db.session import Reading, Writing
+from twinline.language import cursors
+from twinline.language.canonical import digest
+from twinline.language.errors import Conflict, Invalid
+from twinline.language.records import (
+    NewRecall,
+    Page,
+    Recall,
+    RecallDetails,
+    RecallPlan,
+    RecallVerdict,
+)
+from twinline.language.refs import (
+    BundleRef,
+    CustomRef,
+    DatasetRef,
+    ModelVersionRef,
+    PromptVersionRef,
+    Ref,
+    RunRef,
+)
+from twinline.lineage import nodes
+from twinline.recalls import planning, reports, store
+from twinline.withdrawals import actions as withdrawals
+
+RECALLED = "recalled"
+_RECALLABLE = (PromptVersionRef, ModelVersionRef, RunRef, DatasetRef, BundleRef, CustomRef)
+
+
+def recall(tx: Writing, new: NewRecall) -> tuple[RecallDetails, bool]:
+    """Declare a node bad, with everything downstream, and whether it was not until now.
+
+    Raises:
+        InvalidReference, Invalid: ``node`` is no reference of something that can be
+            recalled.
+        NotFound: there is no such node.
+    """
+    _, ref = nodes.find(tx, new.node)
+    _refuse_other(ref)
+    made, fresh = withdrawals.withdraw(tx, ref, RECALLED, new.reason)
+    if not fresh:
+        return read(tx, made.number), False
+    report = reports.freeze(tx, made.node, store.downstream(tx, made.node))
+    report_digest = digest(report)
+    store.add(tx, made.number, report, report_digest)
+    found = read(tx, made.number)
+    counted = {"number": made.number, "report_digest": report_digest, "requests": found.requests}
+    audit(tx, "recall.report", made.node, why=new.reason, after=counted)
+    return found, True
+
+
+def read(tx: Reading, number: int) -> RecallDetails:
+    """A recall, in force or lifted, and where it is live all the same.
+
+    Raises:
+        NotFound: there is no such recall.
+    """
+    row = _kept(tx, number)
+    down = store.downstream(tx, row["node"])
+    return RecallDetails.model_validate(
+        {
+            **_shown(row),
+            "report": row["report"],
+            "execution": row["execution"] or (),
+            "still_live": reports.uses(tx, down),
+        }
+    )
+
+
+def list_recalls(tx: Reading, *, cursor: str | None, limit: int) -> Page[Recall]:
+    """Every recall, the newest first."""
+    before = cursors.decode("recalls", cursor, int)
+    rows = store.page(tx, before=before, limit=limit)
+    items = tuple(Recall.model_validate(_shown(row)) for row in rows)
+    return cursors.page("recalls", items, limit, lambda last: last.number)
+
+
+def plan(tx: Reading, number: int) -> RecallPlan:
+    """What executing a recall would do now.
+
+    Raises:
+        NotFound: there is no such recall.
+        Conflict: it is lifted.
+    """
+    row = _kept(tx, number)
+    if row["lifted_at"]:
+        raise Conflict(
+            f"Recall {number} of {row['node']} was lifted by {row['lifted_by']}: "
+            f"{row['lifted_reason']}. Recall it again to take it out.",
+            recall=number,
+        )
+    return planning.plan(tx, number, row["node"], store.downstream(tx, row["node"]))
+
+
+def verify(tx: Reading, number: int) -> RecallVerdict:
+    """Count what a recall's report counted anew, and compare.
+
+    Raises:
+        NotFound: there is no such recall.
+    """
+    row = _kept(tx, number)
+    recomputed, later = reports.recount(tx, row["report"])
+    return RecallVerdict(
+        recall=number,
+        report_digest=row["report_digest"],
+        recomputed=recomputed,
+        same=recomputed == row["report_digest"],
+        arrived_later=later,
+    )
+
+
+def lift(tx: Writing, number: int, reason: str) -> RecallDetails:
+    """End a recall: what is downstream may be deployed again. Nothing is deployed by it.
+
+    Raises:
+        NotFound: there is no such recall.
+        Conflict: it is lifted already.
+    """
+    store.lock(tx, number)
+    withdrawals.lift(tx, RECALLED, number, reason)
+    return read(tx, number)
+
+
+def _refuse_other(ref: Ref) -> None:
+    if not isinstance(ref, _RECALLABLE):
+        raise Invalid(
+            f"{ref} cannot be recalled: recall a version, a run, a dataset, a bundle or a node of "
+            "your own; `twinline kill` stops a slot.",
+            field="node",
+            value=str(ref),
+        )
+
+
+def _kept(tx: Reading, number: int) -> dict[str, Any]:
+    withdrawals.read(tx, RECALLED, number)
+    row = store.find(tx, number)
+    assert row is not None
+    return row
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    report = row["report"]
+    return {**row, "bundles": len(report["bundles"]), "requests": report["requests"]}

@@ -1,0 +1,221 @@
+"""How every slot gets rid of what is recalled."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.deployments.rules import Frame
+from twinline.inferences import actions as inferences
+from twinline.kills import actions as kills
+from twinline.language.errors import TwinlineError
+from twinline.language.records import (
+    Bundle,
+    Deployment,
+    LiveUse,
+    PairPreflight,
+    RecallPlan,
+    Side,
+    SideChange,
+    SkippedVersion,
+    SlotPlan,
+    UnsafeSlot,
+)
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+from twinline.recalls import reports, rules
+from twinline.recalls.rules import Option, Version
+from twinline.recalls.store import Downstream
+from twinline.rollbacks import pairs
+from twinline.rollbacks.rules import worst
+from twinline.routing.policy import Policy, read_policy
+
+OneSide = Literal["prompt", "model"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A slot that serves something bad, with what is needed to change that."""
+
+    use: LiveUse
+    live: Deployment
+    policy: Policy
+    bad: tuple[Bundle, ...]
+    undoes: int
+    stacks: dict[OneSide, tuple[Frame[Version], ...]]
+
+
+def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
+    """What an execution would do about each slot where something downstream is live."""
+    planned = [_plan_slot(tx, _look_at(tx, use, down), down) for use in reports.uses(tx, down)]
+    slots = tuple(one for one in planned if isinstance(one, SlotPlan))
+    unsafe = tuple(one for one in planned if isinstance(one, UnsafeSlot))
+    return RecallPlan(
+        recall=number,
+        node=node,
+        slots=slots,
+        unsafe=unsafe,
+        digest=rules.plan_digest(number, slots, unsafe),
+    )
+
+
+def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
+    live = deployments.find(tx, use.deployment)
+    assert live is not None
+    policy, bad = read_policy(live.policy), frozenset(down.bundles)
+    earlier = (
+        (one.number, not bad.isdisjoint(read_policy(one.policy).bundles()))
+        for one in deployments.whole_history(tx, use.slot)
+    )
+    return Found(
+        use=use,
+        live=live,
+        policy=policy,
+        bad=tuple(bundles.read(tx, ref) for ref in policy.bundles() if ref in bad),
+        undoes=rules.brought_in(earlier),
+        stacks={
+            "prompt": deployments.undo_stack(tx, use.slot, "prompt"),
+            "model": deployments.undo_stack(tx, use.slot, "model"),
+        },
+    )
+
+
+def _plan_slot(tx: Reading, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:
+    tried = [_option(tx, found, side) for side in rules.sides_to_try(found.bad, down.versions)]
+    options = [one for one in tried if isinstance(one, Option)]
+    if not options:
+        return _unsafe(tx, found, down, "; ".join(str(one) for one in tried))
+    chosen = rules.best(options)
+    return SlotPlan(
+        slot=found.use.slot,
+        live=found.use.deployment,
+        places=found.use.places,
+        side=chosen.side,
+        changes=chosen.changes,
+        pairs=chosen.pairs,
+        verdict=chosen.verdict,
+        undoes=found.undoes,
+        requests_last_hour=inferences.served_last_hour(
+            tx, (bundle.ref for bundle in found.bad), found.use.slot
+        ),
+    )
+
+
+def _option(tx: Reading, found: Found, side: Side) -> Option | str:
+    """The nearest fit pairs that a change of a side leads to, or why there are none."""
+    return _both_sides(tx, found) if side == "both" else _one_side(tx, found, side)
+
+
+def _one_side(tx: Reading, found: Found, side: OneSide) -> Option | str:
+    skipped: list[SkippedVersion] = []
+    for version in _candidates(found, side):
+        why = pairs.why_unfit(tx, version)
+        preflights = () if why else _preflights(tx, found, {side: version})
+        why = why or next((one.why for one in preflights if one.verdict == "blocked"), None)
+        if why is None:
+            change = _changes(found, side, version, skipped)
+            return _made(found, side, change, preflights)
+        skipped.append(SkippedVersion(version=version, why=why))
+    passed = "".join(f" ({one.version} cannot come back: {one.why})" for one in skipped)
+    return f"the {side} side has no earlier version to go back to{passed}"
+
+
+def _both_sides(tx: Reading, found: Found) -> Option | str:
+    """Each side's nearest version that is fit by itself, together."""
+    chosen: dict[OneSide, Version] = {}
+    changes: list[SideChange] = []
+    for side in found.stacks:
+        skipped: list[SkippedVersion] = []
+        for version in _candidates(found, side):
+            why = pairs.why_unfit(tx, version)
+            if why is None:
+                chosen[side] = version
+                changes += _changes(found, side, version, skipped)
+                break
+            skipped.append(SkippedVersion(version=version, why=why))
+        else:
+            return f"both sides cannot go back, because the {side} side has no version to go to"
+    preflights = _preflights(tx, found, chosen)
+    blocked = next((one for one in preflights if one.verdict == "blocked"), None)
+    if blocked:
+        return f"both sides would go back to a pair that is blocked: {blocked.why}"
+    return _made(found, "both", tuple(changes), preflights)
+
+
+def _candidates(found: Found, side: OneSide) -> Iterator[Version]:
+    """The versions that a side could go to, the nearest first: what the slot's default has
+    now, then what it had before; none that is to be taken out."""
+    going = set(_going(found, side))
+    values = dict.fromkeys(frame.value for frame in reversed(found.stacks[side]))
+    return (version for version in values if version not in going)
+
+
+def _going(found: Found, side: OneSide) -> list[Version]:
+    sides = (bundle.prompt if side == "prompt" else bundle.model for bundle in found.bad)
+    return list(dict.fromkeys(version for version in sides if version is not None))
+
+
+def _preflights(
+    tx: Reading, found: Found, put_back: dict[OneSide, Version]
+) -> tuple[PairPreflight, ...]:
+    return tuple(_preflight(tx, found, bundle, put_back) for bundle in found.bad)
+
+
+def _preflight(
+    tx: Reading, found: Found, bundle: Bundle, put_back: dict[OneSide, Version]
+) -> PairPreflight:
+    model, prompt = put_back.get("model", bundle.model), put_back.get("prompt", bundle.prompt)
+    assert isinstance(model, ModelVersionRef)
+    assert isinstance(prompt, PromptVersionRef)
+    return pairs.preflight(tx, found.use.slot, bundle, model, prompt)
+
+
+def _changes(
+    found: Found, side: OneSide, version: Version, skipped: Sequence[SkippedVersion]
+) -> tuple[SideChange, ...]:
+    return tuple(
+        SideChange(
+            side=side,
+            taken_out=going,
+            put_back=version,
+            undoes=found.undoes,
+            skipped=tuple(skipped),
+        )
+        for going in _going(found, side)
+    )
+
+
+def _made(
+    found: Found, side: Side, changes: tuple[SideChange, ...], preflights: tuple[PairPreflight, ...]
+) -> Option:
+    since = {name: stack[-1].since for name, stack in found.stacks.items()}
+    return Option(
+        side=side,
+        since=max(since.values()) if side == "both" else since[side],
+        verdict=worst([one.verdict for one in preflights]),
+        changes=changes,
+        pairs=preflights,
+    )
+
+
+def _unsafe(tx: Reading, found: Found, down: Downstream, why: str) -> UnsafeSlot:
+    safe = (ref for ref in found.policy.fallback if ref not in down.bundles and _fit(tx, ref))
+    return UnsafeSlot(
+        slot=found.use.slot,
+        live=found.use.deployment,
+        places=found.use.places,
+        bad=tuple(bundle.ref for bundle in found.bad),
+        why=why,
+        undoes=found.undoes,
+        fallback=next(safe, None),
+        killed=kills.note(tx, found.use.slot) is not None,
+    )
+
+
+def _fit(tx: Reading, ref: BundleRef) -> bool:
+    try:
+        deployments.fit_to_serve(tx, ref)
+    except TwinlineError:
+        return False
+    return True
