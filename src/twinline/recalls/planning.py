@@ -82,10 +82,13 @@ def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
 
 
 def _plan_slot(tx: Reading, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:
-    tried = [_option(tx, found, side) for side in rules.sides_to_try(found.bad, down.versions)]
+    sides = rules.sides_to_try(found.bad, down.versions)
+    tried = [_option(tx, found, side) for side in sides]
+    if "both" not in sides and isinstance(tried[0], str):
+        tried.append(_option(tx, found, "both"))  # the other side may be recalled as well
     options = [one for one in tried if isinstance(one, Option)]
     if not options:
-        return _unsafe(tx, found, down, "; ".join(str(one) for one in tried))
+        return _unsafe(tx, found, down, "; ".join(one for one in tried if isinstance(one, str)))
     chosen = rules.best(options)
     return SlotPlan(
         slot=found.use.slot,
