@@ -16,6 +16,7 @@ LISTS = {
     f"/models/{MODEL}/versions": 5,
     "/bundles": 5,
     "/slots": 5,
+    "/recalls": 5,
     "/slots?environment=production": 3,
     "/slots/a/x@production/deployments": 5,
     "/slots/a/x@production/timeline": 5,
@@ -35,6 +36,8 @@ def filled(client: Client) -> Catalog:
         client.models.register(catalog.another_model(f"m {number}"))
         catalog.deploy(f"a/y{number // 2 + 1}@{('production', 'dev')[number % 2]}", bundle)
     catalog.serve("a/x@production", catalog.bundle(1, 1), 5)
+    for number in range(1, 6):
+        client.recalls.create(f"datasets:/tickets/{number}", "because")
     return catalog
 
 

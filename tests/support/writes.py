@@ -13,6 +13,7 @@ from twinline.language.records import Role
 
 SLOT = "answer@production"
 SPLIT = "divided@production"
+BAD_SLOT = "recalled@dev"
 Operation = tuple[str, str]
 
 
@@ -31,8 +32,9 @@ class Write:
 def good_writes(client: Client) -> list[Write]:
     """A request for each writing route but MLflow's.
 
-    The catalog that they need is made: (1, 1) went live, then (1, 2); (2, 3) waits; and
-    another slot is divided between (1, 1) and (1, 2).
+    The catalog that they need is made: (1, 1) went live, then (1, 2); (2, 3) waits;
+    another slot is divided between (1, 1) and (1, 2); and (1, 4), which is live in a third
+    one, is recalled, as is (1, 5).
     """
     catalog = Catalog(client)
     for prompt in (1, 2):
@@ -41,6 +43,11 @@ def good_writes(client: Client) -> list[Write]:
     divided = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref)
     client.slots.deploy(SPLIT, policy=divided, reason="because", expected=0)
     thrown = client.kills.bundle(catalog.bundle(1, 3).ref, "because").number
+    for prompt in (1, 4):
+        catalog.deploy(BAD_SLOT, catalog.bundle(1, prompt))
+    bad = client.recalls.create(str(catalog.bundle(1, 4).ref), "because").number
+    lifted = client.recalls.create(str(catalog.bundle(1, 5).ref), "because").number
+    execution = {"plan": client.recalls.plan(bad).digest, "accept_untested": True}
     (kept,) = catalog.serve(SLOT, catalog.bundle(1, 1), 1)
     prefix = client.keys.issue("leaver", Role.VIEWER).prefix
     pair = {"model": "models:/churn/2", "prompt": "prompts:/support/answer/1"}
@@ -112,6 +119,12 @@ def good_writes(client: Client) -> list[Write]:
               ("kill.throw",)),
         Write(("post", "/kills/{number}/lift"), f"/kills/{thrown}/lift", why, releaser,
               ("kill.lift",)),
+        Write(("post", "/recalls"), "/recalls", {"node": "prompts:/support/answer/5", **why},
+              releaser, ("node.recalled", "recall.report")),
+        Write(("post", "/recalls/{number}/execute"), f"/recalls/{bad}/execute",
+              {**execution, **why}, releaser, ("deployment.recall", "recall.execute")),
+        Write(("post", "/recalls/{number}/lift"), f"/recalls/{lifted}/lift", why, releaser,
+              ("node.recalled.lift",)),
         Write(("post", "/keys"), "/keys", {"owner": "new", "role": "viewer"}, admin,
               ("key.issue",)),
         Write(("delete", "/keys/{prefix}"), f"/keys/{prefix}", None, admin, ("key.revoke",)),
