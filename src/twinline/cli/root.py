@@ -23,6 +23,7 @@ from twinline.cli import (
     nodes,
     policies,
     prompts,
+    recalls,
     requests,
     slots,
     splits,
@@ -76,6 +77,7 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(exports.app, name="export")
+app.add_typer(recalls.app, name="recall")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")

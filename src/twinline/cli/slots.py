@@ -31,7 +31,7 @@ from twinline.language.refs import ModelVersionRef, PromptVersionRef
 
 SlotArgument = Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
-_VERDICT_STYLE = {
+VERDICT_STYLE = {
     "proven": "bold green",
     "evaluated": "green",
     "untested": "bold yellow",
@@ -192,7 +192,7 @@ def preview_of(foreseen: RollbackPreview) -> Group:
 
 def _pair(pair: PairPreflight) -> Group:
     served = pair.served_here
-    verdict = Text.assemble((pair.verdict, _VERDICT_STYLE[pair.verdict]), f": {pair.why}")
+    verdict = Text.assemble((pair.verdict, VERDICT_STYLE[pair.verdict]), f": {pair.why}")
     return Group(
         Text(),
         facts(
