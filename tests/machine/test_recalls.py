@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from twinline.access import actions as access
 from twinline.bundles import actions as bundles
@@ -146,19 +147,31 @@ def test_a_report_is_the_same_whatever_arrives_later(everywhere: Database) -> No
     assert verdict.arrived_later == 3 + 4 + 2
 
 
-def test_a_report_that_was_tampered_with_is_noticed(everywhere: Database) -> None:
+CHANGES = {
+    "a total": "jsonb_set(report, '{requests}', '4')",
+    "a count": "jsonb_set(report, '{counts,0,requests}', '4')",
+    "the node": "jsonb_set(report, '{node}', '\"datasets:/tickets/1\"')",
+    "the mark": "jsonb_set(report, '{mark,none_from}', '1')",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_report_cannot_be_changed_and_whoever_does_is_noticed(
+    everywhere: Database, change: str
+) -> None:
     _serve(everywhere, 2, 5)
-    made = _recall(everywhere)
-    for place in ("{requests}", "{counts,0,requests}", "{node}"):
-        change = text(
-            f"update recall set report = jsonb_set(report, '{place}', '\"other\"')"
-            if place == "{node}"
-            else f"update recall set report = jsonb_set(report, '{place}', '4')"
-        )
-        with everywhere.writing("somebody") as tx:
-            tx.run(change)
-            verdict = recalls.verify(tx, made.number)
-    assert not verdict.same
+    number = _recall(everywhere).number
+    for tampering in (f"update recall set report = {change}", "delete from recall"):
+        with (
+            pytest.raises(IntegrityError, match="kept as they are"),
+            everywhere.writing("somebody") as tx,
+        ):
+            tx.run(text(tampering))
+    with everywhere.writing("somebody") as tx:
+        tx.run(text("alter table recall disable trigger keep_report"))
+        tx.run(text(f"update recall set report = {change}"))
+    with everywhere.reading() as tx:
+        assert not recalls.verify(tx, number).same
 
 
 def _catalog(database: Database) -> dict[tuple[int, int], Bundle]:

@@ -105,11 +105,12 @@ def verify(tx: Reading, number: int) -> RecallVerdict:
     """
     row = _kept(tx, number)
     recomputed, later = reports.recount(tx, row["report"])
+    kept = row["report_digest"]
     return RecallVerdict(
         recall=number,
-        report_digest=row["report_digest"],
+        report_digest=kept,
         recomputed=recomputed,
-        same=recomputed == row["report_digest"],
+        same=digest(row["report"]) == recomputed == kept,
         arrived_later=later,
     )
 

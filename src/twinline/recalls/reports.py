@@ -45,8 +45,9 @@ def recount(tx: Reading, kept: dict[str, Any]) -> tuple[str, int]:
     bundles arrived since."""
     report = ImpactReport.model_validate(kept)
     counts = recounts.counted(tx, report.bundles, report.mark)
-    fresh = report.model_copy(update={"counts": counts, **rules.totals(counts)})
-    counted = fresh.model_dump(mode="json", include={"counts", *rules.totals(())})
+    sums = rules.totals(counts)
+    fresh = report.model_copy(update={"counts": counts, **sums})
+    counted = fresh.model_dump(mode="json", include={"counts", *sums})
     later = recounts.arrived_later(tx, report.bundles, report.mark)
     return digest(kept | counted), later
 

@@ -188,7 +188,7 @@ class RecallVerdict(Record):
     recall: int
     report_digest: Digest = Field(description="As it was kept.")
     recomputed: Digest = Field(description="With the facts counted anew, up to the same mark.")
-    same: bool
+    same: bool = Field(description="Whether the report as it is kept has both digests.")
     arrived_later: Count = Field(
         description="Requests of the report's bundles that arrived after the recall."
     )
