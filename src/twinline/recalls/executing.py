@@ -27,7 +27,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import BundleRef
 from twinline.recalls import actions, rules, store
-from twinline.rollbacks import pairs
+from twinline.rollbacks.pairs import make
 from twinline.routing.policy import read_policy, substitute
 
 
@@ -110,7 +110,7 @@ def _has_a_way(slot: UnsafeSlot, wanted: ExecuteRecall) -> bool:
 
 
 def _carry_out(tx: Writing, plan: RecallPlan, wanted: ExecuteRecall) -> Iterator[RecallOutcome]:
-    pairs.make(tx, (pair for slot in plan.slots for pair in slot.pairs))
+    make(tx, (pair for slot in plan.slots for pair in slot.pairs))
     for one in sorted((*plan.slots, *plan.unsafe), key=lambda one: str(one.slot)):
         match one:
             case SlotPlan():

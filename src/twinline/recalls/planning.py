@@ -25,9 +25,9 @@ from twinline.language.records import (
 )
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 from twinline.recalls import reports, rules
-from twinline.recalls.rules import Option, Version
+from twinline.recalls.rules import Option
 from twinline.recalls.store import Downstream
-from twinline.rollbacks import pairs
+from twinline.rollbacks.pairs import Pairs, Version
 from twinline.rollbacks.rules import worst
 from twinline.routing.policy import Policy, read_policy
 
@@ -48,7 +48,10 @@ class Found:
 
 def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
     """What an execution would do about each slot where something downstream is live."""
-    planned = [_plan_slot(tx, _look_at(tx, use, down), down) for use in reports.uses(tx, down)]
+    known = Pairs(tx)
+    planned = [
+        _plan_slot(tx, known, _look_at(tx, use, down), down) for use in reports.uses(tx, down)
+    ]
     slots = tuple(one for one in planned if isinstance(one, SlotPlan))
     unsafe = tuple(one for one in planned if isinstance(one, UnsafeSlot))
     return RecallPlan(
@@ -81,11 +84,11 @@ def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
     )
 
 
-def _plan_slot(tx: Reading, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:
+def _plan_slot(tx: Reading, known: Pairs, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:
     sides = rules.sides_to_try(found.bad, down.versions)
-    tried = [_option(tx, found, side) for side in sides]
+    tried = [_option(known, found, side) for side in sides]
     if "both" not in sides and isinstance(tried[0], str):
-        tried.append(_option(tx, found, "both"))  # the other side may be recalled as well
+        tried.append(_option(known, found, "both"))  # the other side may be recalled as well
     options = [one for one in tried if isinstance(one, Option)]
     if not options:
         return _unsafe(tx, found, down, "; ".join(one for one in tried if isinstance(one, str)))
@@ -105,16 +108,16 @@ def _plan_slot(tx: Reading, found: Found, down: Downstream) -> SlotPlan | Unsafe
     )
 
 
-def _option(tx: Reading, found: Found, side: Side) -> Option | str:
+def _option(known: Pairs, found: Found, side: Side) -> Option | str:
     """The nearest fit pairs that a change of a side leads to, or why there are none."""
-    return _both_sides(tx, found) if side == "both" else _one_side(tx, found, side)
+    return _both_sides(known, found) if side == "both" else _one_side(known, found, side)
 
 
-def _one_side(tx: Reading, found: Found, side: OneSide) -> Option | str:
+def _one_side(known: Pairs, found: Found, side: OneSide) -> Option | str:
     skipped: list[SkippedVersion] = []
     for version in _candidates(found, side):
-        why = pairs.why_unfit(tx, version)
-        preflights = () if why else _preflights(tx, found, {side: version})
+        why = known.why_unfit(version)
+        preflights = () if why else _preflights(known, found, {side: version})
         why = why or next((one.why for one in preflights if one.verdict == "blocked"), None)
         if why is None:
             change = _changes(found, side, version, skipped)
@@ -124,14 +127,14 @@ def _one_side(tx: Reading, found: Found, side: OneSide) -> Option | str:
     return f"the {side} side has no earlier version to go back to{passed}"
 
 
-def _both_sides(tx: Reading, found: Found) -> Option | str:
+def _both_sides(known: Pairs, found: Found) -> Option | str:
     """Each side's nearest version that is fit by itself, together."""
     chosen: dict[OneSide, Version] = {}
     changes: list[SideChange] = []
     for side in found.stacks:
         skipped: list[SkippedVersion] = []
         for version in _candidates(found, side):
-            why = pairs.why_unfit(tx, version)
+            why = known.why_unfit(version)
             if why is None:
                 chosen[side] = version
                 changes += _changes(found, side, version, skipped)
@@ -139,7 +142,7 @@ def _both_sides(tx: Reading, found: Found) -> Option | str:
             skipped.append(SkippedVersion(version=version, why=why))
         else:
             return f"both sides cannot go back, because the {side} side has no version to go to"
-    preflights = _preflights(tx, found, chosen)
+    preflights = _preflights(known, found, chosen)
     blocked = next((one for one in preflights if one.verdict == "blocked"), None)
     if blocked:
         return f"both sides would go back to a pair that is blocked: {blocked.why}"
@@ -160,18 +163,18 @@ def _going(found: Found, side: OneSide) -> list[Version]:
 
 
 def _preflights(
-    tx: Reading, found: Found, put_back: dict[OneSide, Version]
+    known: Pairs, found: Found, put_back: dict[OneSide, Version]
 ) -> tuple[PairPreflight, ...]:
-    return tuple(_preflight(tx, found, bundle, put_back) for bundle in found.bad)
+    return tuple(_preflight(known, found, bundle, put_back) for bundle in found.bad)
 
 
 def _preflight(
-    tx: Reading, found: Found, bundle: Bundle, put_back: dict[OneSide, Version]
+    known: Pairs, found: Found, bundle: Bundle, put_back: dict[OneSide, Version]
 ) -> PairPreflight:
     model, prompt = put_back.get("model", bundle.model), put_back.get("prompt", bundle.prompt)
     assert isinstance(model, ModelVersionRef)
     assert isinstance(prompt, PromptVersionRef)
-    return pairs.preflight(tx, found.use.slot, bundle, model, prompt)
+    return known.preflight(found.use.slot, bundle, model, prompt)
 
 
 def _changes(

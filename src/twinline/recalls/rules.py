@@ -17,9 +17,7 @@ from twinline.language.records import (
     UnsafeSlot,
     Verdict,
 )
-from twinline.language.refs import ModelVersionRef, PromptVersionRef
 
-Version = PromptVersionRef | ModelVersionRef
 _BEST_FIRST: tuple[Verdict, ...] = ("proven", "evaluated", "untested", "blocked")
 
 

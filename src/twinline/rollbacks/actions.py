@@ -21,7 +21,8 @@ from twinline.language.records import (
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
-from twinline.rollbacks import pairs, rules
+from twinline.rollbacks import rules
+from twinline.rollbacks.pairs import Pairs, make
 from twinline.routing.policy import read_policy, substitute
 
 OneSide = Literal["prompt", "model"]
@@ -41,10 +42,11 @@ def preview(tx: Reading, ref: SlotRef, side: Side, to: To) -> RollbackPreview:
     """
     live = deployments.live(tx, ref)
     one_sides: tuple[OneSide, ...] = ("prompt", "model") if side == "both" else (side,)
-    changes = tuple(_change(tx, ref, one, to) for one in one_sides)
+    known = Pairs(tx)
+    changes = tuple(_change(tx, known, ref, one, to) for one in one_sides)
     replaced = tuple(_replaced(tx, live, changes))
     preflights = tuple(
-        pairs.preflight(tx, ref, old, *rules.sides_after(old, changes)) for old in replaced
+        known.preflight(ref, old, *rules.sides_after(old, changes)) for old in replaced
     )
     return RollbackPreview(
         slot=ref,
@@ -71,7 +73,7 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
     deployments.lock(tx, ref, expected)
     foreseen = preview(tx, ref, wanted.side, wanted.to)
     _refuse_unfit(foreseen, wanted.accept_untested)
-    pairs.make(tx, foreseen.pairs)
+    make(tx, foreseen.pairs)
     put_back = {pair.replaces: pair.bundle for pair in foreseen.pairs}
     policy = read_policy(foreseen.live.policy)
     return deployments.append(
@@ -84,9 +86,9 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
     )
 
 
-def _change(tx: Reading, ref: SlotRef, side: OneSide, to: To) -> SideChange:
+def _change(tx: Reading, known: Pairs, ref: SlotRef, side: OneSide, to: To) -> SideChange:
     *below, current = deployments.undo_stack(tx, ref, side)
-    put_back, skipped = (to, ()) if to else _previous(tx, below[::-1])
+    put_back, skipped = (to, ()) if to else _previous(known, below[::-1])
     if put_back is None:
         raise NothingToRollBack(
             f"The {side} side of {ref.short} has been {current.value} since deployment "
@@ -110,12 +112,12 @@ def _change(tx: Reading, ref: SlotRef, side: OneSide, to: To) -> SideChange:
 
 
 def _previous(
-    tx: Reading, nearest_first: Iterable[Frame[PromptVersionRef | ModelVersionRef]]
+    known: Pairs, nearest_first: Iterable[Frame[PromptVersionRef | ModelVersionRef]]
 ) -> tuple[To, tuple[SkippedVersion, ...]]:
     """The nearest earlier version that nobody withdrew, and those that are passed over."""
     skipped: list[SkippedVersion] = []
     for frame in nearest_first:
-        why = pairs.why_unfit(tx, frame.value)
+        why = known.why_unfit(frame.value)
         if why is None:
             return frame.value, tuple(skipped)
         skipped.append(SkippedVersion(version=frame.value, why=why))

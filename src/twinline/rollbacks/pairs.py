@@ -1,52 +1,84 @@
 """What is known about a pair before it goes live in a slot."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.evaluations import actions as evaluations
 from twinline.inferences import actions as inferences
 from twinline.kills import actions as kills
+from twinline.language.canonical import digest
 from twinline.language.errors import NotFound
-from twinline.language.records import Bundle, Evaluation, NewBundle, PairPreflight
+from twinline.language.records import (
+    Bundle,
+    Evaluation,
+    NewBundle,
+    PairingStatus,
+    PairPreflight,
+)
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import rules
 from twinline.withdrawals import actions as withdrawals
 
-
-def preflight(
-    tx: Reading, slot: SlotRef, old: Bundle, model: ModelVersionRef, prompt: PromptVersionRef
-) -> PairPreflight:
-    """What is known about the pair that would serve in the place of ``old``, with its
-    parameters.
-
-    What is recalled or killed blocks it. What is retired does not: nobody should build
-    on that any more, but going back to it may be the least harm.
-    """
-    bundle = bundles.foresee(tx, model, prompt, old.parameters)
-    served_here = inferences.served(tx, [bundle], slot)
-    known = _evaluations(tx, bundle)
-    pairing = bundles.pairing(tx, model, prompt)
-    status = pairing.status if pairing else None
-    verdict, why = rules.verdict(status, served_here, known, _stopped(tx, bundle, model, prompt))
-    return PairPreflight(
-        bundle=bundle,
-        replaces=old.ref,
-        model=model,
-        prompt=prompt,
-        parameters=old.parameters,
-        served_here=served_here,
-        evaluations=known,
-        pairing=status,
-        verdict=verdict,
-        why=why,
-    )
+Version = PromptVersionRef | ModelVersionRef
 
 
-def why_unfit(tx: Reading, version: PromptVersionRef | ModelVersionRef) -> str | None:
-    """Why a version should not come back unless somebody names it; None when it may."""
-    against = withdrawals.against(tx, version)
-    return rules.why_withdrawn(against[0]) if against else None
+class Known(NamedTuple):
+    """What is known about a pair whatever the slot; ``stopped`` is why it must not serve."""
+
+    bundle: BundleRef
+    evaluations: tuple[Evaluation, ...]
+    pairing: PairingStatus | None
+    stopped: str | None
+
+
+class Pairs:
+    """What is known about pairs and versions, each looked up once: the same few may be
+    wanted in many slots. For one transaction, and while it changes nothing."""
+
+    def __init__(self, tx: Reading) -> None:
+        self._tx = tx
+        self._known: dict[tuple[ModelVersionRef, PromptVersionRef, str], Known] = {}
+        self._unfit: dict[Version, str | None] = {}
+
+    def preflight(
+        self, slot: SlotRef, old: Bundle, model: ModelVersionRef, prompt: PromptVersionRef
+    ) -> PairPreflight:
+        """What is known about the pair that would serve in the place of ``old``, with its
+        parameters.
+
+        What is recalled or killed blocks it. What is retired does not: nobody should build
+        on that any more, but going back to it may be the least harm.
+        """
+        known = self._pair(model, prompt, old)
+        served_here = inferences.served(self._tx, [known.bundle], slot)
+        verdict, why = rules.verdict(known.pairing, served_here, known.evaluations, known.stopped)
+        return PairPreflight(
+            bundle=known.bundle,
+            replaces=old.ref,
+            model=model,
+            prompt=prompt,
+            parameters=old.parameters,
+            served_here=served_here,
+            evaluations=known.evaluations,
+            pairing=known.pairing,
+            verdict=verdict,
+            why=why,
+        )
+
+    def why_unfit(self, version: Version) -> str | None:
+        """Why a version should not come back unless somebody names it; None when it may."""
+        if version not in self._unfit:
+            against = withdrawals.against(self._tx, version)
+            self._unfit[version] = rules.why_withdrawn(against[0]) if against else None
+        return self._unfit[version]
+
+    def _pair(self, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle) -> Known:
+        key = model, prompt, digest(old.parameters)
+        if key not in self._known:
+            self._known[key] = _look_up(self._tx, model, prompt, old)
+        return self._known[key]
 
 
 def make(tx: Writing, pairs: Iterable[PairPreflight]) -> None:
@@ -60,6 +92,17 @@ def make(tx: Writing, pairs: Iterable[PairPreflight]) -> None:
         bundles.pair(
             tx, NewBundle(model=pair.model, prompt=pair.prompt, parameters=pair.parameters)
         )
+
+
+def _look_up(tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle) -> Known:
+    bundle = bundles.foresee(tx, model, prompt, old.parameters)
+    pairing = bundles.pairing(tx, model, prompt)
+    return Known(
+        bundle=bundle,
+        evaluations=_evaluations(tx, bundle),
+        pairing=pairing.status if pairing else None,
+        stopped=_stopped(tx, bundle, model, prompt),
+    )
 
 
 def _stopped(
