@@ -275,6 +275,24 @@ def test_executing_takes_it_out_and_says_what_it_did(catalog: Catalog) -> None:
     assert "models:/churn/2 gave way to models:/churn/1" in outcome.why
 
 
+def test_going_back_after_a_recall_goes_further_back(catalog: Catalog) -> None:
+    number = catalog.client.recalls.create("prompts:/support/answer/3", WHY).number
+    execute(catalog.client, number)
+    catalog.client.recalls.lift(number, "it was the model")
+    made = catalog.client.slots.roll_back(
+        SLOT, "prompt", reason="further", expected=4, accept_untested=True
+    )
+    assert (made.prompt.number, made.model.number, made.undoes) == (1, 2, 2)
+
+
+def test_a_recall_reaches_what_others_recalled_as_well(catalog: Catalog) -> None:
+    """Keeping a side that another recall is about would be no way out."""
+    catalog.client.recalls.create("prompts:/support/answer/3", WHY)
+    number = catalog.client.recalls.create(DATA_2, WHY).number
+    slot = planned(catalog.client, number)
+    assert (slot.side, [pair.bundle for pair in slot.pairs]) == ("both", [catalog.bundle(1, 2).ref])
+
+
 def test_an_untested_pair_needs_a_deliberate_yes_and_nothing_changes_without(
     catalog: Catalog,
 ) -> None:

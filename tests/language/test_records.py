@@ -9,11 +9,13 @@ from pydantic import BaseModel, ValidationError
 
 from twinline.language.records import (
     ApiKey,
+    ExecuteRecall,
     NewDeployment,
     NewInference,
     NewKey,
     NewOutcome,
     NewPromptVersion,
+    NewRecall,
     Reason,
     RollbackRequest,
     Service,
@@ -75,6 +77,13 @@ REFUSED: dict[str, tuple[type[BaseModel], dict[str, Any], str]] = {
         RollbackRequest,
         {"side": "both", "to": "prompts:/answer/1", "reason": "why"},
         "version of the side that goes back",
+    ),
+    "recall-without-reason": (NewRecall, {"node": "runs:/r"}, "reason"),
+    "execution-of-no-plan": (ExecuteRecall, {"reason": "why", "plan": "newest"}, "plan"),
+    "execution-of-another-kind": (
+        ExecuteRecall,
+        {"reason": "why", "plan": "0" * 64, "unsafe": "ignore"},
+        "unsafe",
     ),
     "inference-without-a-pair": (NewInference, {"trace_id": "t"}, "name the pair"),
     "inference-by-bundle-and-model": (

@@ -116,6 +116,62 @@ def test_two_recalls_at_once_neither_deadlock_nor_overlap(everywhere: Database, 
         assert access.verify_log(tx).whole
 
 
+def test_recalls_of_different_slots_that_need_the_same_new_pairs_do_not_deadlock(
+    database: Database,
+) -> None:
+    """Models 3 and 4 both give way to model 1, whose pairs with prompts 2 to 5 are new; the
+    slots of one come upon them in the other order."""
+    with database.writing("test") as tx:
+        _register(tx)
+        halves = {data: SLOTS[data % 2 :: 2] for data in (3, 4)}
+        for model, slots in halves.items():
+            for place, slot in enumerate(slots if model == 3 else slots[::-1]):
+                for at, pair in enumerate(((1, 1), (model, place % 4 + 2))):
+                    new = NewDeployment(bundle=_pair(tx, *pair).ref, reason="because")
+                    deployments.deploy(tx, slot, new, at)
+    numbers = [_recall(database, f"datasets:/tickets/{data}").number for data in (3, 4)]
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda number: _execute(database, number), numbers))
+    assert [one.still_live for one in made] == [(), ()]
+    assert [len(one.execution[0].slots) for one in made] == [20, 20]
+    with database.reading() as tx:
+        known = {
+            (one.model, one.prompt) for one in bundles.list_bundles(tx, cursor=None, limit=99).items
+        }
+    assert {
+        (ModelVersionRef("m", 1), PromptVersionRef("p", number)) for number in range(1, 6)
+    } <= known
+
+
+def test_what_was_under_way_when_it_was_recalled_is_found_and_taken_out_afterwards(
+    everywhere: Database,
+) -> None:
+    late, deployed, executed = SlotRef("late", "production"), Event(), Event()
+
+    def deploy() -> None:
+        with everywhere.writing("releaser") as tx:
+            for number, model in enumerate((1, 2)):
+                new = NewDeployment(bundle=_pair(tx, model, 1).ref, reason="because")
+                deployments.deploy(tx, late, new, number)
+            deployed.set()
+            assert executed.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(deploy)
+        assert deployed.wait(30)
+        try:
+            number = _recall(everywhere).number
+            assert _execute(everywhere, number).still_live == ()
+        finally:
+            executed.set()
+        slow.result()
+    with everywhere.reading() as tx:
+        assert [use.slot for use in recalls.read(tx, number).still_live] == [late]
+    made = _execute(everywhere, number)
+    assert [len(one.slots) for one in made.execution] == [40, 1]
+    assert made.still_live == ()
+
+
 def test_a_report_is_the_same_whatever_arrives_later(everywhere: Database) -> None:
     """Also when it is older than the recall, and when it was under way meanwhile."""
     first = _serve(everywhere, 2, 5, status="error", cost_usd=0.1, decision="d")
@@ -176,14 +232,19 @@ def test_a_report_cannot_be_changed_and_whoever_does_is_noticed(
 
 def _catalog(database: Database) -> dict[tuple[int, int], Bundle]:
     with database.writing("test") as tx:
-        for number in range(1, 6):
-            prompts.create_version(tx, NewPromptVersion(name="p", template=f"Say {number}"))
-        for number in (1, 2):
-            dataset = DatasetFacts(name="tickets", digest=str(number), profile={})
-            run = RunFacts(id=f"run-{number}", name="training", datasets=(dataset,))
-            new = NewModelVersion(name="m", source_uri=f"runs:/run-{number}/m", run=run)
-            models.register(tx, new)
+        _register(tx)
         return {(m, p): _pair(tx, m, p) for m in (1, 2) for p in range(1, 6)}
+
+
+def _register(tx: Any) -> None:
+    """Five prompts; and model N, which was trained from dataset tickets/N."""
+    for number in range(1, 6):
+        prompts.create_version(tx, NewPromptVersion(name="p", template=f"Say {number}"))
+    for number in range(1, 5):
+        dataset = DatasetFacts(name="tickets", digest=str(number), profile={})
+        run = RunFacts(id=f"run-{number}", name="training", datasets=(dataset,))
+        new = NewModelVersion(name="m", source_uri=f"runs:/run-{number}/m", run=run)
+        models.register(tx, new)
 
 
 def _pair(tx: Any, model: int, prompt: int) -> Bundle:
