@@ -31,7 +31,7 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def drift(database: Database) -> str | None:
-    """How the database differs from the tables in `schema.py`; None when it does not."""
+    """How the database differs from the tables in `schema`; None when it does not."""
     try:
         command.check(_config(database))
     except CommandError as difference:

@@ -59,8 +59,8 @@ class LineageEvent(Record):
     """A run, job or dataset event of OpenLineage 1.x or 2; facets that say nothing about
     what came from what are not looked at."""
 
-    eventTime: Instant  # noqa: N815
-    eventType: str | None = None  # noqa: N815
+    eventTime: Instant  # noqa: N815 -- the word of the specification
+    eventType: str | None = None  # noqa: N815 -- the word of the specification
     producer: str = ""
     run: SentRun | None = None
     job: SentJob | None = None

@@ -1,0 +1,82 @@
+"""Every table, a page for each layer. Names are the glossary's words.
+
+Three layers: a small graph (nodes and edges: versions, runs, datasets, bundles,
+deployments), pointer history (label moves, deployments, pairings), and facts
+(inferences, outcomes) with exact rollups beside them. Versions, bundles, deployments
+and facts are never updated or deleted: triggers in the migrations refuse it.
+Partitions of the ledger are made by `inferences/partitions.py`.
+"""
+
+from twinline.db.schema.access import (
+    api_key,
+    audit_event,
+    idempotency,
+)
+from twinline.db.schema.catalog import (
+    bundle,
+    custom_node,
+    dataset,
+    edge,
+    evaluation,
+    label_move,
+    model,
+    model_version,
+    node,
+    pairing,
+    prompt,
+    prompt_version,
+    recall,
+    run,
+    withdrawal,
+)
+from twinline.db.schema.columns import metadata
+from twinline.db.schema.ledger import (
+    exposure,
+    inference,
+    outcome,
+    rollup_day,
+    rollup_hour,
+)
+from twinline.db.schema.slots import (
+    client_report,
+    deployment,
+    environment,
+    kill,
+    ownership,
+    signing_key,
+    slot,
+)
+
+__all__ = [
+    "api_key",
+    "audit_event",
+    "bundle",
+    "client_report",
+    "custom_node",
+    "dataset",
+    "deployment",
+    "edge",
+    "environment",
+    "evaluation",
+    "exposure",
+    "idempotency",
+    "inference",
+    "kill",
+    "label_move",
+    "metadata",
+    "model",
+    "model_version",
+    "node",
+    "outcome",
+    "ownership",
+    "pairing",
+    "prompt",
+    "prompt_version",
+    "recall",
+    "rollup_day",
+    "rollup_hour",
+    "run",
+    "signing_key",
+    "slot",
+    "withdrawal",
+]

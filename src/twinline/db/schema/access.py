@@ -1,0 +1,44 @@
+"""Keys, the audit log, and remembered answers."""
+
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, SmallInteger, Table, Text
+
+from twinline.db.schema.columns import at_, json_, metadata, text_
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("prefix", Text, nullable=False, unique=True),
+    text_("owner"),
+    text_("role"),
+    text_("created_by"),
+    at_("created_at"),
+    at_("expires_at", null=True),
+    at_("revoked_at", null=True),
+)
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    at_("at"),
+    text_("actor"),
+    text_("action"),
+    text_("subject"),
+    text_("why"),
+    json_("before", null=True),
+    json_("after", null=True),
+    text_("previous_hash"),
+    Column("hash", Text, nullable=False, unique=True),
+)
+idempotency = Table(
+    "idempotency",
+    metadata,
+    text_("principal"),
+    text_("key"),
+    text_("fingerprint"),
+    Column("status", SmallInteger),
+    json_("answer", null=True),
+    at_("at"),
+    PrimaryKeyConstraint("principal", "key"),
+    Index(None, "at"),
+)
