@@ -136,6 +136,21 @@ def test_a_walk_says_what_was_live_where_at_a_time(client: Client, catalog: Cata
 # --- retirements -------------------------------------------------------------------------
 
 
+def test_what_a_version_was_written_from_is_lineage_but_no_cause(
+    client: Client, catalog: Catalog
+) -> None:
+    bad, cure = "prompts:/support/answer/1", "prompts:/support/better/1"
+    client.prompts.create("support/better", "Better: {{ question }}", derived_from=bad)
+    assert cure in refs(client, bad)
+    pair = client.bundles.pair("models:/churn/1", cure)
+    catalog.serve("better@production", pair, 2)
+    assert client.lineage.impact(bad).service.requests == 4, "what was served with the bad one"
+    client.recalls.create(bad, reason="it leaks")
+    catalog.deploy("better@production", pair)
+    with pytest.raises(NotFound, match="no version 9"):
+        client.prompts.create("p", "x", derived_from="prompts:/support/answer/9")
+
+
 def test_a_retired_version_goes_live_no_more_and_is_no_bridge(
     client: Client, catalog: Catalog
 ) -> None:

@@ -29,14 +29,15 @@ from twinline.language.records import (
     NewModelVersion,
     NewOutcome,
     NewPromptVersion,
+    RequestFilter,
     ResolveRequest,
     RollbackRequest,
     RunFacts,
-    Service,
+    Tally,
 )
 from twinline.language.records.models import DatasetFacts
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
-from twinline.lineage import actions as lineage
+from twinline.lineage import impacts
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 from twinline.rollbacks import actions as rollbacks
@@ -292,31 +293,29 @@ class History(RuleBasedStateMachine):
         if not past.live:
             return
         number = data.draw(st.integers(1, len(past.live)))
-        pair = past.live[number - 1]
         with self.database.reading() as tx:
-            found = lineage.impact(tx, f"deployments:/{slot.short}/{number}")
+            found = impacts.impact(tx, f"deployments:/{slot.short}/{number}", RequestFilter())
         served = [
-            fact
-            for fact in self.facts.values()
-            if (fact.slot, fact.deployment, fact.pair) == (slot, number, pair)
+            fact for fact in self.facts.values() if (fact.slot, fact.deployment) == (slot, number)
         ]
         self._same(found.service, served)
 
     def _impact(self, node: str, touched: list[Fact], live: set[SlotRef]) -> None:
         with self.database.reading() as tx:
-            found = lineage.impact(tx, node)
-            listed = lineage.affected(tx, node, cursor=None, limit=500).items
+            found = impacts.impact(tx, node, RequestFilter())
+            listed = impacts.requests(tx, node, RequestFilter(), cursor=None, limit=500).items
         assert set(found.live) == live
         self._same(found.service, touched)
         assert sum(slot.service.requests for slot in found.slots) == len(touched)
         assert sum(day.requests for day in found.days) == len(touched)
         by_slot = Counter(fact.slot for fact in touched)
-        assert {one.slot: one.service.requests for one in found.slots} == dict(by_slot)
+        counted = {one.slot: one.service.requests for one in found.slots if one.service.requests}
+        assert counted == dict(by_slot)
         assert len(listed) == len(touched)
         assert [one.id for one in listed] == sorted((one.id for one in listed), reverse=True)
         assert {self.facts[one.id].pair for one in listed} == {fact.pair for fact in touched}
 
-    def _same(self, service: Service, facts: list[Fact]) -> None:
+    def _same(self, service: Tally, facts: list[Fact]) -> None:
         measured = [fact.measured for fact in facts]
         scores = [one.score for one in measured if one.score is not None]
         assert service.requests == len(facts)
@@ -327,7 +326,6 @@ class History(RuleBasedStateMachine):
         assert math.isclose(service.cost_usd, sum(one.cost_usd or 0 for one in measured))
         assert service.scored == len(scores)
         assert service.score == (sum(scores) / len(scores) if scores else None)
-        assert (service.latency_ms is None) == all(one.latency_ms is None for one in measured)
 
     def _recount_everything(self) -> None:
         """Both rollups hold the latencies of the facts, bucket by bucket, and all counts."""

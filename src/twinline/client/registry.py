@@ -54,6 +54,7 @@ class Prompts:
         description: str | None = None,
         tags: dict[str, Any] | None = None,
         labels: Sequence[str] = (),
+        derived_from: PromptVersionRef | str | None = None,
         key: str | None = None,
     ) -> PromptVersion:
         """Make the next version of a prompt; identical content returns the version there is."""
@@ -66,6 +67,7 @@ class Prompts:
                 "description": description,
                 "tags": tags,
                 "labels": tuple(labels),
+                "derived_from": derived_from,
             }
         )
         return self._http.write(PromptVersion, "POST", "/prompts", new, key=key)

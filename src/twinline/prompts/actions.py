@@ -22,7 +22,13 @@ from twinline.prompts import rules, store
 
 
 def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
-    """The version with this content, and whether it had to be made."""
+    """The version with this content, and whether it had to be made.
+
+    Raises:
+        NotFound: there is no version that it could be derived from.
+    """
+    if new.derived_from:
+        read_version(tx, new.derived_from)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
     digest = rules.content_digest(new)

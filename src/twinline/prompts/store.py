@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from twinline.db.graph import add_node
+from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version
 from twinline.db.session import Reading, Writing
@@ -64,6 +64,9 @@ def add_version(tx: Writing, id: int, new: NewPromptVersion, digest: str) -> int
             **content,
         )
     )
+    origin = find_node(tx, new.derived_from) if new.derived_from else None
+    if origin is not None:
+        add_edge(tx, origin, node_id, "derived")
     return number
 
 

@@ -21,6 +21,7 @@ with recursive below(id) as (
     select id from node where ref = :root
     union
     select edge.target from below join edge on edge.source = below.id and edge.until is null
+        and edge.kind <> 'derived'
 )
 select node.ref, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live

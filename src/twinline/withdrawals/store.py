@@ -10,12 +10,13 @@ from twinline.db.session import Reading, Writing
 from twinline.language.records import Withdrawal, WithdrawalKind
 
 # What a retired version is part of is withdrawn with it; what came from a recalled node
-# at any distance is.
+# at any distance is, but for what was written from it: a version may be the cure of another.
 _AGAINST = text("""
 with recursive above(id) as (
     select cast(:bundle as bigint)
     union
     select edge.source from above join edge on edge.target = above.id and edge.until is null
+        and edge.kind <> 'derived'
 )
 select withdrawal.*, node.ref as node from withdrawal
 join above on above.id = withdrawal.node_id join node on node.id = withdrawal.node_id

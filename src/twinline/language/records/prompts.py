@@ -66,6 +66,9 @@ class NewPromptVersion(Request):
         Json | None, Field(description="Of the prompt; None leaves them as they are.")
     ] = None
     labels: Annotated[tuple[Label, ...], Field(description="Labels to move to this version.")] = ()
+    derived_from: PromptVersionRef | None = Field(
+        default=None, description="The version that it was written from, of this or another prompt."
+    )
 
     @model_validator(mode="after")
     def _latest_is_ours(self) -> "NewPromptVersion":
