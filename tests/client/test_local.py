@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
-from tests.client.conftest import SECONDS, SLOT, Stage, dropped, refused_manifests, soon
+from tests.client.conftest import (
+    SECONDS,
+    SLOT,
+    Stage,
+    dropped,
+    refused_manifests,
+    soon,
+    threads_of_ours,
+)
 from tests.openfeature.chance import Chance
 from tests.support import policies
 from twinline.client import Client
@@ -42,6 +50,7 @@ def known(stage: Stage, folder: Path) -> Path:
     """The folder of an application that ran before, with the last manifest that it saw."""
     with stage.application(folder) as before:
         before.start()
+    soon(lambda: not threads_of_ours())
     return folder
 
 

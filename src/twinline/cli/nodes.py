@@ -27,7 +27,7 @@ def add(
     context: typer.Context,
     type: TypeArgument,
     name: NameArgument,
-    description: Annotated[str, typer.Option("--description", "-d")] = "",
+    description: Annotated[str, typer.Option("--description", "-d", help="What it is.")] = "",
     owner: Annotated[str, typer.Option(help="Whom to tell.")] = "",
     properties: Annotated[str, typer.Option(help="A JSON object.")] = "{}",
     since: Annotated[str | None, typer.Option(help=f"Since when. {times.HELP}")] = None,

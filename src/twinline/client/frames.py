@@ -77,7 +77,7 @@ def to_networkx(lineage: Lineage) -> "networkx.DiGraph[str]":
     for node in lineage.nodes:
         graph.add_node(node.ref, **node.model_dump(exclude={"ref"}))
     for edge in lineage.edges:
-        graph.add_edge(edge.source, edge.target, kind=edge.kind)
+        graph.add_edge(edge.source, edge.target, **edge.model_dump(exclude={"source", "target"}))
     return graph
 
 
