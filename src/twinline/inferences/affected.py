@@ -139,7 +139,7 @@ def decisions(
 
 def select(tx: Reading, scope: Scope, wanted: RequestFilter) -> Selection:
     """The part of the ledger that holds these requests."""
-    parts = [Part(id) for id in store.bundle_ids(tx, scope.bundles)]
+    parts = [Part(id) for id in scope.bundles]
     if scope.slots:
         slots = [store.slot_id(tx, ref) or -1 for ref in scope.slots]
         parts += rollups.served_in(tx, slots, None)

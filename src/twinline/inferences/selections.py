@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+from twinline.language.refs import DeploymentRef, SlotRef
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
@@ -13,10 +13,10 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UT
 
 @dataclass(frozen=True)
 class Scope:
-    """Requests of these bundles wherever they were served, and whatever these slots and
-    these deployments served."""
+    """Requests of these bundles (their nodes) wherever they were served, and whatever these
+    slots and these deployments served."""
 
-    bundles: tuple[BundleRef, ...] = ()
+    bundles: tuple[int, ...] = ()
     slots: tuple[SlotRef, ...] = ()
     deployments: tuple[DeploymentRef, ...] = ()
 

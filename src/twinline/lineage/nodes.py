@@ -33,7 +33,11 @@ def find(tx: Reading, text: str) -> tuple[int, Ref]:
         Invalid: it is one of something that is no node.
         NotFound: there is no such node.
     """
-    ref = _exact(tx, parse_ref(text))
+    given = parse_ref(text)
+    id = find_node(tx, given)
+    if id is not None:
+        return id, given
+    ref = _exact(tx, given)
     id = find_node(tx, ref)
     if id is None:
         raise NotFound(f"There is no {ref}.", kind="node", name=str(ref))

@@ -17,7 +17,7 @@ from twinline.language.refs import (
     SlotRef,
     parse_ref,
 )
-from twinline.lineage import impacts
+from twinline.lineage import impacts, reaches
 from twinline.lineage.reaches import Reach, reach
 
 PINNED = "Deployments name exact versions: nothing that is live changes until somebody deploys."
@@ -42,7 +42,7 @@ def foresee(tx: Reading, change: ProspectKind, text: str) -> Prospect:
         change=words,
         root=str(found.root),
         live=lately,
-        bundles=found.bundles,
+        bundles=reaches.bundles(tx, found),
         back=back,
         owners=owners.of(tx, dict.fromkeys([*found.live, *back])),
         notes=notes + _refusal(change, found),
@@ -87,9 +87,9 @@ def _back(tx: Reading, root: Ref, found: Reach) -> tuple[SlotRef, ...]:
         ModelVersionRef: "model",
     }
     side = sides.get(type(root))
-    slots = sorted({one.slot for one in found.deployments} - set(found.live), key=str)
     if side is None:
         return ()
+    slots = sorted(reaches.deployed_to(tx, found) - set(found.live), key=str)
     return tuple(
         slot
         for slot in slots

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 
 from twinline.db.session import Reading
-from twinline.deployments import actions as deployments
 from twinline.inferences.selections import Scope
 from twinline.language.refs import BundleRef, DeploymentRef, Ref, SlotRef
 from twinline.lineage import nodes, store
-from twinline.lineage.store import ALWAYS, Reached, Window
+from twinline.lineage.store import ALWAYS, Window
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What is downstream of a node: bundles, the deployments that serve them, the slots
-    where it is live now, and the part of the ledger that its requests are in."""
+    """What is downstream of a node: bundles and the deployments that serve them (their
+    nodes), the slots where it is live now, and the part of the ledger that its requests
+    are in."""
 
     root: Ref
-    bundles: tuple[BundleRef, ...]
-    deployments: tuple[DeploymentRef, ...]
+    bundles: tuple[int, ...]
+    deployments: tuple[int, ...]
     live: tuple[SlotRef, ...]
     scope: Scope
 
@@ -36,25 +36,25 @@ def reach(tx: Reading, text: str, window: Window = ALWAYS) -> Reach:
     """
     id, ref = nodes.find(tx, text)
     found = store.reached(tx, id, window)
-    slots = tuple(SlotRef.parse(one.ref) for one in found if _served_itself(one, ref, "slot"))
-    served = tuple(
-        DeploymentRef.parse(one.ref) for one in found if _served_itself(one, ref, "deployment")
-    )
-    bundles = tuple(BundleRef.parse(one.ref) for one in found if one.kind == "bundle")
-    live = {DeploymentRef.parse(one.ref).slot for one in found if one.live}
-    live |= {slot for slot in slots if deployments.read_slot(tx, slot).live}
+    bundles = store.served_by(tx, id) if isinstance(ref, DeploymentRef) else found.bundles
     return Reach(
         root=ref,
-        bundles=deployments.bundles_of(tx, ref) if isinstance(ref, DeploymentRef) else bundles,
-        deployments=tuple(DeploymentRef.parse(one.ref) for one in found if _is_deployment(one)),
-        live=tuple(sorted(live, key=str)),
-        scope=Scope(bundles, slots, served),
+        bundles=tuple(bundles),
+        deployments=tuple(found.deployments),
+        live=tuple(sorted((SlotRef(*place) for place in found.live), key=str)),
+        scope=Scope(
+            bundles=tuple(found.bundles),
+            slots=tuple(SlotRef.parse(one) for one in found.slots),
+            deployments=tuple(DeploymentRef.parse(one) for one in found.served),
+        ),
     )
 
 
-def _served_itself(one: Reached, root: Ref, kind: str) -> bool:
-    return one.kind == kind and (one.stated or one.ref == str(root))
+def bundles(tx: Reading, found: Reach) -> tuple[BundleRef, ...]:
+    """The bundles of a reach, in the order in which they were made."""
+    return tuple(BundleRef.parse(one) for one in store.refs(tx, found.bundles))
 
 
-def _is_deployment(one: Reached) -> bool:
-    return one.kind == "deployment"
+def deployed_to(tx: Reading, found: Reach) -> set[SlotRef]:
+    """The slots that the deployments of a reach were made to."""
+    return {DeploymentRef.parse(one).slot for one in store.refs(tx, found.deployments)}

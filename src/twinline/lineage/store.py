@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import RowMapping, text
 
@@ -29,28 +29,40 @@ _HELD = """(edge.kind = any(:timeless) or
     (cast(:end as timestamptz) is null or edge.since < :end)
     and (cast(:begin as timestamptz) is null or edge.until is null or edge.until > :begin))"""
 _DOWNSTREAM = f"""
-with recursive reached(id) as (
-    select cast(:root as bigint)
+with recursive reached(id, stated) as (
+    select cast(:root as bigint), false
     union
-    select edge.target from reached join edge on edge.source = reached.id and {_HELD}
+    select edge.target, edge.kind <> all(:catalogued)
+    from reached join edge on edge.source = reached.id and {_HELD}
     where reached.id = :root or not exists (
         select 1 from withdrawal retired where retired.node_id = reached.id
             and retired.kind = 'retired' and retired.at <= :begin
             and (retired.lifted_at is null or retired.lifted_at > :end))
 )
 """
-_REACHED_IDS = text(f"{_DOWNSTREAM} select id from reached")
-_REACHED = text(f"""{_DOWNSTREAM}
-select node.ref, node.kind,
-    node.kind <> 'bundle' and exists (
-        select 1 from edge join reached above on above.id = edge.source
-        where edge.target = node.id and edge.kind <> all(:catalogued) and {_HELD}) as stated,
-    node.kind = 'deployment' and exists (
-        select 1 from edge where edge.source = node.id and edge.kind = 'live_in'
-            and edge.until is null) as live
-from reached join node on node.id = reached.id
-where node.kind in ('bundle', 'deployment', 'slot') order by node.id
+_REACHED_IDS = text(f"{_DOWNSTREAM} select distinct id from reached")
+# Arrays in one row: a row for each of thousands of nodes costs more than to find them.
+_REACHED = text(f"""{_DOWNSTREAM},
+serving as (
+    select node.id, node.ref, node.kind, bool_or(stated) or node.id = :root as itself
+    from reached join node on node.id = reached.id
+    where node.kind in ('bundle', 'deployment', 'slot') group by node.id order by node.id
+)
+select array(select id from serving where kind = 'bundle') as bundles,
+    array(select id from serving where kind = 'deployment') as deployments,
+    array(select ref from serving where kind = 'deployment' and itself) as served,
+    array(select ref from serving where kind = 'slot' and itself) as slots,
+    array(
+        select array[route, environment] from slot where node_id in (
+            select edge.target from serving join edge on edge.source = serving.id
+            where serving.kind = 'deployment' and edge.kind = 'live_in' and edge.until is null
+            union all
+            select edge.target from serving join edge on edge.target = serving.id
+            where serving.kind = 'slot' and itself and edge.kind = 'live_in'
+                and edge.until is null)) as live
 """)
+_SERVED_BY = text("select source from edge where target = :id and kind = 'deployed_as'")
+_REFS = text("select ref from node where id = any(:ids) order by id")
 
 _STEP = """
 select distinct edge.{there} from edge
@@ -84,28 +96,45 @@ order by edge.source, edge.target, edge.kind
 
 
 class Reached(NamedTuple):
-    """What serves requests among the nodes downstream of one.
+    """What serves requests among the nodes downstream of one, itself among them.
 
-    ``stated``: reached by an edge that people added, so that all that the slot or
-    deployment served counts.
+    ``bundles`` and ``deployments`` are all there are. ``served`` and ``slots`` are the
+    deployments and slots of which all that they served counts: where it began, and where
+    an edge leads that people added. ``live``: the slots where any of it is live now.
     """
 
-    ref: str
-    kind: str
-    stated: bool
-    live: bool
+    bundles: list[int]
+    deployments: list[int]
+    served: list[str]
+    slots: list[str]
+    live: list[tuple[str, str]]
 
 
 def reached_ids(tx: Reading, root: int, window: Window) -> list[int]:
     """Everything downstream of a node, itself among them."""
-    return tx.values(_REACHED_IDS, {"root": root, "timeless": TIMELESS} | window._asdict())
+    return tx.values(_REACHED_IDS, _from(root, window))
 
 
-def reached(tx: Reading, root: int, window: Window) -> list[Reached]:
+def reached(tx: Reading, root: int, window: Window) -> Reached:
     """The bundles, deployments and slots downstream of a node, itself among them."""
-    values = {"root": root, "timeless": TIMELESS, "catalogued": list(EDGE_KINDS)}
-    rows = tx.rows(_REACHED, values | window._asdict())
-    return [Reached(**row) for row in rows]
+    row = tx.row(_REACHED, _from(root, window))
+    assert row is not None
+    return Reached(**row)
+
+
+def served_by(tx: Reading, deployment: int) -> list[int]:
+    """The bundles that a deployment can serve."""
+    return tx.values(_SERVED_BY, {"id": deployment})
+
+
+def refs(tx: Reading, ids: Collection[int]) -> list[str]:
+    """The references of these nodes, by id."""
+    return tx.values(_REFS, {"ids": list(ids)})
+
+
+def _from(root: int, window: Window) -> dict[str, Any]:
+    kinds = {"timeless": TIMELESS, "catalogued": list(EDGE_KINDS)}
+    return {"root": root, **kinds, **window._asdict()}
 
 
 def step(
