@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.access.actions import audit
@@ -10,6 +10,8 @@ from twinline.db.schema import ownership
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Owner, Ownership
 from twinline.language.refs import SlotRef
+
+_OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
 
 def own(tx: Writing, subject: str, new: Owner) -> Ownership:
@@ -42,6 +44,5 @@ def of(tx: Reading, slots: Iterable[SlotRef]) -> tuple[Ownership, ...]:
 
 
 def _find(tx: Reading, subjects: Iterable[str]) -> list[Ownership]:
-    query = select(ownership).where(ownership.c.subject.in_(list(subjects)))
-    rows = tx.rows(query.order_by(ownership.c.subject))
+    rows = tx.rows(_OWNERSHIPS, {"subjects": list(subjects)})
     return [Ownership.model_validate(dict(row)) for row in rows]

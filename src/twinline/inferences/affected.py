@@ -59,18 +59,13 @@ def count(tx: Reading, scope: Scope, wanted: RequestFilter) -> Counts:
     bounded = wanted.begin is not None or wanted.end is not None
     hours = whole_hours(wanted.begin or FIRST, wanted.end or LAST) if bounded else None
     found = rollups.tallies(tx, select(tx, scope, wanted), hours)
-    slots = store.slot_refs(tx, found.slots)
     return Counts(
         begin=hours.begin if hours and wanted.begin else None,
         end=hours.end if hours and wanted.end else None,
         total=found.total,
         days=found.days,
-        slots={slots.get(id): tally for id, tally in found.slots.items()},
-        arms={
-            (slots[id], rule, arm): tally
-            for (id, rule, arm), tally in found.arms.items()
-            if id in slots
-        },
+        slots=found.slots,
+        arms=found.arms,
     )
 
 

@@ -9,7 +9,7 @@ wait for each other instead of deadlocking.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import RowMapping, TextClause, text
@@ -18,6 +18,7 @@ from twinline.db.session import Reading
 from twinline.inferences import rules
 from twinline.inferences.selections import PARTS, Hours, Part, Selection
 from twinline.language.records import Service, Tally
+from twinline.language.refs import SlotRef
 
 _KEY = "bundle_id, slot_id, deployment, rule, arm, role"
 _SUMS = (
@@ -32,10 +33,22 @@ _SUMS = (
     "score_squares",
 )
 _COLUMNS = f"{', '.join(_SUMS)}, latencies, first_at, last_at"
-_PLAIN_AGGREGATES = ", ".join(f"sum({name}) as {name}" for name in _SUMS) + (
+_AGGREGATES = ", ".join(f"sum({name}) as {name}" for name in _SUMS) + (
+    ", min(first_at) as first_at, max(last_at) as last_at, latency_sum(latencies) as latencies"
+)
+_TALLIED = (
+    "requests",
+    "errors",
+    "decision_requests",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "scored",
+    "score_sum",
+)
+_TALLIES = ", ".join(f"sum({name}) as {name}" for name in _TALLIED) + (
     ", min(first_at) as first_at, max(last_at) as last_at"
 )
-_AGGREGATES = f"{_PLAIN_AGGREGATES}, latency_sum(latencies) as latencies"
 
 
 def _add(period: str) -> str:
@@ -102,17 +115,21 @@ _HOURS = f"""
         or hour >= :days_end and hour < :end)"""
 
 
-def _tally(rows: str) -> TextClause:
+def _tally(rows: str, filters: str) -> TextClause:
     return text(f"""
-select grouping(on_day) = 0 as is_day, grouping(slot_id) = 0 as is_slot,
-    grouping(arm) = 0 as is_arm, on_day as day, slot_id, rule, arm, {_PLAIN_AGGREGATES}
-from ({rows}) counted where {_IN_A_PART}
-group by grouping sets ((), (on_day), (slot_id), (slot_id, rule, arm))
-having count(*) > 0
-order by on_day, requests desc, slot_id, rule, arm""")
+select summed.*, slot.route, slot.environment from (
+    select grouping(on_day) = 0 as is_day, grouping(slot_id) = 0 as is_slot,
+        grouping(arm) = 0 as is_arm, on_day as day, slot_id, rule, arm, {_TALLIES}
+    from ({rows}) counted where {filters}
+    group by grouping sets ((), (on_day), (slot_id), (slot_id, rule, arm))
+    having count(*) > 0
+) summed left join slot on slot.id = slot_id
+order by day, requests desc, slot_id, rule, arm""")
 
 
-_TALLY, _TALLY_BETWEEN = _tally(_DAYS), _tally(_HOURS)
+# Whole bundles need no look at each row: that a row is of one of them is all there is.
+_TALLY, _TALLY_BETWEEN = _tally(_DAYS, _IN_A_PART), _tally(_HOURS, _IN_A_PART)
+_TALLY_WHOLE, _TALLY_WHOLE_BETWEEN = _tally(_DAYS, "true"), _tally(_HOURS, "true")
 _SERVED = text(f"select {_AGGREGATES} from rollup_day counted where {_WITHIN} and {_IN_A_PART}")
 _DAYS_BEFORE = text(f"""
 select distinct day from rollup_day counted
@@ -156,12 +173,13 @@ NOTHING = Service(**dict(NO_TALLY), latency_ms=None)
 
 @dataclass(frozen=True)
 class Tallies:
-    """What a part of the ledger counts: in all, by day, by slot (0: none), and by arm."""
+    """What a part of the ledger counts: in all, by day, by slot (None: requests in none), and
+    by arm; the busiest slot first."""
 
     total: Tally
     days: dict[datetime, Tally]
-    slots: dict[int, Tally]
-    arms: dict[tuple[int, str, str], Tally]
+    slots: dict[SlotRef | None, Tally]
+    arms: dict[tuple[SlotRef, str, str], Tally]
 
 
 def served(tx: Reading, part: Selection) -> Service:
@@ -174,18 +192,24 @@ def served(tx: Reading, part: Selection) -> Service:
 def tallies(tx: Reading, part: Selection, hours: Hours | None) -> Tallies:
     """What a part of the ledger counts in these hours, or ever."""
     if hours is None:
-        rows = tx.rows(_TALLY, part.values)
+        rows = tx.rows(_TALLY_WHOLE if part.whole else _TALLY, part.values)
     else:
-        rows = tx.rows(_TALLY_BETWEEN, part.values | hours._asdict())
-    totals = [row for row in rows if not (row["is_day"] or row["is_slot"])]
-    slots = [row for row in rows if row["is_slot"] and not row["is_arm"]]
-    arms = [row for row in rows if row["is_arm"] and row["arm"]]
-    return Tallies(
-        total=tally(totals[0]) if totals else NO_TALLY,
-        days={row["day"]: tally(row) for row in rows if row["is_day"]},
-        slots={row["slot_id"]: tally(row) for row in slots},
-        arms={(row["slot_id"], row["rule"], row["arm"]): tally(row) for row in arms},
-    )
+        query = _TALLY_WHOLE_BETWEEN if part.whole else _TALLY_BETWEEN
+        rows = tx.rows(query, part.values | hours._asdict())
+    found = Tallies(total=NO_TALLY, days={}, slots={}, arms={})
+    for row in rows:
+        slot = SlotRef(row["route"], row["environment"]) if row["route"] else None
+        match row["is_day"], row["is_slot"], row["is_arm"]:
+            case True, _, _:
+                found.days[row["day"]] = tally(row)
+            case _, True, True:
+                if slot and row["arm"]:
+                    found.arms[slot, row["rule"], row["arm"]] = tally(row)
+            case _, True, _:
+                found.slots[slot] = tally(row)
+            case _:
+                found = replace(found, total=tally(row))
+    return found
 
 
 def days_before(

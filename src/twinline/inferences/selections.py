@@ -43,6 +43,11 @@ class Selection:
     only: tuple[int, ...] | None = None
 
     @property
+    def whole(self) -> bool:
+        """Whether it is all that some bundles served, wherever."""
+        return not any(part.slot or part.deployment for part in self.parts)
+
+    @property
     def values(self) -> dict[str, list[int] | None]:
         """As SQL takes it: the parts by column, each in an array."""
         return {

@@ -349,12 +349,6 @@ def slot_ids(tx: Reading, environment: str | None, ref: SlotRef | None) -> list[
     return tx.values(query)
 
 
-def slot_refs(tx: Reading, ids: Iterable[int]) -> dict[int, SlotRef]:
-    """Slots by their ids."""
-    rows = tx.rows(select(slot).where(slot.c.id.in_(list(ids))))
-    return {row["id"]: SlotRef(row["route"], row["environment"]) for row in rows}
-
-
 def first_measured(row: RowMapping) -> Measured:
     """What an inference knew when it was recorded."""
     values = {name: row[name] for name in _MEASURES}

@@ -99,8 +99,9 @@ def lately(tx: Reading, found: Reach) -> tuple[SlotImpact, ...]:
 
 def _slots(counts: Counts, live: tuple[SlotRef, ...]) -> tuple[SlotImpact, ...]:
     silent = [slot for slot in live if slot not in counts.slots]
+    live_now = set[SlotRef | None](live)
     served = [
-        SlotImpact(slot=slot, live=slot in live, service=tally)
+        SlotImpact(slot=slot, live=slot in live_now, service=tally)
         for slot, tally in counts.slots.items()
     ]
     unseen = [SlotImpact(slot=slot, live=True, service=affected.NO_TALLY) for slot in silent]
