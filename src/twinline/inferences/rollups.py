@@ -36,17 +36,9 @@ _COLUMNS = f"{', '.join(_SUMS)}, latencies, first_at, last_at"
 _AGGREGATES = ", ".join(f"sum({name}) as {name}" for name in _SUMS) + (
     ", min(first_at) as first_at, max(last_at) as last_at, latency_sum(latencies) as latencies"
 )
-_TALLIED = (
-    "requests",
-    "errors",
-    "decision_requests",
-    "input_tokens",
-    "output_tokens",
-    "cost_usd",
-    "scored",
-    "score_sum",
-)
-_TALLIES = ", ".join(f"sum({name}) as {name}" for name in _TALLIED) + (
+_WHOLE_SUMS = ("requests", "errors", "decision_requests", "input_tokens", "output_tokens", "scored")
+_TALLIES = ", ".join(f"sum({name})::bigint as {name}" for name in _WHOLE_SUMS) + (
+    ", sum(cost_usd)::double precision as cost_usd, sum(score_sum) as score_sum"
     ", min(first_at) as first_at, max(last_at) as last_at"
 )
 

@@ -29,10 +29,10 @@ _HELD = """(edge.kind = any(:timeless) or
     (cast(:end as timestamptz) is null or edge.since < :end)
     and (cast(:begin as timestamptz) is null or edge.until is null or edge.until > :begin))"""
 _DOWNSTREAM = f"""
-with recursive reached(id, stated) as (
-    select cast(:root as bigint), false
+with recursive reached(id, via) as (
+    select cast(:root as bigint), ''
     union
-    select edge.target, edge.kind <> all(:catalogued)
+    select edge.target, edge.kind
     from reached join edge on edge.source = reached.id and {_HELD}
     where reached.id = :root or not exists (
         select 1 from withdrawal retired where retired.node_id = reached.id
@@ -41,25 +41,32 @@ with recursive reached(id, stated) as (
 )
 """
 _REACHED_IDS = text(f"{_DOWNSTREAM} select distinct id from reached")
-# Arrays in one row: a row for each of thousands of nodes costs more than to find them.
+# Arrays in one row: a row for each of thousands of nodes costs more than to find them. An
+# edge of the catalog's own says what it leads to; the others are few, and looked up.
 _REACHED = text(f"""{_DOWNSTREAM},
-serving as (
-    select node.id, node.ref, node.kind, bool_or(stated) or node.id = :root as itself
-    from reached join node on node.id = reached.id
-    where node.kind in ('bundle', 'deployment', 'slot') group by node.id order by node.id
+named as (
+    select id, ref, kind from node
+    where id = any(array(select id from reached where via <> all(:catalogued)))
+),
+bundles as (
+    select id from reached where via in ('model_of', 'prompt_of')
+    union select id from named where kind = 'bundle'
+),
+deployments as (
+    select id from reached where via = 'deployed_as'
+    union select id from named where kind = 'deployment'
 )
-select array(select id from serving where kind = 'bundle') as bundles,
-    array(select id from serving where kind = 'deployment') as deployments,
-    array(select ref from serving where kind = 'deployment' and itself) as served,
-    array(select ref from serving where kind = 'slot' and itself) as slots,
+select array(select id from bundles order by id) as bundles,
+    array(select id from deployments order by id) as deployments,
+    array(select ref from named where kind = 'deployment' order by id) as served,
+    array(select ref from named where kind = 'slot' order by id) as slots,
     array(
         select array[route, environment] from slot where node_id in (
-            select edge.target from serving join edge on edge.source = serving.id
-            where serving.kind = 'deployment' and edge.kind = 'live_in' and edge.until is null
+            select edge.target from deployments join edge on edge.source = deployments.id
+            where edge.kind = 'live_in' and edge.until is null
             union all
-            select edge.target from serving join edge on edge.target = serving.id
-            where serving.kind = 'slot' and itself and edge.kind = 'live_in'
-                and edge.until is null)) as live
+            select edge.target from named join edge on edge.target = named.id
+            where named.kind = 'slot' and edge.kind = 'live_in' and edge.until is null)) as live
 """)
 _SERVED_BY = text("select source from edge where target = :id and kind = 'deployed_as'")
 _REFS = text("select ref from node where id = any(:ids) order by id")
