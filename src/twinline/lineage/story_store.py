@@ -7,30 +7,44 @@ from sqlalchemy import RowMapping, text
 from twinline.db.session import Reading
 from twinline.language.refs import BundleRef, DeploymentRef
 
+# Each part is a query of its own: to plan one join of all of them takes longer than
+# everything else.
 _STORY = text("""
 select
     to_jsonb(bundle) || jsonb_build_object(
         'ref', 'bundles:/' || bundle.digest, 'model', model_node.ref, 'prompt', prompt_node.ref
     ) as bundle,
-    to_jsonb(written) || jsonb_build_object(
-        'ref', prompt_node.ref, 'name', prompt.name, 'labels', array(
-            select label from (
-                select distinct on (label) label, number from label_move
-                where label_move.prompt_id = prompt.id and label_move.at <= :at
-                order by label, id desc
-            ) named where named.number = written.number order by label
-        )) as prompt,
-    to_jsonb(trained) || jsonb_build_object(
-        'ref', model_node.ref, 'name', model.name, 'source', model.source, 'run', run_node.ref
+    (
+        select to_jsonb(written) || jsonb_build_object(
+            'ref', prompt_node.ref, 'name', prompt.name, 'labels', array(
+                select label from (
+                    select distinct on (label) label, number from label_move
+                    where label_move.prompt_id = prompt.id and label_move.at <= :at
+                    order by label, id desc
+                ) named where named.number = written.number order by label
+            ))
+        from prompt_version written join prompt on prompt.id = written.prompt_id
+        where written.node_id = bundle.prompt_version
+    ) as prompt,
+    (
+        select to_jsonb(trained) || jsonb_build_object(
+            'ref', model_node.ref, 'name', model.name, 'source', model.source,
+            'run', (select ref from node where id = trained.run_node_id))
+        from model_version trained join model on model.id = trained.model_id
+        where trained.node_id = bundle.model_version
     ) as model,
-    to_jsonb(run) || jsonb_build_object('ref', run_node.ref, 'datasets', array(
-        select node.ref from edge join node on node.id = edge.source
-        where edge.target = run.node_id and edge.kind = 'trained' order by node.ref
-    )) as run,
+    (
+        select to_jsonb(run) || jsonb_build_object('ref', 'runs:/' || run.id, 'datasets', array(
+            select node.ref from edge join node on node.id = edge.source
+            where edge.target = run.node_id and edge.kind = 'trained' order by node.ref))
+        from model_version trained join run on run.node_id = trained.run_node_id
+        where trained.node_id = bundle.model_version
+    ) as run,
     array(
-        select to_jsonb(dataset) || jsonb_build_object('ref', node.ref) from edge
+        select to_jsonb(dataset) || jsonb_build_object('ref', node.ref)
+        from model_version trained join edge on edge.target = trained.run_node_id
         join node on node.id = edge.source join dataset on dataset.node_id = node.id
-        where edge.target = run.node_id and edge.kind = 'trained' order by node.ref
+        where trained.node_id = bundle.model_version and edge.kind = 'trained' order by node.ref
     ) as datasets,
     (
         select to_jsonb(pairing)
@@ -51,25 +65,18 @@ select
     ) as evaluations,
     (
         select to_jsonb(deployment) || jsonb_build_object(
-            'ref', node.ref, 'slot', slot_node.ref, 'bundle', served_node.ref,
-            'model', of_model.ref, 'prompt', of_prompt.ref)
+            'ref', node.ref, 'slot', 'routes:/' || slot.route || '@' || slot.environment,
+            'bundle', 'bundles:/' || served.digest,
+            'model', (select ref from node where id = served.model_version),
+            'prompt', (select ref from node where id = served.prompt_version))
         from node join deployment on deployment.node_id = node.id
-        join slot on slot.id = deployment.slot_id join node slot_node on slot_node.id = slot.node_id
+        join slot on slot.id = deployment.slot_id
         join bundle served on served.node_id = deployment.bundle
-        join node served_node on served_node.id = served.node_id
-        join node of_model on of_model.id = served.model_version
-        join node of_prompt on of_prompt.id = served.prompt_version
         where node.ref = :deployment
     ) as deployment
 from bundle
-left join prompt_version written on written.node_id = bundle.prompt_version
-left join prompt on prompt.id = written.prompt_id
-left join node prompt_node on prompt_node.id = bundle.prompt_version
-left join model_version trained on trained.node_id = bundle.model_version
-left join model on model.id = trained.model_id
 left join node model_node on model_node.id = bundle.model_version
-left join run on run.node_id = trained.run_node_id
-left join node run_node on run_node.id = run.node_id
+left join node prompt_node on prompt_node.id = bundle.prompt_version
 where bundle.digest = :digest
 """)
 
