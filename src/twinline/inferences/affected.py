@@ -6,7 +6,7 @@ one day of the ledger after the other.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from twinline.db.session import Reading
@@ -28,6 +28,10 @@ from twinline.language.errors import Invalid
 from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at
 from twinline.language.records import AffectedDecision, Inference, Page, RequestFilter, Tally
 from twinline.language.refs import SlotRef
+
+MANY = 100
+"""Parts from which on it is worth looking at the last requests of all for theirs, before
+each is asked for its newest."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,10 @@ def newest(
     part = select(tx, scope, wanted)
     begin = first_id(wanted.begin) if wanted.begin else BEFORE_ALL
     before = min(before, first_id(wanted.end)) if wanted.end else before
+    if len(part.parts) > MANY and part.whole and not wanted.by_measure:
+        recent = store.newest_among_recent(tx, part, begin=begin, before=before, limit=limit)
+        if len(recent) == limit:
+            return read_all(tx, recent)
     ids: list[UUID] = []
     for first, end in _days(tx, part, wanted, begin, before):
         left = limit - len(ids)
@@ -149,11 +157,18 @@ def _days(
     tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: UUID
 ) -> Iterator[tuple[UUID, UUID]]:
     """Where such requests may be, day by day, the newest first: the first id of each
-    stretch, and the first one after it."""
+    stretch, and the first one after it.
+
+    The newest day is looked at in any case, and the rollups are asked for the others when
+    it did not hold enough.
+    """
+    newest = min(made_at(before), datetime.now(UTC)).replace(hour=0, minute=0, second=0)
+    newest = newest.replace(microsecond=0)
+    yield max(first_id(newest), begin), before
     days = rollups.days_before(
         tx,
         part,
-        before=min(made_at(before), LAST) if before != AFTER_ALL else LAST,
+        before=newest - DAY,
         begin=max(made_at(begin) - DAY, FIRST) if begin != BEFORE_ALL else FIRST,
         errors=wanted.status == "error",
         scored=(wanted.score_min, wanted.score_max) != (None, None),

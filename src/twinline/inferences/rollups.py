@@ -123,11 +123,17 @@ order by day, requests desc, slot_id, rule, arm""")
 _TALLY, _TALLY_BETWEEN = _tally(_DAYS, _IN_A_PART), _tally(_HOURS, _IN_A_PART)
 _TALLY_WHOLE, _TALLY_WHOLE_BETWEEN = _tally(_DAYS, "true"), _tally(_HOURS, "true")
 _SERVED = text(f"select {_AGGREGATES} from rollup_day counted where {_WITHIN} and {_IN_A_PART}")
-_DAYS_BEFORE = text(f"""
+
+
+def _days_before(filters: str) -> TextClause:
+    return text(f"""
 select distinct day from rollup_day counted
-where {_WITHIN} and day <= :before and day >= :begin and {_IN_A_PART}
+where {_WITHIN} and day <= :before and day >= :begin and {filters}
     and (not :errors or errors > 0) and (not :scored or scored > 0)
 order by day desc""")
+
+
+_DAYS_BEFORE, _DAYS_BEFORE_WHOLE = _days_before(_IN_A_PART), _days_before("true")
 _SERVED_IN = text("""
 select distinct bundle_id, slot_id, case when :by_deployment then deployment else 0 end
     as deployment
@@ -210,7 +216,8 @@ def days_before(
     """The days up to ``before`` on which something was served, the newest first; those
     with errors, or with scores, alone."""
     values = {"before": before, "begin": begin, "errors": errors, "scored": scored}
-    return tx.values(_DAYS_BEFORE, part.values | values)
+    query = _DAYS_BEFORE_WHOLE if part.whole else _DAYS_BEFORE
+    return tx.values(query, part.values | values)
 
 
 def served_in(tx: Reading, slots: Sequence[int], deployments: Sequence[int] | None) -> list[Part]:

@@ -6,7 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, TextClause, func, select, text
+from sqlalchemy import (
+    BindParameter,
+    RowMapping,
+    Select,
+    TextClause,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from twinline.db.schema import bundle, inference, outcome, slot
 from twinline.db.session import Reading, Writing
@@ -97,10 +109,11 @@ def _newest_known(measure: str) -> str:
         order by later.number desc limit 1), inference.{measure})"""
 
 
-_WITHIN = """inference.role = 0 and inference.bundle_id = part.bundle
-        and (part.slot = 0 or inference.slot_id = part.slot)
-        and (part.deployment = 0 or inference.deployment = part.deployment)
+_SERVED_IN = """inference.role = 0
         and (cast(:only as bigint[]) is null or inference.slot_id = any(:only))"""
+_WITHIN = f"""{_SERVED_IN} and inference.bundle_id = part.bundle
+        and (part.slot = 0 or inference.slot_id = part.slot)
+        and (part.deployment = 0 or inference.deployment = part.deployment)"""
 _BY_MEASURE = f"""
         and (cast(:status as smallint) is null or {_newest_known("status")} = :status)
         and (cast(:score_min as double precision) is null
@@ -127,15 +140,27 @@ select count(*) from (
     select 1 from {PARTS} join inference on {_WITHIN} and id >= :since limit :most
 ) served
 """)
-_DECISIONS = text(f"""
+
+
+def _decisions_of(filters: str) -> TextClause:
+    return text(f"""
 select decision, count(*) as requests, min(id::text)::uuid as first, max(id::text)::uuid as last
 from inference
 where decision is not null and decision > :after and bundle_id = any(:bundles)
-    and id >= :begin and id < :before
-    and exists (select 1 from {PARTS} where {_WITHIN}){_BY_MEASURE}
+    and id >= :begin and id < :before and {filters}{_BY_MEASURE}
 group by decision order by decision limit :limit
 """)
 
+
+_DECISIONS = _decisions_of(f"exists (select 1 from {PARTS} where {_WITHIN})")
+_DECISIONS_WHOLE = _decisions_of(_SERVED_IN)
+_RECENT_MOST = 5_000
+_NEWEST_AMONG_RECENT = text(f"""
+select id from (
+    select id, bundle_id, slot_id, role from inference
+    where id >= :begin and id < :before order by id desc limit {_RECENT_MOST}
+) inference where bundle_id = any(:bundles) and {_SERVED_IN} order by id desc limit :limit
+""")
 
 _FAMILY = text("""
 select id from inference where id = :id
@@ -234,7 +259,7 @@ def outcomes(tx: Reading, ids: Iterable[UUID]) -> tuple[Outcome, ...]:
     """The outcomes of these inferences, each in order of arrival."""
     query = (
         select(outcome)
-        .where(outcome.c.inference_id.in_(list(ids)))
+        .where(outcome.c.inference_id == any_(_uuids(ids)))
         .order_by(outcome.c.inference_id, outcome.c.number)
     )
     return tuple(_outcome(row) for row in tx.rows(query))
@@ -242,7 +267,7 @@ def outcomes(tx: Reading, ids: Iterable[UUID]) -> tuple[Outcome, ...]:
 
 def find(tx: Reading, ids: Iterable[UUID]) -> tuple[RowMapping, ...]:
     """The facts of these inferences, the newest first."""
-    query = _inferences().where(inference.c.id.in_(list(ids)))
+    query = _inferences().where(inference.c.id == any_(_uuids(ids)))
     return tuple(tx.rows(query.order_by(inference.c.id.desc())))
 
 
@@ -294,6 +319,15 @@ def newest_ids(
     return tuple(tx.values(query, values))
 
 
+def newest_among_recent(
+    tx: Reading, part: Selection, *, begin: UUID, before: UUID, limit: int
+) -> tuple[UUID, ...]:
+    """The newest inferences of whole bundles among the last few thousand of all, from
+    ``begin`` to ``before``: fewer than ``limit`` may mean that there are more."""
+    values = part.values | {"begin": begin, "before": before, "limit": limit}
+    return tuple(tx.values(_NEWEST_AMONG_RECENT, values))
+
+
 def count_since(tx: Reading, part: Selection, since: datetime, most: int) -> int:
     """How many requests a part of the ledger served since then, counting to ``most``."""
     return tx.value(_COUNT_SINCE, part.values | {"since": first_id(since), "most": most})
@@ -311,7 +345,8 @@ def decisions(
 ) -> tuple[AffectedDecision, ...]:
     """The decisions of a part of the ledger beyond ``after``, in their order."""
     values = part.values | _asked(wanted) | {"begin": begin, "before": before}
-    rows = tx.rows(_DECISIONS, values | {"after": after, "limit": limit})
+    query = _DECISIONS_WHOLE if part.whole else _DECISIONS
+    rows = tx.rows(query, values | {"after": after, "limit": limit})
     return tuple(
         AffectedDecision(
             decision=row["decision"],
@@ -394,6 +429,11 @@ def _outcome(row: RowMapping) -> Outcome:
     status = _STATUS.get(row["status"])
     ref = InferenceRef(row["inference_id"])
     return Outcome.model_validate({**row, "inference": ref, "status": status})
+
+
+def _uuids(ids: Iterable[UUID]) -> BindParameter[Sequence[UUID]]:
+    """One array: a parameter for each id takes longer than to find them."""
+    return bindparam(None, list(ids), ARRAY(Uuid()))
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
