@@ -74,7 +74,7 @@ def questions(database: Database, span: ledger.Span) -> list[Question]:
         return impacts.requests(tx, version, EVERYTHING, cursor=cursor, limit=100)
 
     def walked(tx: Reading, _: int) -> Any:
-        return walks.walk(tx, ledger.THING, direction="both", depth=HOPS, limit=500)
+        return walks.walk(tx, ledger.THING, direction="downstream", depth=HOPS, limit=500)
 
     return [
         Question("impact of a version", 2, lambda tx, _: impacts.impact(tx, version, EVERYTHING),
@@ -93,7 +93,7 @@ def questions(database: Database, span: ledger.Span) -> list[Question]:
         Question("explain", 3, lambda tx, turn: explanations.explain(tx, ids[turn % len(ids)]),
                  lambda turn: f"/inferences/{ids[turn % len(ids)]}/lineage"),
         Question("walk", 10, walked,
-                 lambda _: f"/lineage?node={ledger.THING}&depth={HOPS}&limit=500"),
+                 lambda _: f"/lineage?node={ledger.THING}&direction=downstream&depth={HOPS}"),
         Question("live at", 8, lambda tx, turn: deployments.live(
                      tx, busy, moments[turn % len(moments)]),
                  lambda turn: f"/slots/{busy.short}?at="

@@ -99,8 +99,8 @@ class Store:
         return found
 
     def walk(self, root, hops):
-        """What is up to so many steps down- and upstream, by its own query."""
-        options = Options(direction=Options.BIDIRECTIONAL, max_num_hops=2 * hops)
+        """What is up to so many steps downstream, by its own query."""
+        options = Options(direction=Options.DOWNSTREAM, max_num_hops=2 * hops)
         options.starting_artifacts.filter_query = f"id = {root}"
         return self.store.get_lineage_subgraph(options, ["artifacts", "events"])
 
