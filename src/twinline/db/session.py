@@ -59,7 +59,7 @@ class Reading:
 
     def values(self, statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
         """The first column of every row."""
-        return list(self._connection.execute(statement, values).scalars())
+        return list(self._connection.execute(statement, values).scalars().all())
 
 
 class Writing(Reading):

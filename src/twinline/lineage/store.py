@@ -1,6 +1,6 @@
 """Walks over nodes and edges, in SQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -94,11 +94,10 @@ select id, ref, kind, created_at, (
 from node where id = any(cast(:ids as bigint[])) order by id
 """)
 _EDGES = text("""
-select source.ref as source, target.ref as target, edge.kind, edge.since, edge.until
-from edge join node source on source.id = edge.source join node target on target.id = edge.target
-where edge.source = any(cast(:ids as bigint[])) and edge.target = any(cast(:ids as bigint[]))
-    and edge.since <= :at and (edge.until is null or edge.until > :at)
-order by edge.source, edge.target, edge.kind
+select source, target, kind, since, until from edge
+where source = any(cast(:ids as bigint[])) and target = any(cast(:ids as bigint[]))
+    and since <= :at and (until is null or until > :at)
+order by source, target, kind
 """)
 
 
@@ -162,7 +161,10 @@ def nodes(tx: Reading, ids: Collection[int], at: datetime) -> Sequence[RowMappin
     return tx.rows(_NODES, {"ids": list(ids), "at": at})
 
 
-def edges_among(tx: Reading, ids: Collection[int], at: datetime) -> tuple[Edge, ...]:
+def edges_among(tx: Reading, refs: Mapping[int, str], at: datetime) -> tuple[Edge, ...]:
     """The edges that held at a time and whose both ends are among these nodes."""
-    rows = tx.rows(_EDGES, {"ids": list(ids), "at": at})
-    return tuple(Edge.model_validate(dict(row)) for row in rows)
+    rows = tx.rows(_EDGES, {"ids": list(refs), "at": at})
+    return tuple(
+        Edge(source=refs[source], target=refs[target], kind=kind, since=since, until=until)
+        for source, target, kind, since, until in (row.values() for row in rows)
+    )

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from sqlalchemy import RowMapping
+
 from twinline.access import actions as access
 from twinline.db.session import Reading
 from twinline.language.errors import NotFound
@@ -59,11 +61,16 @@ def walk(
         root=str(ref),
         direction=direction,
         as_of=as_of,
-        nodes=tuple(Node(**rows[id], depth=found.depths[id]) for id in kept),
-        edges=store.edges_among(tx, kept, at),
+        nodes=tuple(_node(rows[id], found.depths[id]) for id in kept),
+        edges=store.edges_among(tx, {id: row["ref"] for id, row in rows.items()}, at),
         left_out=len(found.nearest) - len(kept) + len(found.deeper),
         why_left_out=reasons,
     )
+
+
+def _node(row: RowMapping, depth: int) -> Node:
+    _, ref, kind, created_at, withdrawn = row.values()
+    return Node(ref=ref, kind=kind, created_at=created_at, withdrawn=withdrawn, depth=depth)
 
 
 def _levels(
