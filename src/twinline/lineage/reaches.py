@@ -27,7 +27,8 @@ def reach(tx: Reading, text: str, window: Window = ALWAYS) -> Reach:
 
     What the catalog derives (a bundle is made of its sides) holds whenever; what people
     stated counts when it held at some moment of the window, and a node that was retired
-    all the while leads nowhere. The requests of a deployment or a slot are what it served,
+    all the while leads nowhere. What was written from a version did not come of it: it may
+    be its cure. The requests of a deployment or a slot are what it served,
     also where people say that something feeds it.
 
     Raises:

@@ -33,7 +33,7 @@ with recursive reached(id, via) as (
     select cast(:root as bigint), ''
     union
     select edge.target, edge.kind
-    from reached join edge on edge.source = reached.id and {_HELD}
+    from reached join edge on edge.source = reached.id and edge.kind <> 'derived' and {_HELD}
     where reached.id = :root or not exists (
         select 1 from withdrawal retired where retired.node_id = reached.id
             and retired.kind = 'retired' and retired.at <= :begin
