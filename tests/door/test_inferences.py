@@ -200,12 +200,15 @@ def test_an_outcome_without_an_inference_or_a_measure_is_refused(
 
 def test_a_batch_holds_up_to_10000(catalog: Catalog, http: httpx.Client) -> None:
     bundle = str(catalog.bundle(1, 1).ref)
-    many = [{"bundle": bundle, "latency_ms": 5, "status": "ok"}] * 10_000
+    deployed = catalog.deploy(SLOT, catalog.bundle(1, 1)).number
+    one = {"bundle": bundle, "latency_ms": 5, "status": "ok"}
+    many = [{**one, "slot": f"routes:/{SLOT}", "deployment": deployed}] * 10_000
     answer = http.post("/inferences", json={"inferences": many}, timeout=60)
     assert answer.json()["recorded"] == 10_000
     impact = catalog.client.lineage.impact(bundle)
     assert impact.service.requests == 10_000
-    assert impact.service.latency_ms is not None
-    assert impact.service.latency_ms.p50 == pytest.approx(5, rel=0.05)
+    entry = next(iter(catalog.client.slots.timeline(SLOT)))
+    assert entry.service.latency_ms is not None
+    assert entry.service.latency_ms.p50 == pytest.approx(5, rel=0.05)
     too_many = http.post("/inferences", json={"inferences": [*many, many[0]]}, timeout=60)
     assert too_many.status_code == 422
