@@ -5,6 +5,16 @@ from typing import Any
 
 import httpx
 import pytest
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import (
+    InputDataset,
+    Job,
+    OutputDataset,
+    Run,
+    RunEvent,
+    RunState,
+)
+from openlineage.client.facet_v2 import dataset_version_dataset
 
 from tests.support.catalog import Catalog
 from twinline.client import Client
@@ -316,3 +326,28 @@ def test_whatever_names_others_have_is_taken(http: httpx.Client, more: dict[str,
 )
 def test_what_is_no_event_is_refused(http: httpx.Client, more: dict[str, Any]) -> None:
     assert http.post("/lineage", json=event(**more)).status_code == 422
+
+
+def test_the_unmodified_openlineage_client_is_understood(
+    client: Client, url: str, key: str
+) -> None:
+    config = {"type": "http", "url": url, "auth": {"type": "api_key", "apiKey": key}}
+    sender = OpenLineageClient(config={"transport": config})
+    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion="1")
+    sender.emit(
+        RunEvent(
+            eventTime="2026-01-01T00:00:00Z",
+            eventType=RunState.COMPLETE,
+            producer="https://example.org/etl",
+            run=Run(runId="01941f29-7c00-7000-8000-000000000001"),
+            job=Job(namespace="airflow", name="clean"),
+            inputs=[InputDataset(namespace="s3://raw", name="tickets.json")],
+            outputs=[
+                OutputDataset(namespace="s3://clean", name="tickets", facets={"version": version})
+            ],
+        )
+    )
+    sender.close()
+    Catalog(client).bundle(1, 1)
+    found = refs(client, "nodes:/dataset/s3:/raw/tickets.json")
+    assert found[1:4] == ["nodes:/job/airflow/clean", "datasets:/tickets/1", "runs:/run-1"]
