@@ -12,7 +12,7 @@ from rich.text import Text
 from twinline.cli import times
 from twinline.cli.explain import requests
 from twinline.cli.lineage import NodeArgument
-from twinline.cli.output import AsJson, facts, number, percent, show, show_list, table_of
+from twinline.cli.output import AsJson, facts, number, percent, plural, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.client.lineage import LineageGraph
 from twinline.language.errors import Invalid
@@ -180,7 +180,7 @@ def prospect_of(found: Prospect) -> Group:
     if found.back:
         back = ", ".join(slot.short for slot in found.back)
         drawn.append(Text(f"Could be rolled back to in: {back}", style="yellow"))
-    drawn.append(Text(f"{len(found.bundles)} bundles are built on it.", style="dim"))
+    drawn.append(Text(f"{plural(len(found.bundles), 'bundle')} built on it.", style="dim"))
     drawn += [Text(f"· {note}") for note in found.notes]
     if found.owners:
         drawn.append(owners_of(found.owners))

@@ -163,8 +163,8 @@ def details_of(recall: RecallDetails) -> Group:
     )
     reached = Text(
         f"\nIt had reached {plural(len(report.bundles), 'bundle')}, "
-        f"{plural(report.requests, 'request')}, {plural(report.errors, 'error')} and "
-        f"{plural(report.decision_requests, 'request')} with a decision."
+        f"{plural(report.requests, 'request')} ({plural(report.errors, 'error')} as first "
+        f"recorded) and {plural(report.decision_requests, 'request')} with a decision."
     )
     return Group(
         head,
