@@ -1,7 +1,7 @@
 """How long lineage takes as the ledger grows, beside ML Metadata.
 
 Run it as ``python -m tests.bench.lineage``, with the extra ``test`` installed; with
-``--large`` it goes on to ten million requests, which takes some minutes and 10 GB of disk.
+``--large`` it goes on to ten million requests, which takes a quarter of an hour and 10 GB of disk.
 It starts a PostgreSQL of its own and a server over it. The catalog is that of
 ``ledger.py``; before anything is measured the rollups must say what a recount says.
 
@@ -178,7 +178,7 @@ def report(found: dict[int, dict[str, Taken]], asked: list[Question], beside: di
         taken = [found[size][one.name] for size in sizes]
         cells = "".join(f"{each.inside:12.2f}" for each in taken)
         other = beside.get(one.name)
-        compared = f"{other:13.1f} {other / taken[0].inside:8.0f} x" if other else ""
+        compared = f"{other:13.1f} {other / taken[0].inside:8.1f} x" if other else ""
         growth = taken[-1].inside / taken[0].inside
         statements = taken[-1].statements
         print(f"{one.name:24}{one.aim:4.0f}{cells} {growth:6.2f} x {statements:11} {compared}")
