@@ -27,7 +27,7 @@ def test_walks_find_what_ml_metadata_finds(rehearsal: Rehearsal) -> None:
     try:
         theirs = ml_metadata.ask(WALKS, {"nodes": nodes, "steps": steps, "roots": roots})
     except ml_metadata.NotToBeHad as why:
-        pytest.skip(f"pip installs no ML Metadata here: {why}")
+        pytest.skip(f"there is no ML Metadata for this Python or machine: {why}")
     with rehearsal.reading() as tx:
         ours = {root: _around(tx, root) for root in roots}
     assert ours == theirs

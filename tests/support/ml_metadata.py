@@ -13,14 +13,14 @@ VERSION = "1.17.1"
 
 
 class NotToBeHad(Exception):
-    """pip installs no ML Metadata here; the text is what it said."""
+    """There is no ML Metadata for this Python or machine; the text is what pip said."""
 
 
 def ask(script: Path, question: Any) -> Any:
     """What a script with ML Metadata at hand answers: JSON in, JSON out.
 
     Raises:
-        NotToBeHad: there is no ML Metadata for this Python, or no way to get it.
+        NotToBeHad: there is no ML Metadata for this Python or machine.
     """
     done = subprocess.run(
         [_python(), "-W", "ignore", script],
@@ -58,5 +58,6 @@ def _make(home: Path) -> None:
 def _run(*command: str) -> None:
     unbound = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
     done = subprocess.run(command, capture_output=True, text=True, env=unbound)
-    if done.returncode:
+    if "No matching distribution" in done.stderr:
         raise NotToBeHad(done.stderr.strip()[-500:])
+    assert done.returncode == 0, done.stderr
