@@ -1,5 +1,6 @@
 """Slots and deployments, in SQL."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     true,
     tuple_,
 )
@@ -19,13 +21,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
-from twinline.db.schema import bundle, deployment, node, slot
+from twinline.db.schema import bundle, deployment, node, ownership, slot
 from twinline.db.session import Reading, Writing
-from twinline.language.records import Deployment, DeploymentKind, Slot
+from twinline.language.records import Deployment, DeploymentKind, Owner, Ownership, Slot
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 from twinline.routing.policy import Policy
 
 _TICK = timedelta(microseconds=1)
+_OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
 
 def lock_slot(tx: Writing, ref: SlotRef) -> int:
@@ -190,6 +193,22 @@ def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[
     """The newest deployment of each slot of an environment, by route, now or at ``at``."""
     rows = tx.rows(_newest(at).where(slot.c.environment == environment))
     return tuple(_deployment(row) for row in sorted(rows, key=lambda row: row["route"]))
+
+
+def own(tx: Writing, subject: str, new: Owner) -> None:
+    """Keep who owns a slot or a route from now on."""
+    values = {"actor": tx.actor, "at": func.clock_timestamp(), **new.model_dump()}
+    tx.run(
+        insert(ownership)
+        .values(subject=subject, **values)
+        .on_conflict_do_update(index_elements=["subject"], set_=values)
+    )
+
+
+def ownerships(tx: Reading, subjects: Iterable[str]) -> tuple[Ownership, ...]:
+    """Who owns these slots and routes, as far as anybody said."""
+    rows = tx.rows(_OWNERSHIPS, {"subjects": list(subjects)})
+    return tuple(Ownership.model_validate(dict(row)) for row in rows)
 
 
 def names(tx: Reading, word: str) -> list[str]:
