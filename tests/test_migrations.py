@@ -157,3 +157,73 @@ def test_an_edge_may_end_once_and_never_begin_again(rehearsal: Rehearsal) -> Non
             rehearsal.writing("test") as tx,
         ):
             tx.run(text(statement))
+
+
+BEFORE_LINEAGE = """
+insert into node (kind, ref, created_at)
+    select kind, ref, now() from (values ('model', 'models:/m/1'), ('prompt', 'prompts:/p/1'),
+        ('bundle', 'bundles:/' || repeat('a', 64)), ('deployment', 'deployments:/r@e/1'),
+        ('deployment', 'deployments:/r@e/2')) as given(kind, ref);
+insert into model (name, source, created_at) values ('m', 'provider', now());
+insert into model_version (node_id, model_id, number, source_uri, pinned, digest, params, metrics,
+        tags, aliases, created_at)
+    select node.id, model.id, 1, 'x:/y', true, 'd', '{}', '{}', '{}', '[]', now()
+    from node, model where ref = 'models:/m/1';
+insert into prompt (name, description, tags, created_at) values ('p', '', '{}', now());
+insert into prompt_version (node_id, prompt_id, number, kind, template, variables, parameters,
+        digest, message, author, created_at)
+    select node.id, prompt.id, 1, 'text', '"x"', '[]', '{}', 'd', '', 'ana', now()
+    from node, prompt where ref = 'prompts:/p/1';
+insert into bundle (node_id, digest, kind, model_version, prompt_version, parameters, created_at)
+    select bundle.id, repeat('a', 64), 'pair', model.id, prompt.id, '{}', now()
+    from node bundle, node model, node prompt where bundle.kind = 'bundle'
+        and model.kind = 'model' and prompt.kind = 'prompt';
+insert into slot (route, environment, created_at) values ('r', 'e', now());
+insert into deployment (slot_id, number, node_id, policy, digest, bundle, kind, actor, reason,
+        at)
+    select slot.id, right(node.ref, 1)::integer, node.id, '{}', 'd', bundle.node_id, 'deploy',
+        'ana', 'because',
+        '2026-01-01'::timestamptz + right(node.ref, 1)::integer * interval '1 day'
+    from node, slot, bundle where node.kind = 'deployment';
+insert into evaluation (subject, suite, passed, failed, evidence, actor, at)
+    select node_id, 'golden', 1, 0, '', 'ana', now() from bundle;
+"""
+
+
+def test_a_catalog_from_before_lineage_gets_its_nodes_and_edges_and_gives_them_back(
+    empty_database: Database,
+) -> None:
+    migrations.upgrade(empty_database)
+    migrations.downgrade(empty_database, "0003")
+    with empty_database.writing("test") as tx:
+        for statement in filter(str.strip, BEFORE_LINEAGE.split(";\n")):
+            tx.run(text(statement))
+    migrations.upgrade(empty_database)
+    with empty_database.reading() as tx:
+        found = tx.rows(
+            text(
+                "select source.ref as source, target.ref as target, edge.kind, until from edge"
+                " join node source on source.id = source join node target on target.id = target"
+                " order by source.ref"
+            )
+        )
+    bundle = f"bundles:/{'a' * 64}"
+    assert [(row["source"], row["target"], row["kind"]) for row in found] == [
+        (bundle, "evaluations:/1", "evaluated"),
+        ("deployments:/r@e/1", "routes:/r@e", "live_in"),
+        ("deployments:/r@e/2", "routes:/r@e", "live_in"),
+    ]
+    assert [row["until"] is None for row in found] == [True, False, True]
+    migrations.downgrade(empty_database, "0003")
+    with empty_database.reading() as tx:
+        left = tx.values(text("select ref from node order by ref"))
+        assert tx.value(text("select count(*) from edge")) == 0
+    assert left == [
+        bundle,
+        "deployments:/r@e/1",
+        "deployments:/r@e/2",
+        "models:/m/1",
+        "prompts:/p/1",
+    ]
+    migrations.upgrade(empty_database)
+    assert migrations.drift(empty_database) is None
