@@ -162,7 +162,8 @@ def test_a_walk_is_a_graph_with_what_is_known_of_it() -> None:
     assert nx.ancestors(graph, "models:/churn/3") == {"runs:/r"}
     known = {"kind": "run", "created_at": AT, "depth": -1, "withdrawn": None}
     assert graph.nodes["runs:/r"] == known
-    assert graph.edges["runs:/r", "models:/churn/3"] == {"kind": "made", "since": AT, "until": None}
+    known = {"kind": "made", "since": AT, "until": None}
+    assert graph.edges["runs:/r", "models:/churn/3", "made"] == known
     assert (graph.graph["left_out"], graph.graph["root"]) == (4, "models:/churn/3")
 
 

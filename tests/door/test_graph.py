@@ -243,6 +243,17 @@ def test_a_prospect_names_live_slots_traffic_ways_back_and_owners(
 # --- OpenLineage -------------------------------------------------------------------------
 
 
+RAW = "nodes:/dataset/s3:/raw|tickets.json"
+CLEAN = "datasets:/tickets/5e1f0a7c"
+
+
+def trained_on_clean(http: httpx.Client) -> None:
+    """A model version whose run logged the clean tickets."""
+    used = [{"name": "tickets", "digest": "5e1f0a7c"}]
+    body = {"name": "m", "source_uri": "x:/y", "run": {"id": "run-m", "datasets": used}}
+    http.post("/models", json=body).raise_for_status()
+
+
 def event(**more: Any) -> dict[str, Any]:
     return {
         "eventTime": "2026-01-01T00:00:00Z", "eventType": "COMPLETE", "producer": "https://etl",
@@ -258,28 +269,33 @@ def versioned(name: str, version: str) -> dict[str, Any]:
             "facets": {"version": {"datasetVersion": version}}}  # fmt: skip
 
 
+@pytest.mark.parametrize("trained_first", [True, False])
 def test_what_a_job_wrote_meets_the_run_that_trained_on_it(
-    client: Client, catalog: Catalog, http: httpx.Client
+    client: Client, http: httpx.Client, trained_first: bool
 ) -> None:
-    answer = http.post("/lineage", json=event(outputs=[versioned("tickets", "1")]))
+    wrote = event(outputs=[versioned("tickets", "5e1f0a7c")])
+    if trained_first:
+        trained_on_clean(http)
+    answer = http.post("/lineage", json=wrote)
     assert (answer.status_code, answer.json()["new_edges"]) == (201, 2)
-    raw = "nodes:/dataset/s3:/raw/tickets.json"
-    job = "nodes:/job/airflow:/prod/clean_tickets"
-    assert refs(client, raw)[:4] == [raw, job, "datasets:/tickets/1", "runs:/run-1"]
-    assert client.lineage.impact(raw).service.requests == 4
-    again = http.post("/lineage", json=event(outputs=[versioned("tickets", "1")]))
+    if not trained_first:
+        trained_on_clean(http)
+    job = "nodes:/job/airflow:/prod|clean_tickets"
+    assert refs(client, RAW) == [RAW, job, CLEAN, "runs:/run-m", "models:/m/1"]
+    again = http.post("/lineage", json=wrote)
     assert (again.status_code, again.json()["new_edges"]) == (201, 0)
-    (run,) = [one for one in client.lineage.walk("runs:/run-1", depth=1).nodes if one.depth == -1]
-    assert run.ref == "datasets:/tickets/1"
+    (above,) = [one for one in client.lineage.walk("runs:/run-m", depth=1).nodes if one.depth == -1]
+    assert above.ref == CLEAN
 
 
-def test_a_dataset_may_be_written_before_any_run_is_known(
-    client: Client, http: httpx.Client
-) -> None:
-    http.post("/lineage", json=event(outputs=[versioned("tickets", "1")])).raise_for_status()
-    made = Catalog(client)
-    made.bundle(1, 1)
-    assert "models:/churn/1" in refs(client, "nodes:/dataset/s3:/raw/tickets.json")
+def test_datasets_of_different_namespaces_stay_different(http: httpx.Client) -> None:
+    """A table's small version number says nothing beyond its namespace."""
+    named = [("a", "b/c"), ("a/b", "c"), ("a/b", "./c"), ("a", "b|c"), ("a|b", "c"), ("a//b", "c")]
+    inputs = [{"namespace": one, "name": other} for one, other in named]
+    inputs += [versioned("tickets", "1"), {**versioned("tickets", "1"), "namespace": "pg://other"}]
+    nodes = http.post("/lineage", json=event(inputs=inputs)).json()["nodes"]
+    assert len(nodes) == len(set(nodes)) == 1 + len(inputs)
+    assert "datasets:/tickets/1" not in nodes
 
 
 def test_a_run_that_mlflow_knows_stands_for_itself(client: Client, http: httpx.Client) -> None:
@@ -287,16 +303,18 @@ def test_a_run_that_mlflow_knows_stands_for_itself(client: Client, http: httpx.C
     body = {"name": "m", "source_uri": "x:/y", "run": {"id": known}}
     http.post("/models", json=body).raise_for_status()
     http.post("/lineage", json=event()).raise_for_status()
-    assert refs(client, "nodes:/dataset/s3:/raw/tickets.json")[1:] == [
+    assert refs(client, RAW)[1:] == [
         f"runs:/{known}", "models:/m/1",
     ]  # fmt: skip
 
 
 def test_what_failed_wrote_nothing(client: Client, http: httpx.Client) -> None:
-    failed = event(eventType="FAIL", outputs=[versioned("tickets", "1")])
-    assert http.post("/lineage", json=failed).json()["new_edges"] == 1
+    outputs = [versioned("tickets", "5e1f0a7c")]
+    assert http.post("/lineage", json=event(eventType="START", outputs=outputs)).status_code == 201
+    failed = http.post("/lineage", json=event(eventType="FAIL", outputs=outputs))
+    assert failed.json()["new_edges"] == 0, "the start said what it reads"
     with pytest.raises(NotFound):
-        client.lineage.walk("datasets:/tickets/1")
+        client.lineage.walk(CLEAN)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +339,13 @@ def test_whatever_names_others_have_is_taken(http: httpx.Client, more: dict[str,
 
 @pytest.mark.parametrize(
     "more",
-    [{"eventTime": "yesterday"}, {"job": {"name": "j"}}, {"inputs": {}}, {"run": {}}],
+    [
+        {"eventTime": "yesterday"},
+        {"eventType": "fail"},
+        {"job": {"name": "j"}},
+        {"inputs": {}},
+        {"run": {}},
+    ],
     ids=str,
 )
 def test_what_is_no_event_is_refused(http: httpx.Client, more: dict[str, Any]) -> None:
@@ -329,11 +353,11 @@ def test_what_is_no_event_is_refused(http: httpx.Client, more: dict[str, Any]) -
 
 
 def test_the_unmodified_openlineage_client_is_understood(
-    client: Client, url: str, key: str
+    client: Client, http: httpx.Client, url: str, key: str
 ) -> None:
     config = {"type": "http", "url": url, "auth": {"type": "api_key", "apiKey": key}}
     sender = OpenLineageClient(config={"transport": config})
-    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion="1")
+    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion="5e1f0a7c")
     sender.emit(
         RunEvent(
             eventTime="2026-01-01T00:00:00Z",
@@ -348,6 +372,6 @@ def test_the_unmodified_openlineage_client_is_understood(
         )
     )
     sender.close()
-    Catalog(client).bundle(1, 1)
-    found = refs(client, "nodes:/dataset/s3:/raw/tickets.json")
-    assert found[1:4] == ["nodes:/job/airflow/clean", "datasets:/tickets/1", "runs:/run-1"]
+    trained_on_clean(http)
+    found = refs(client, RAW)
+    assert found[1:4] == ["nodes:/job/airflow|clean", CLEAN, "runs:/run-m"]

@@ -64,4 +64,3 @@ def test_a_node_counts_where_it_was_met_first() -> None:
     found = found.with_level(1, {3, 4, 5}, beyond=False).with_level(2, {2, 6}, beyond=True)
     assert found.depths == {1: 0, 2: -1, 3: -1, 4: 1, 5: 1}
     assert (found.deeper, found.nearest) == (frozenset({6}), [1, 2, 3, 4, 5])
-    assert found.visited == 10

@@ -100,25 +100,28 @@ def story(found: Explanation) -> Tree:
     one, measured = found.inference, found.inference.measured
     tree = Tree(Text.assemble(("request ", "bold"), str(one.id), f"  {one.at:%Y-%m-%d %H:%M:%SZ}"))
     tree.add(
-        f"outcome: {measured.status or 'unknown'}, {number(measured.latency_ms, ' ms')}, "
-        f"score {number(measured.score)}"
+        Text(
+            f"outcome: {measured.status or 'unknown'}, {number(measured.latency_ms, ' ms')}, "
+            f"score {number(measured.score)}"
+        )
     )
     if found.deployment:
         by = found.deployment
-        tree.add(
-            f"chosen by {by.ref} ({by.kind}, {by.actor}, {by.at:%Y-%m-%d %H:%M:%SZ}): {by.reason}"
-        )
-    bundle = tree.add(f"bundle {short(found.bundle.ref)}")
+        who = f"{by.kind}, {by.actor}, {by.at:%Y-%m-%d %H:%M:%SZ}"
+        tree.add(Text(f"chosen by {by.ref} ({who}): {by.reason}"))
+    bundle = tree.add(Text(f"bundle {short(found.bundle.ref)}"))
     if found.bundle.words:
-        bundle.add(f"unresolved: {found.bundle.words}")
+        bundle.add(Text(f"unresolved: {found.bundle.words}"))
     if found.prompt:
-        bundle.add(f"prompt {found.prompt.ref} by {found.prompt.author}: {found.prompt.message}")
+        bundle.add(
+            Text(f"prompt {found.prompt.ref} by {found.prompt.author}: {found.prompt.message}")
+        )
     if found.model:
-        model = bundle.add(f"model {found.model.ref} from {found.model.source_uri}")
+        model = bundle.add(Text(f"model {found.model.ref} from {found.model.source_uri}"))
         if found.run:
-            run = model.add(f"run {found.run.ref} {found.run.name}".rstrip())
+            run = model.add(Text(f"run {found.run.ref} {found.run.name}".rstrip()))
             for dataset in found.datasets:
-                run.add(f"dataset {dataset.ref}")
+                run.add(Text(f"dataset {dataset.ref}"))
     return tree
 
 

@@ -120,9 +120,12 @@ def _write(graph: LineageGraph, node: str, wanted: RequestFilter, path: Path) ->
         sys.stdout.buffer.writelines(chunks)
         return
     first = next(chunks)  # what is wrong with the question leaves the file as it is
-    with path.open("wb") as file:
-        file.write(first)
-        file.writelines(chunks)
+    try:
+        with path.open("wb") as file:
+            file.write(first)
+            file.writelines(chunks)
+    except OSError as error:
+        raise Invalid(f"{path} cannot be written: {error}", field="--csv") from error
 
 
 def impact_of(found: Impact) -> Group:

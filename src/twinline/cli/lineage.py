@@ -86,7 +86,7 @@ def trees(found: Lineage) -> Group:
 def _grow(tree: Tree, at: str, pairs: list[tuple[str, str]], seen: set[str]) -> None:
     for here, there in pairs:
         if here == at:
-            branch = tree.add(short(there) + (" …" if there in seen else ""))
+            branch = tree.add(Text(short(there) + (" …" if there in seen else "")))
             if there not in seen:
                 seen.add(there)
                 _grow(branch, there, pairs, seen)

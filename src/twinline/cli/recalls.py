@@ -195,13 +195,13 @@ def _slot(tree: Tree, slot: SlotPlan) -> None:
         Text.assemble((slot.slot.short, "bold"), "  ", verdict, f"  {moved} in the last hour")
     )
     for change in slot.changes:
-        place.add(f"{change.side}: {change.taken_out} -> {change.put_back}")
+        place.add(Text(f"{change.side}: {change.taken_out} -> {change.put_back}"))
     for one in {
         str(one.version): one for change in slot.changes for one in change.skipped
     }.values():
         place.add(Text(f"passed over {one.version}: {one.why}", style="yellow"))
     for pair in slot.pairs:
-        place.add(f"{short(pair.bundle)} {pair.why}")
+        place.add(Text(f"{short(pair.bundle)} {pair.why}"))
 
 
 def _unsafe(tree: Tree, slot: UnsafeSlot) -> None:
@@ -209,8 +209,8 @@ def _unsafe(tree: Tree, slot: UnsafeSlot) -> None:
     place = tree.add(
         Text.assemble((slot.slot.short, "bold"), "  ", ("unsafe", "bold red"), stopped)
     )
-    place.add(slot.why)
-    place.add(f"fallback: {short(slot.fallback) if slot.fallback else 'none that is safe'}")
+    place.add(Text(slot.why))
+    place.add(Text(f"fallback: {short(slot.fallback) if slot.fallback else 'none that is safe'}"))
 
 
 def _counts(recall: RecallDetails) -> Table:

@@ -65,7 +65,7 @@ def columns(kind: type[BaseModel]) -> tuple[Column, ...]:
     return tuple(_columns(kind, ()))
 
 
-def to_networkx(lineage: Lineage) -> "networkx.DiGraph[str]":
+def to_networkx(lineage: Lineage) -> "networkx.MultiDiGraph[str]":
     """A walk as a directed graph: references, with what is known of nodes and edges.
 
     What the walk left out is said on the graph (``graph.graph["left_out"]``).
@@ -73,11 +73,12 @@ def to_networkx(lineage: Lineage) -> "networkx.DiGraph[str]":
     Raises:
         ImportError: networkx is not installed.
     """
-    graph = _load("networkx").DiGraph(**lineage.model_dump(exclude={"nodes", "edges"}))
+    graph = _load("networkx").MultiDiGraph(**lineage.model_dump(exclude={"nodes", "edges"}))
     for node in lineage.nodes:
         graph.add_node(node.ref, **node.model_dump(exclude={"ref"}))
     for edge in lineage.edges:
-        graph.add_edge(edge.source, edge.target, **edge.model_dump(exclude={"source", "target"}))
+        facts = edge.model_dump(exclude={"source", "target"})
+        graph.add_edge(edge.source, edge.target, key=edge.kind, **facts)
     return graph
 
 

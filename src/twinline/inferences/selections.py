@@ -82,7 +82,7 @@ class Hours(NamedTuple):
 
 def whole_hours(begin: datetime, end: datetime) -> Hours:
     """The whole hours that hold everything from ``begin`` up to, not including, ``end``."""
-    first = max(begin, FIRST).replace(minute=0, second=0, microsecond=0)
+    first = min(max(begin, FIRST), LAST).replace(minute=0, second=0, microsecond=0)
     end = max(min(end, LAST), FIRST)
     floor = end.replace(minute=0, second=0, microsecond=0)
     last = max(floor if floor == end else floor + HOUR, first)

@@ -13,16 +13,14 @@ class Found:
 
     depths: Mapping[int, int] = field(default_factory=dict[int, int])
     deeper: frozenset[int] = frozenset()
-    visited: int = 0
 
     def with_level(self, hops: int, ids: Collection[int], *, beyond: bool) -> "Found":
         """The same after another level: a node counts where it was met first."""
-        visited = self.visited + len(ids)
         fresh = {id for id in ids if id not in self.depths}
         if beyond:
-            return Found(self.depths, self.deeper | fresh, visited)
+            return Found(self.depths, self.deeper | fresh)
         depths = {**self.depths, **dict.fromkeys(fresh, hops)}
-        return Found(depths, self.deeper - fresh, visited)
+        return Found(depths, self.deeper - fresh)
 
     @property
     def nearest(self) -> list[int]:

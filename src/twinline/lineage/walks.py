@@ -41,11 +41,14 @@ def walk(
     at = as_of or access.now(tx)
     _refuse_unborn(tx, root, ref, at)
     ways: tuple[Way, ...] = ("upstream", "downstream") if direction == "both" else (direction,)
-    found = rules.Found()
+    found, stopped = rules.Found(), False
     for way in ways:
         sign = -1 if way == "upstream" else 1
+        seen = 0
         for hops, ids in _levels(tx, root, way, depth, at):
             found = found.with_level(sign * hops, ids, beyond=hops > depth)
+            seen += len(ids)
+        stopped = stopped or seen > VISITED_MOST
     shown = _of_kinds(tx, found.nearest, kinds)
     kept, over_limit = rules.cut(shown, limit)
     reasons = rules.why_left_out(
@@ -54,7 +57,7 @@ def walk(
         deeper=len(found.deeper),
         depth=depth,
         other_kinds=len(found.nearest) - len(shown),
-        visited_most=VISITED_MOST if found.visited > VISITED_MOST else None,
+        visited_most=VISITED_MOST if stopped else None,
     )
     rows = {row["id"]: row for row in store.nodes(tx, kept, at)}
     return Lineage(

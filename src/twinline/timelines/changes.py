@@ -28,6 +28,7 @@ from twinline.language.records import (
     RankedChange,
     Service,
     Standing,
+    Withdrawal,
 )
 from twinline.language.refs import BundleRef, ModelVersionRef, SlotRef
 from twinline.models import actions as models
@@ -36,6 +37,7 @@ from twinline.prompts import actions as prompts
 from twinline.timelines import moves, ranking, rules
 from twinline.timelines.rules import State, Trained
 from twinline.timelines.timeline import named_by, state
+from twinline.withdrawals import actions as withdrawals
 
 MOST = 200
 """Things of each kind that are looked at between two moments."""
@@ -54,6 +56,7 @@ class Around:
     kills: tuple[Kill, ...]
     evaluations: tuple[Evaluation, ...]
     pairings: tuple[Pairing, ...]
+    withdrawals: tuple[Withdrawal, ...]
 
 
 def between(tx: Reading, ref: SlotRef, since: datetime, until: datetime) -> Changes:
@@ -109,6 +112,7 @@ def find_around(
         kills=kills.between(tx, (ref, EVERYTHING, *known), *within),
         evaluations=evaluations.between(tx, known.keys(), *within),
         pairings=bundles.pairings_between(tx, known.keys(), *within),
+        withdrawals=withdrawals.between(tx, known.keys(), *within),
     )
 
 
@@ -134,6 +138,8 @@ def of_others(
     yield from map(moves.of_version, around.model_versions[:MOST])
     yield from map(moves.of_pairing, around.pairings[:MOST])
     yield from map(moves.of_evaluation, around.evaluations[:MOST])
+    for withdrawal in around.withdrawals[:MOST]:
+        yield from moves.of_withdrawal(withdrawal, since, until)
 
 
 def _refuse_odd(tx: Reading, ref: SlotRef, since: datetime, until: datetime) -> None:

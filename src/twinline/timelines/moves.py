@@ -15,6 +15,7 @@ from twinline.language.records import (
     Pairing,
     PromptVersion,
     RankedChange,
+    Withdrawal,
 )
 from twinline.language.refs import BundleRef, PromptVersionRef
 from twinline.models.actions import AliasMove
@@ -23,6 +24,12 @@ from twinline.timelines import ranking, rules
 from twinline.timelines.ranking import Declared, Moved
 
 _SIDES: tuple[ChangedSide, ...] = ("prompt", "model", "parameters")
+_SIDE_OF: dict[str, ChangedSide] = {
+    "prompts": "prompt",
+    "models": "model",
+    "runs": "model",
+    "datasets": "model",
+}
 
 
 def of_deployment(
@@ -57,6 +64,16 @@ def of_kill(
         what = f"{subject} may go on"
         why = kill.lifted_reason or ""
         yield _switched("lift", what, kill.lifted_at, kill.lifted_by, why, share)
+
+
+def of_withdrawal(one: Withdrawal, since: datetime, until: datetime) -> Iterator[RankedChange]:
+    """A version, or what it came from, that was retired or recalled in a span of time, and
+    let go on in it. What is live stays live, so it reaches no request by itself."""
+    if since < one.at <= until:
+        yield _withdrawn(one, f"was {one.kind}", one.at, one.actor, one.reason)
+    if one.lifted_at and since < one.lifted_at <= until:
+        why = one.lifted_reason or ""
+        yield _withdrawn(one, f"is {one.kind} no longer", one.lifted_at, one.lifted_by, why)
 
 
 def of_label(move: LabelMove) -> RankedChange:
@@ -137,6 +154,22 @@ def of_evaluation(one: Evaluation) -> RankedChange:
         why=one.evidence,
         before=None,
         after=one.verdict,
+        share=0.0,
+        reaches=False,
+    )
+
+
+def _withdrawn(one: Withdrawal, what: str, at: datetime, who: str | None, why: str) -> RankedChange:
+    scheme = one.node.partition(":")[0]
+    return RankedChange(
+        kind="withdrawal",
+        what=f"{_short(one.node)} {what}",
+        side=_SIDE_OF.get(scheme, "policy"),
+        at=at,
+        who=who,
+        why=why,
+        before=None,
+        after=None,
         share=0.0,
         reaches=False,
     )

@@ -15,7 +15,7 @@ Side = Callable[[BundleRef], str]
 NO_PARAMETERS = "{}"
 """What the parameters of a bundle look like that has none."""
 
-_STATEMENTS: frozenset[ChangeKind] = frozenset({"evaluation", "pairing"})
+_STATEMENTS: frozenset[ChangeKind] = frozenset({"evaluation", "pairing", "withdrawal"})
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def ranked(changes: Iterable[RankedChange]) -> tuple[RankedChange, ...]:
        kill switches;
     2. how a policy came to that: its rules and shares;
     3. a policy's changes that moved nothing as far as is declared;
-    4. statements about pairs: evaluations and pairings;
+    4. statements: evaluations, pairings, versions retired or recalled;
     5. what no slot resolves through: labels, aliases, new versions.
 
     Within each, a bigger declared share of the traffic first (one that is not known

@@ -1,5 +1,8 @@
 """Withdraw nodes, lift that, and say what is withdrawn."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from twinline.access.actions import audit
 from twinline.db.graph import find_node
 from twinline.db.session import Reading, Writing
@@ -74,3 +77,11 @@ def against(
     came from is withdrawn. Nothing when it may."""
     node_id = find_node(tx, ref)
     return store.against(tx, node_id) if node_id is not None else ()
+
+
+def between(
+    tx: Reading, bundles: Collection[BundleRef], since: datetime, until: datetime, limit: int
+) -> tuple[Withdrawal, ...]:
+    """What these bundles came from that was withdrawn, or let go on, after ``since`` and up to
+    ``until``, the newest first."""
+    return store.between(tx, bundles, since, until, limit)

@@ -1,5 +1,7 @@
 """Withdrawals, in SQL."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select, text, update
@@ -8,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from twinline.db.schema import node, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Withdrawal, WithdrawalKind
+from twinline.language.refs import BundleRef
 
 # What a retired version is part of is withdrawn with it; what came from a recalled node
 # at any distance is, but for what was written from it: a version may be the cure of another.
@@ -25,6 +28,18 @@ where lifted_at is null and (
         select 1 from edge where source = above.id and target = :bundle and edge.until is null
             and edge.kind in ('model_of', 'prompt_of')))
 order by number
+""")
+
+_UPSTREAM = text("""
+with recursive above(id) as (
+    select id from node where ref = any(:bundles)
+    union
+    select edge.source from above join edge on edge.target = above.id and edge.kind <> 'derived'
+)
+select withdrawal.*, node.ref as node from withdrawal
+join above on above.id = withdrawal.node_id join node on node.id = withdrawal.node_id
+where at > :since and at <= :until or lifted_at > :since and lifted_at <= :until
+order by number desc limit :limit
 """)
 
 
@@ -69,6 +84,16 @@ def against(tx: Reading, bundle: int) -> tuple[Withdrawal, ...]:
     """What is in force against a bundle or version: of itself, its sides, or what those came
     from."""
     return tuple(_withdrawal(row) for row in tx.rows(_AGAINST, {"bundle": bundle}))
+
+
+def between(
+    tx: Reading, bundles: Collection[BundleRef], since: datetime, until: datetime, limit: int
+) -> tuple[Withdrawal, ...]:
+    """What these bundles came from that was withdrawn, or let go on, after ``since`` and up to
+    ``until``, the newest first."""
+    values = {"since": since, "until": until, "limit": limit}
+    rows = tx.rows(_UPSTREAM, {"bundles": [str(one) for one in bundles], **values})
+    return tuple(_withdrawal(row) for row in rows)
 
 
 def page(

@@ -22,7 +22,15 @@ from twinline.language.refs import (
 Change = Literal["added", "removed", "changed"]
 ChangedSide = Literal["prompt", "model", "parameters", "policy"]
 ChangeKind = Literal[
-    "deployment", "kill", "lift", "label", "alias", "version", "pairing", "evaluation"
+    "deployment",
+    "kill",
+    "lift",
+    "label",
+    "alias",
+    "version",
+    "pairing",
+    "evaluation",
+    "withdrawal",
 ]
 DivergenceKind = Literal[
     "bundle-not-permitted", "not-yet-live", "no-longer-live", "not-in-the-policy", "not-seen"
