@@ -483,3 +483,67 @@ def test_a_killed_bundle_is_nothing_to_go_back_to(catalog: Catalog) -> None:
     catalog.client.kills.bundle(catalog.bundle(2, 2).ref, "it leaks")
     foreseen = catalog.client.slots.preview_rollback(SLOT, "prompt")
     assert (foreseen.verdict, "killed" in foreseen.pairs[0].why) == ("blocked", True)
+
+
+# --- what people said about the lineage -------------------------------------------------
+
+INDEX = "nodes:/vector-index/tickets"
+
+
+def test_a_recall_of_what_feeds_a_slot_counts_all_that_it_served_and_knows_no_way_back(
+    client: Client, catalog: Catalog
+) -> None:
+    """Another pair would be fed by it as well."""
+    catalog.serve(SLOT, catalog.bundle(2, 3), 5, deployment=3)
+    catalog.serve(SLOT, catalog.bundle(1, 1), 2, deployment=1)
+    client.lineage.add_node("vector-index", "tickets")
+    client.lineage.connect(INDEX, f"routes:/{SLOT}", "feeds")
+    found = client.recalls.create(INDEX, WHY)
+    assert (found.report.requests, [one.slot.short for one in found.still_live]) == (7, [SLOT])
+    assert found.report.requests == client.lineage.impact(INDEX).service.requests
+    assert client.recalls.verify(found.number).same
+    (slot,) = client.recalls.plan(found.number).unsafe
+    assert "fed by what is recalled" in slot.why
+    with pytest.raises(Conflict, match="safe way back"):
+        execute(client, found.number)
+    done = execute(client, found.number, unsafe="kill")
+    assert [one.did for one in done.execution[0].slots] == ["killed"]
+
+
+def test_a_recall_of_what_feeds_a_deployment_ends_with_that_deployment(
+    client: Client, catalog: Catalog
+) -> None:
+    catalog.serve(SLOT, catalog.bundle(2, 3), 4, deployment=3)
+    client.lineage.add_node("vector-index", "tickets")
+    client.lineage.connect(INDEX, f"deployments:/{SLOT}/3", "feeds")
+    found = client.recalls.create(INDEX, WHY)
+    assert (found.report.requests, len(found.still_live)) == (4, 1)
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    assert client.recalls.get(found.number).still_live == ()
+
+
+def test_what_was_made_of_a_slot_s_answers_stays_bad_when_the_slot_is_well_again(
+    client: Client, catalog: Catalog
+) -> None:
+    client.lineage.add_node("dataset", "answers")
+    student = client.models.register(catalog.another_model("student"))
+    client.lineage.connect(f"routes:/{SLOT}", "nodes:/dataset/answers", "wrote")
+    client.lineage.connect("nodes:/dataset/answers", student.ref, "fed")
+    pair = client.bundles.pair(student.ref, "prompts:/support/answer/1")
+    found = client.recalls.create("prompts:/support/answer/3", WHY)
+    assert pair.ref in found.report.bundles
+    execute(client, found.number)
+    with pytest.raises(BundleWithdrawn, match="recalled"):
+        catalog.deploy("student@production", pair)
+
+
+def test_nobody_makes_or_undoes_a_recall_by_drawing_edges(client: Client, catalog: Catalog) -> None:
+    client.lineage.add_node("vector-index", "tickets")
+    client.lineage.add_node("vector-index", "other")
+    client.lineage.connect(INDEX, "models:/churn/1", "feeds")
+    client.recalls.create(INDEX, WHY)
+    client.lineage.disconnect(INDEX, "models:/churn/1", "feeds", reason="so that it may go live")
+    with pytest.raises(BundleWithdrawn):
+        catalog.deploy("other@production", catalog.bundle(1, 1))
+    client.lineage.connect(INDEX, "models:/churn/2", "feeds")
+    catalog.deploy("other@production", catalog.bundle(2, 2))

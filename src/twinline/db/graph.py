@@ -8,10 +8,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.schema import edge, node
 from twinline.db.session import Reading, Writing
-from twinline.language.records import NodeKind
+from twinline.language.records import EDGE_KINDS, NodeKind
 from twinline.language.refs import Ref
 
 _TICK = timedelta(microseconds=1)
+_kinds = ", ".join(f"'{kind}'" for kind in EDGE_KINDS)
+
+PASSES_ON = f"""edge.kind <> 'derived' and (edge.kind in ({_kinds})
+    or edge.since <= {{at}} and (edge.until is null or edge.until > {{at}}))"""
+"""Which edges pass a fault on that was found ``at`` a moment: what the catalog derives, also
+what was live somewhere once, and what people said that held at that moment. What they say
+or end later changes nothing about it; and what was written from a version may be its cure."""
 
 
 def add_node(tx: Writing, kind: NodeKind, ref: Ref, *, since: datetime | None = None) -> int:

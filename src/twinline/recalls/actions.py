@@ -45,7 +45,7 @@ def recall(tx: Writing, new: NewRecall) -> tuple[RecallDetails, bool]:
     made, fresh = withdrawals.withdraw(tx, ref, RECALLED, new.reason)
     if not fresh:
         return read(tx, made.number), False
-    report = reports.freeze(tx, made.node, store.downstream(tx, made.node))
+    report = reports.freeze(tx, made.node, store.downstream(tx, made.node, made.at))
     report_digest = digest(report)
     store.add(tx, made.number, report, report_digest)
     found = read(tx, made.number)
@@ -61,7 +61,7 @@ def read(tx: Reading, number: int) -> RecallDetails:
         NotFound: there is no such recall.
     """
     row = _kept(tx, number)
-    down = store.downstream(tx, row["node"])
+    down = store.downstream(tx, row["node"], row["at"])
     return RecallDetails.model_validate(
         {
             **_shown(row),
@@ -94,7 +94,7 @@ def plan(tx: Reading, number: int) -> RecallPlan:
             f"{row['lifted_reason']}. Recall it again to take it out.",
             recall=number,
         )
-    return planning.plan(tx, number, row["node"], store.downstream(tx, row["node"]))
+    return planning.plan(tx, number, row["node"], store.downstream(tx, row["node"], row["at"]))
 
 
 def verify(tx: Reading, number: int) -> RecallVerdict:

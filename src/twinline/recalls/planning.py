@@ -67,6 +67,8 @@ def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
     live = deployments.find(tx, use.deployment)
     assert live is not None
     policy, bad = read_policy(live.policy), frozenset(down.bundles)
+    if reports.is_fed(use.deployment, down):
+        bad = frozenset(policy.bundles())
     earlier = (
         (one.number, not bad.isdisjoint(read_policy(one.policy).bundles()))
         for one in deployments.whole_history(tx, use.slot)
@@ -85,13 +87,15 @@ def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
 
 
 def _plan_slot(tx: Reading, known: Pairs, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:
+    if reports.is_fed(found.use.deployment, down):
+        return _unsafe(tx, found, "it is fed by what is recalled, whatever pair it serves")
     sides = rules.sides_to_try(found.bad, down.versions)
     tried = [_option(known, found, side) for side in sides]
     if "both" not in sides and isinstance(tried[0], str):
         tried.append(_option(known, found, "both"))  # the other side may be recalled as well
     options = [one for one in tried if isinstance(one, Option)]
     if not options:
-        return _unsafe(tx, found, down, "; ".join(one for one in tried if isinstance(one, str)))
+        return _unsafe(tx, found, "; ".join(one for one in tried if isinstance(one, str)))
     chosen = rules.best(options)
     return SlotPlan(
         slot=found.use.slot,
@@ -205,8 +209,9 @@ def _made(
     )
 
 
-def _unsafe(tx: Reading, found: Found, down: Downstream, why: str) -> UnsafeSlot:
-    safe = (ref for ref in found.policy.fallback if ref not in down.bundles and _fit(tx, ref))
+def _unsafe(tx: Reading, found: Found, why: str) -> UnsafeSlot:
+    bad = {bundle.ref for bundle in found.bad}
+    safe = (ref for ref in found.policy.fallback if ref not in bad and _fit(tx, ref))
     return UnsafeSlot(
         slot=found.use.slot,
         live=found.use.deployment,

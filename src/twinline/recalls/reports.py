@@ -25,7 +25,8 @@ from twinline.routing.policy import read_policy
 def freeze(tx: Writing, node: str, down: Downstream) -> dict[str, Any]:
     """The report on what is downstream of a node now, as the JSON that is kept."""
     at = recounts.mark(tx)
-    counts = recounts.counted(tx, down.bundles, at)
+    fed = (*down.fed_slots, *down.fed_deployments)
+    counts = recounts.counted(tx, down.bundles, fed, at)
     report = ImpactReport(
         form="recall-report/1",
         node=node,
@@ -33,6 +34,7 @@ def freeze(tx: Writing, node: str, down: Downstream) -> dict[str, Any]:
         mark=at,
         bundles=down.bundles,
         deployments=down.deployments,
+        fed=fed,
         live=uses(tx, down),
         counts=counts,
         **rules.totals(counts),
@@ -44,22 +46,27 @@ def recount(tx: Reading, kept: dict[str, Any]) -> tuple[str, int]:
     """The digest of a kept report with its facts counted anew, and how many requests of its
     bundles arrived since."""
     report = ImpactReport.model_validate(kept)
-    counts = recounts.counted(tx, report.bundles, report.mark)
+    counts = recounts.counted(tx, report.bundles, report.fed, report.mark)
     sums = rules.totals(counts)
     fresh = report.model_copy(update={"counts": counts, **sums})
     counted = fresh.model_dump(mode="json", include={"counts", *sums})
-    later = recounts.arrived_later(tx, report.bundles, report.mark)
+    later = recounts.arrived_later(tx, report.bundles, report.fed, report.mark)
     return digest(kept | counted), later
 
 
 def uses(tx: Reading, down: Downstream) -> tuple[LiveUse, ...]:
     """Where something downstream is live, by slot."""
-    found = (use(tx, ref, down) for ref in sorted(down.live, key=lambda ref: str(ref.slot)))
+    live = {ref.slot: ref for ref in down.live}
+    for slot in down.fed_slots:
+        now = deployments.read_slot(tx, slot).live
+        live |= {slot: now.ref} if now else {}
+    found = (use(tx, ref, down) for ref in sorted(live.values(), key=lambda ref: str(ref.slot)))
     return tuple(one for one in found if one.places)
 
 
 def use(tx: Reading, ref: DeploymentRef, down: Downstream) -> LiveUse:
-    """The places of a deployment's policy that name something downstream."""
+    """The places of a deployment's policy that name something downstream; all of them when
+    what is recalled feeds the deployment or its slot."""
     deployment = deployments.find(tx, ref)
     assert deployment is not None
     bad = frozenset(down.bundles)
@@ -67,5 +74,10 @@ def use(tx: Reading, ref: DeploymentRef, down: Downstream) -> LiveUse:
     return LiveUse(
         slot=ref.slot,
         deployment=ref,
-        places=tuple(place for place, bundle in places if bundle in bad),
+        places=tuple(place for place, bundle in places if is_fed(ref, down) or bundle in bad),
     )
+
+
+def is_fed(ref: DeploymentRef, down: Downstream) -> bool:
+    """Whether what is recalled feeds a deployment or its slot, so that no other pair helps."""
+    return ref in down.fed_deployments or ref.slot in down.fed_slots

@@ -2,57 +2,69 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select, text, update
 
+from twinline.db.graph import PASSES_ON
 from twinline.db.schema import node, recall, withdrawal
 from twinline.db.session import Reading, Writing
+from twinline.language.records import EDGE_KINDS
 from twinline.language.refs import (
     BundleRef,
     DeploymentRef,
     ModelVersionRef,
     PromptVersionRef,
+    SlotRef,
     parse_ref,
 )
 
-_DOWNSTREAM = text("""
-with recursive below(id) as (
-    select id from node where ref = :root
+_DOWNSTREAM = text(f"""
+with recursive below(id, via) as (
+    select id, '' from node where ref = :root
     union
-    select edge.target from below join edge on edge.source = below.id and edge.until is null
-        and edge.kind <> 'derived'
+    select edge.target, edge.kind from below
+    join edge on edge.source = below.id and {PASSES_ON.format(at="cast(:at as timestamptz)")}
 )
-select node.ref, exists (
+select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live
 from below join node on node.id = below.id
-where node.kind in ('prompt', 'model', 'bundle', 'deployment')
-order by node.ref
+where node.kind in ('prompt', 'model', 'bundle', 'deployment', 'slot')
+group by node.id order by node.ref
 """)
 _WAIT_LONGER = text("select set_config('lock_timeout', '25s', true)")
 
 
 @dataclass(frozen=True)
 class Downstream:
-    """What came from a node, itself included: versions, bundles and deployments, and those
-    deployments that are live."""
+    """What came from a node, itself included: versions, bundles and deployments, those
+    deployments that are live, and the slots and deployments that people say it feeds, so
+    that all that they served is downstream."""
 
     versions: frozenset[str]
     bundles: tuple[BundleRef, ...]
     deployments: tuple[DeploymentRef, ...]
     live: tuple[DeploymentRef, ...]
+    fed_slots: tuple[SlotRef, ...]
+    fed_deployments: tuple[DeploymentRef, ...]
 
 
-def downstream(tx: Reading, root: str) -> Downstream:
-    """What holds now of everything downstream of a node, by reference."""
-    found = [(parse_ref(row["ref"]), row["live"]) for row in tx.rows(_DOWNSTREAM, {"root": root})]
+def downstream(tx: Reading, root: str, at: datetime) -> Downstream:
+    """Everything downstream of a node that was found bad at a moment, by reference."""
+    rows = tx.rows(_DOWNSTREAM, {"root": root, "at": at, "catalogued": list(EDGE_KINDS)})
+    found = [(parse_ref(row["ref"]), row["stated"], row["live"]) for row in rows]
     return Downstream(
         versions=frozenset(
-            str(ref) for ref, _ in found if isinstance(ref, PromptVersionRef | ModelVersionRef)
+            str(ref) for ref, _, _ in found if isinstance(ref, PromptVersionRef | ModelVersionRef)
         ),
-        bundles=tuple(ref for ref, _ in found if isinstance(ref, BundleRef)),
-        deployments=tuple(ref for ref, _ in found if isinstance(ref, DeploymentRef)),
-        live=tuple(ref for ref, live in found if live and isinstance(ref, DeploymentRef)),
+        bundles=tuple(ref for ref, _, _ in found if isinstance(ref, BundleRef)),
+        deployments=tuple(ref for ref, _, _ in found if isinstance(ref, DeploymentRef)),
+        live=tuple(ref for ref, _, live in found if live and isinstance(ref, DeploymentRef)),
+        fed_slots=tuple(ref for ref, stated, _ in found if stated and isinstance(ref, SlotRef)),
+        fed_deployments=tuple(
+            ref for ref, stated, _ in found if stated and isinstance(ref, DeploymentRef)
+        ),
     )
 
 

@@ -7,25 +7,35 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from twinline.db.graph import PASSES_ON
 from twinline.db.schema import node, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef
 
-# What a retired version is part of is withdrawn with it; what came from a recalled node
-# at any distance is, but for what was written from it: a version may be the cure of another.
-_AGAINST = text("""
+# What a retired version is part of is withdrawn with it. What a recall is against is found
+# upwards first, by whatever edges there ever were, and then from it downwards.
+_AGAINST = text(f"""
 with recursive above(id) as (
     select cast(:bundle as bigint)
     union
-    select edge.source from above join edge on edge.target = above.id and edge.until is null
-        and edge.kind <> 'derived'
+    select edge.source from above join edge on edge.target = above.id
+),
+recalled as (
+    select number, node_id, at from withdrawal join above on above.id = node_id
+    where kind = 'recalled' and lifted_at is null
+),
+below(number, id) as (
+    select number, node_id from recalled
+    union
+    select below.number, edge.target from below join recalled on recalled.number = below.number
+    join edge on edge.source = below.id and {PASSES_ON.format(at="recalled.at")}
+    join above on above.id = edge.target
 )
-select withdrawal.*, node.ref as node from withdrawal
-join above on above.id = withdrawal.node_id join node on node.id = withdrawal.node_id
-where lifted_at is null and (
-    withdrawal.kind = 'recalled' or above.id = :bundle or exists (
-        select 1 from edge where source = above.id and target = :bundle and edge.until is null
+select withdrawal.*, node.ref as node from withdrawal join node on node.id = withdrawal.node_id
+where number in (select number from below where id = :bundle)
+    or withdrawal.kind = 'retired' and lifted_at is null and (node_id = :bundle or exists (
+        select 1 from edge where source = node_id and target = :bundle
             and edge.kind in ('model_of', 'prompt_of')))
 order by number
 """)

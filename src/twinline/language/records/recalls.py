@@ -86,6 +86,10 @@ class ImpactReport(Record):
     mark: LedgerMark
     bundles: tuple[BundleRef, ...]
     deployments: tuple[DeploymentRef, ...]
+    fed: tuple[SlotRef | DeploymentRef, ...] = Field(
+        default=(),
+        description="Slots and deployments that people say it feeds: all that they served counts.",
+    )
     live: tuple[LiveUse, ...]
     counts: tuple[BundleCount, ...] = Field(description="Of the bundles that served anything.")
     requests: Count
