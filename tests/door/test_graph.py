@@ -20,6 +20,7 @@ from tests.support.catalog import Catalog
 from twinline.client import Client
 from twinline.language.errors import BundleWithdrawn, Conflict, Invalid, NotFound
 from twinline.language.records import RequestFilter
+from twinline.language.refs import SlotRef
 
 SLOT = "answer@production"
 INDEX, REPORT = "nodes:/vector-index/tickets", "nodes:/report/weekly"
@@ -204,6 +205,28 @@ def test_retiring_twice_is_one_retirement_and_lifting_twice_is_refused(
 
 
 # --- whom to tell, and what would be touched ----------------------------------------------
+
+
+def test_what_led_to_a_slot_once_is_live_there_no_longer(client: Client, catalog: Catalog) -> None:
+    old = client.models.register(catalog.another_model("old")).ref
+    client.lineage.connect(old, f"routes:/{SLOT}", "feeds")
+    assert [one.short for one in client.lineage.impact(old).live] == [SLOT]
+    client.lineage.disconnect(old, f"routes:/{SLOT}", "feeds", reason=WHY)
+    assert client.lineage.impact(old).live == ()
+    assert client.lineage.retire(old, reason=WHY).kind == "retired"
+
+
+def test_a_wrong_name_is_no_answer_of_zero(client: Client, catalog: Catalog) -> None:
+    for wanted in (
+        RequestFilter(environment="prodction"),
+        RequestFilter(slot=SlotRef("answer", "prodction")),
+    ):
+        with pytest.raises(NotFound, match="did you mean"):
+            client.lineage.impact("models:/churn/1", wanted)
+        with pytest.raises(NotFound):
+            list(client.lineage.affected("models:/churn/1", wanted))
+    with pytest.raises(NotFound, match="answer@production"):
+        client.lineage.own("anwser@production", "support-team")
 
 
 def test_the_owner_of_the_slot_or_else_of_the_route_is_to_be_told(

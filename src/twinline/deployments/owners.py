@@ -5,12 +5,19 @@ from collections.abc import Iterable
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.deployments import store
+from twinline.language.nearest import not_found
 from twinline.language.records import Owner, Ownership
 from twinline.language.refs import SlotRef
 
 
 def own(tx: Writing, subject: str, new: Owner) -> Ownership:
-    """Say who owns a slot (``ROUTE@ENVIRONMENT``), or a route in whatever environment."""
+    """Say who owns a slot (``ROUTE@ENVIRONMENT``), or a route in whatever environment.
+
+    Raises:
+        NotFound: there is no such slot, or no slot of this route.
+    """
+    if not store.is_used(tx, subject):
+        raise not_found("slot or route", subject, store.names(tx, subject))
     before = store.ownerships(tx, [subject])
     store.own(tx, subject, new)
     (after,) = store.ownerships(tx, [subject])

@@ -195,6 +195,12 @@ def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[
     return tuple(_deployment(row) for row in sorted(rows, key=lambda row: row["route"]))
 
 
+def is_used(tx: Reading, subject: str) -> bool:
+    """Whether there is a slot of this name, or any of this route."""
+    named = (slot.c.route == subject) | (slot.c.route + "@" + slot.c.environment == subject)
+    return tx.value(select(slot.c.id).where(named).limit(1)) is not None
+
+
 def own(tx: Writing, subject: str, new: Owner) -> None:
     """Keep who owns a slot or a route from now on."""
     values = {"actor": tx.actor, "at": func.clock_timestamp(), **new.model_dump()}

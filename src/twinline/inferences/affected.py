@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.environments import actions as environments
 from twinline.inferences import rollups, store
 from twinline.inferences.actions import read_all
 from twinline.inferences.rollups import NO_TALLY as NO_TALLY
@@ -26,6 +28,7 @@ from twinline.inferences.selections import (
 from twinline.language import cursors
 from twinline.language.errors import Invalid
 from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at
+from twinline.language.nearest import not_found
 from twinline.language.records import AffectedDecision, Inference, Page, RequestFilter, Tally
 from twinline.language.refs import SlotRef
 
@@ -148,9 +151,20 @@ def select(tx: Reading, scope: Scope, wanted: RequestFilter) -> Selection:
         parts += rollups.served_in(tx, slots, None)
     for one in scope.deployments:
         parts += rollups.served_in(tx, [store.slot_id(tx, one.slot) or -1], [one.number])
-    narrowed = wanted.environment is not None or wanted.slot is not None
-    only = store.slot_ids(tx, wanted.environment, wanted.slot) if narrowed else None
-    return Selection(apart(parts), None if only is None else tuple(only))
+    return Selection(apart(parts), _only(tx, wanted))
+
+
+def _only(tx: Reading, wanted: RequestFilter) -> tuple[int, ...] | None:
+    """The slots that a filter leaves; a wrong name is no slot, not none of its requests."""
+    if wanted.environment is None and wanted.slot is None:
+        return None
+    if wanted.slot is not None:
+        deployments.read_slot(tx, wanted.slot)
+    only = store.slot_ids(tx, wanted.environment, wanted.slot)
+    known = environments.versions(tx)
+    if not only and wanted.environment is not None and wanted.environment not in known:
+        raise not_found("environment", wanted.environment, list(known))
+    return tuple(only)
 
 
 def _days(

@@ -96,7 +96,8 @@ def connect(tx: Writing, new: NewEdge) -> tuple[Edge, bool]:
         tx, source, target, new.kind, since=new.since, evidence=new.evidence | {"by": tx.actor}
     )
     edge = store.edge_now(tx, source, target, new.kind)
-    assert edge is not None
+    if edge is None:
+        raise Conflict(f"{source_ref} -{new.kind}-> {target_ref} was ended just now; look again.")
     if made:
         audit(tx, "edge.create", _words(edge), after=edge.model_dump(mode="json"))
     return edge, made
@@ -116,13 +117,13 @@ def disconnect(tx: Writing, end: EdgeEnd) -> Edge:
         nodes.find(tx, end.target),
     )
     before = store.edge_now(tx, source, target, end.kind)
-    if before is None:
+    ended = end_edges(tx, end.kind, source=source, target=target, until=end.until)
+    if before is None or not ended:
         raise NotFound(
             f"There is no edge {source_ref} -{end.kind}-> {target_ref} that holds now.",
             kind="edge",
             name=f"{source_ref} -{end.kind}-> {target_ref}",
         )
-    end_edges(tx, end.kind, source=source, target=target, until=end.until)
     after = before.model_copy(update={"until": store.ended_at(tx, source, target, end.kind)})
     audit(
         tx,

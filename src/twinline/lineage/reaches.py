@@ -1,12 +1,16 @@
 """What is downstream of a node, as far as requests go."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from twinline.access import actions as access
 from twinline.db.session import Reading
 from twinline.inferences.selections import Scope
 from twinline.language.refs import BundleRef, DeploymentRef, Ref, SlotRef
 from twinline.lineage import nodes, store
 from twinline.lineage.store import ALWAYS, Window
+
+TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,16 @@ def reach(tx: Reading, text: str, window: Window = ALWAYS) -> Reach:
     """
     id, ref = nodes.find(tx, text)
     found = store.reached(tx, id, window)
+    now = found
+    if found.stated:  # what led there once may lead there no longer
+        moment = access.now(tx)
+        now = store.reached(tx, id, Window(moment, moment + TICK))
     bundles = store.served_by(tx, id) if isinstance(ref, DeploymentRef) else found.bundles
     return Reach(
         root=ref,
         bundles=tuple(bundles),
         deployments=tuple(found.deployments),
-        live=tuple(sorted((SlotRef(*place) for place in found.live), key=str)),
+        live=tuple(sorted((SlotRef(*place) for place in now.live), key=str)),
         scope=Scope(
             bundles=tuple(found.bundles),
             slots=tuple(SlotRef.parse(one) for one in found.slots),

@@ -66,7 +66,8 @@ select array(select id from bundles order by id) as bundles,
             where edge.kind = 'live_in' and edge.until is null
             union all
             select edge.target from named join edge on edge.target = named.id
-            where named.kind = 'slot' and edge.kind = 'live_in' and edge.until is null)) as live
+            where named.kind = 'slot' and edge.kind = 'live_in' and edge.until is null)) as live,
+    exists (select 1 from reached where via <> '' and via <> all(:catalogued)) as stated
 """)
 _SERVED_BY = text("select source from edge where target = :id and kind = 'deployed_as'")
 _REFS = text("select ref from node where id = any(:ids) order by id")
@@ -107,6 +108,7 @@ class Reached(NamedTuple):
     ``bundles`` and ``deployments`` are all there are. ``served`` and ``slots`` are the
     deployments and slots of which all that they served counts: where it began, and where
     an edge leads that people added. ``live``: the slots where any of it is live now.
+    ``stated``: whether people's edges led to any of it.
     """
 
     bundles: list[int]
@@ -114,6 +116,7 @@ class Reached(NamedTuple):
     served: list[str]
     slots: list[str]
     live: list[tuple[str, str]]
+    stated: bool
 
 
 def reached_ids(tx: Reading, root: int, window: Window) -> list[int]:

@@ -20,7 +20,10 @@ def withdraw(tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str) -> tuple[
     made = store.add(tx, node_id, kind, reason)
     if made is None:
         standing = store.standing(tx, node_id, kind)
-        assert standing is not None
+        if standing is None:
+            raise Conflict(
+                f"{ref} was {kind} and let go on just now; look again, then say it again."
+            )
         return standing, False
     audit(tx, f"node.{kind}", str(ref), why=reason, after=made.model_dump(mode="json"))
     return made, True
