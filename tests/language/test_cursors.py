@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import any_text, json_texts
+from twinline.language import cursors
 from twinline.language.cursors import decode, encode
 from twinline.language.errors import Invalid
+from twinline.language.ids import AFTER_ALL, new_id
 
 
 def _cursor(value: Any) -> str:
@@ -98,3 +100,11 @@ def test_a_cursor_nested_beyond_python_s_stack_is_refused() -> None:
 def test_nothing_but_invalid_is_raised(cursor: str) -> None:
     with pytest.raises(Invalid):
         decode("a list that no cursor names", cursor, str)
+
+
+def test_a_cursor_of_ids_holds_one_or_is_refused() -> None:
+    id = new_id()
+    assert cursors.decode_id("x", None) == AFTER_ALL
+    assert cursors.decode_id("x", cursors.encode("x", str(id))) == id
+    with pytest.raises(Invalid, match="no cursor of this list"):
+        cursors.decode_id("x", cursors.encode("x", "nonsense"))
