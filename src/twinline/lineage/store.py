@@ -25,6 +25,8 @@ class Window(NamedTuple):
 
 ALWAYS = Window()
 
+# What is retired is asked once for all nodes (`not in`): asked for each, thousands of nodes
+# times thousands of retirements went beyond the limit of a statement.
 _HELD = """(edge.kind = any(:timeless) or
     (cast(:end as timestamptz) is null or edge.since < :end)
     and (cast(:begin as timestamptz) is null or edge.until is null or edge.until > :begin))"""
@@ -33,11 +35,12 @@ with recursive reached(id, via) as (
     select cast(:root as bigint), ''
     union
     select edge.target, edge.kind
-    from reached join edge on edge.source = reached.id and edge.kind <> 'derived' and {_HELD}
-    where reached.id = :root or not exists (
-        select 1 from withdrawal retired where retired.node_id = reached.id
-            and retired.kind = 'retired' and retired.at <= :begin
-            and (retired.lifted_at is null or retired.lifted_at > :end))
+    from reached cross join lateral (
+        select * from edge where edge.source = reached.id offset 0  -- node by node, never all
+    ) edge
+    where edge.kind <> 'derived' and {_HELD} and (reached.id = :root or reached.id not in (
+        select node_id from withdrawal where kind = 'retired' and at <= :begin
+            and (lifted_at is null or lifted_at > :end)))
 )
 """
 _REACHED_IDS = text(f"{_DOWNSTREAM} select distinct id from reached")
@@ -76,10 +79,9 @@ _STEP = """
 select distinct edge.{there} from edge
 where edge.{here} = any(cast(:ids as bigint[])) and edge.since <= :at
     and (edge.until is null or edge.until > :at)
-    and (edge.{here} = :root or not exists (
-        select 1 from withdrawal retired where retired.node_id = edge.{here}
-            and retired.kind = 'retired' and retired.at <= :at
-            and (retired.lifted_at is null or retired.lifted_at > :at)))
+    and (edge.{here} = :root or edge.{here} not in (
+        select node_id from withdrawal where kind = 'retired' and at <= :at
+            and (lifted_at is null or lifted_at > :at)))
 limit :most
 """
 _STEPS = {
