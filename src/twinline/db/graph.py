@@ -20,6 +20,15 @@ PASSES_ON = f"""edge.kind <> 'derived' and (edge.kind in ({_kinds})
 what was live somewhere once, and what people said that held at that moment. What they say
 or end later changes nothing about it; and what was written from a version may be its cure."""
 
+OUT_OF = """cross join lateral (
+    select * from edge where edge.source = {node} order by edge.target) edge"""
+INTO = """cross join lateral (
+    select * from edge where edge.target = {node} order by edge.source) edge"""
+"""The edges of one node after another, each time by index. A plain join is left to what
+PostgreSQL believes of the table, which in a recursion goes wrong by orders of magnitude: all
+edges read for each node, when most edges belong to one or when the figures are old. The
+order is what the indexes hold and keeps the planner to them."""
+
 
 def add_node(tx: Writing, kind: NodeKind, ref: Ref, *, since: datetime | None = None) -> int:
     """The id of the node for ``ref``, made when there is none (of ``since``, by default now).

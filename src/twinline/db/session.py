@@ -21,6 +21,8 @@ _CONNECTION_OPTIONS = " ".join(
         # psycopg prepares what it executes often, and PostgreSQL then may keep a plan
         # that ignores the parameters; our queries depend on them.
         "plan_cache_mode": "force_custom_plan",
+        # To compile a recursion that PostgreSQL believes to be long takes longer than it.
+        "jit": "off",
         "lock_timeout": "5s",
         "statement_timeout": "30s",
         "idle_in_transaction_session_timeout": "60s",

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import RowMapping, text
 
+from twinline.db.graph import OUT_OF
 from twinline.db.session import Reading
 from twinline.language.records import EDGE_KINDS, Edge
 
@@ -35,9 +36,7 @@ with recursive reached(id, via) as (
     select cast(:root as bigint), ''
     union
     select edge.target, edge.kind
-    from reached cross join lateral (
-        select * from edge where edge.source = reached.id offset 0  -- node by node, never all
-    ) edge
+    from reached {OUT_OF.format(node="reached.id")}
     where edge.kind <> 'derived' and {_HELD} and (reached.id = :root or reached.id not in (
         select node_id from withdrawal where kind = 'retired' and at <= :begin
             and (lifted_at is null or lifted_at > :end)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select, text, update
 
-from twinline.db.graph import PASSES_ON
+from twinline.db.graph import OUT_OF, PASSES_ON
 from twinline.db.schema import node, recall, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.records import EDGE_KINDS
@@ -24,8 +24,8 @@ _DOWNSTREAM = text(f"""
 with recursive below(id, via) as (
     select id, '' from node where ref = :root
     union
-    select edge.target, edge.kind from below
-    join edge on edge.source = below.id and {PASSES_ON.format(at="cast(:at as timestamptz)")}
+    select edge.target, edge.kind from below {OUT_OF.format(node="below.id")}
+    where {PASSES_ON.format(at="cast(:at as timestamptz)")}
 )
 select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live

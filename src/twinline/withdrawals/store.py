@@ -7,48 +7,54 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from twinline.db.graph import PASSES_ON
+from twinline.db.graph import INTO, PASSES_ON
 from twinline.db.schema import node, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef
 
-# What a retired version is part of is withdrawn with it. What a recall is against is found
-# upwards first, by whatever edges there ever were, and then from it downwards.
+# What a retired version is part of is withdrawn with it. The recalls upstream are found
+# first, by whatever edges there ever were, and then the way up to each by the edges that
+# pass its fault on. To intersect is never done row by row, as a join may be.
 _AGAINST = text(f"""
 with recursive above(id) as (
     select cast(:bundle as bigint)
     union
-    select edge.source from above join edge on edge.target = above.id
+    select edge.source from above {INTO.format(node="above.id")}
+),
+standing as (
+    select * from withdrawal where kind = 'recalled' and lifted_at is null
 ),
 recalled as (
-    select number, node_id, at from withdrawal join above on above.id = node_id
-    where kind = 'recalled' and lifted_at is null
+    select number, node_id, at from standing
+    where node_id = any(array(select node_id from standing intersect select id from above))
 ),
-below(number, id) as (
-    select number, node_id from recalled
+reaching(number, at, id) as (
+    select number, at, cast(:bundle as bigint) from recalled
     union
-    select below.number, edge.target from below join recalled on recalled.number = below.number
-    join edge on edge.source = below.id and {PASSES_ON.format(at="recalled.at")}
-    join above on above.id = edge.target
+    select number, at, edge.source from reaching {INTO.format(node="reaching.id")}
+    where {PASSES_ON.format(at="at")}
 )
 select withdrawal.*, node.ref as node from withdrawal join node on node.id = withdrawal.node_id
-where number in (select number from below where id = :bundle)
+where number in (select number from recalled join reaching using (number) where id = node_id)
     or withdrawal.kind = 'retired' and lifted_at is null and (node_id = :bundle or exists (
         select 1 from edge where source = node_id and target = :bundle
             and edge.kind in ('model_of', 'prompt_of')))
 order by number
 """)
 
-_UPSTREAM = text("""
+_UPSTREAM = text(f"""
 with recursive above(id) as (
     select id from node where ref = any(:bundles)
     union
-    select edge.source from above join edge on edge.target = above.id and edge.kind <> 'derived'
+    select edge.source from above {INTO.format(node="above.id")} where edge.kind <> 'derived'
+),
+meant as (
+    select * from withdrawal
+    where at > :since and at <= :until or lifted_at > :since and lifted_at <= :until
 )
-select withdrawal.*, node.ref as node from withdrawal
-join above on above.id = withdrawal.node_id join node on node.id = withdrawal.node_id
-where at > :since and at <= :until or lifted_at > :since and lifted_at <= :until
+select meant.*, node.ref as node from meant join node on node.id = meant.node_id
+where node_id = any(array(select node_id from meant intersect select id from above))
 order by number desc limit :limit
 """)
 
