@@ -8,7 +8,7 @@ import pytest
 
 from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import MlflowImport
-from twinline.mlflow.remote import MlflowServer
+from twinline.mirror.remote import MlflowServer
 
 
 @pytest.fixture(scope="session")

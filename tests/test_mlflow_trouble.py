@@ -20,9 +20,9 @@ import pytest
 
 from twinline.language.errors import Invalid, MlflowUnavailable, NotFound
 from twinline.language.records import MlflowImport
-from twinline.mlflow.asking import BODY_BYTES_MAX
-from twinline.mlflow.remote import MlflowServer
-from twinline.mlflow.rules import RUN_IS_GONE, VALUE_CHARACTERS_MAX
+from twinline.mirror.asking import BODY_BYTES_MAX
+from twinline.mirror.remote import MlflowServer
+from twinline.mirror.rules import RUN_IS_GONE, VALUE_CHARACTERS_MAX
 
 LOGGED_MODEL = "m-" + "0" * 32
 
@@ -319,7 +319,7 @@ def test_a_url_that_is_none_is_refused_at_once(url):
 
 def test_mlflow_is_not_imported_to_read_from_it():
     look = (
-        "import sys, twinline.mlflow.remote as remote;"
+        "import sys, twinline.mirror.remote as remote;"
         "sys.exit(any(heavy in sys.modules for heavy in ('mlflow', 'pandas', 'sqlalchemy')))"
     )
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

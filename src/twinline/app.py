@@ -39,8 +39,8 @@ from twinline.lineage import graph_api as graph
 from twinline.manifests import actions as manifest_actions
 from twinline.manifests import api as manifests
 from twinline.manifests.feed import Feed
-from twinline.mlflow import api as mlflow
-from twinline.mlflow.remote import MlflowServer
+from twinline.mirror import api as mirror
+from twinline.mirror.remote import MlflowServer
 from twinline.models import api as models
 from twinline.openfeature import api as openfeature
 from twinline.prompts import api as prompts
@@ -79,7 +79,7 @@ _NATIVE = (
     policies.router,
     prompts.router,
     models.router,
-    mlflow.router,
+    mirror.router,
     bundles.router,
     evaluations.router,
     resolutions.router,

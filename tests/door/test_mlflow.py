@@ -13,7 +13,7 @@ from twinline.cli.demo.training import MODEL, TrainedVersion
 from twinline.client import Client
 from twinline.language.errors import MlflowUnavailable, NotFound
 from twinline.language.records import Role
-from twinline.mlflow.remote import MlflowServer
+from twinline.mirror.remote import MlflowServer
 
 Trained = tuple[MlflowProcess, tuple[TrainedVersion, ...]]
 

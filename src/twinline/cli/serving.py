@@ -23,7 +23,7 @@ from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.session import Database, connect
 from twinline.language.errors import AlreadyRunning, PortInUse, TwinlineError
 from twinline.language.records import IssuedKey
-from twinline.mlflow.remote import MlflowServer
+from twinline.mirror.remote import MlflowServer
 from twinline.settings import Settings
 
 DRAIN_SECONDS = 10

@@ -16,8 +16,8 @@ import httpx
 from twinline.language.errors import Invalid, MlflowUnavailable, NotFound
 from twinline.language.nearest import not_found
 from twinline.language.records import MlflowImport, NewModelVersion, RunFacts
-from twinline.mlflow import answers, rules
-from twinline.mlflow.asking import Asking, unavailable
+from twinline.mirror import answers, rules
+from twinline.mirror.asking import Asking, unavailable
 
 HEALTH_SECONDS_MAX = 1.0
 _LOOKUP_GRACE_SECONDS = 0.2

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from twinline.language.errors import Invalid
 from twinline.language.nearest import not_found
 from twinline.language.records import DatasetFacts, MlflowImport, NewModelVersion, RunFacts
-from twinline.mlflow import answers
+from twinline.mirror import answers
 
 VALUE_CHARACTERS_MAX = 8000
 """What is kept of a tag's or a parameter's value."""

@@ -8,7 +8,7 @@ from twinline.access.gate import Caller, caller, strict_router
 from twinline.access.rules import Permission
 from twinline.language.errors import MlflowUnavailable
 from twinline.language.records import MlflowImport, ModelVersion
-from twinline.mlflow.remote import MlflowServer
+from twinline.mirror.remote import MlflowServer
 from twinline.models import actions as models
 
 router = strict_router("mlflow", prefix="/mlflow")

@@ -7,7 +7,7 @@ import httpx
 from pydantic import ValidationError
 
 from twinline.language.errors import Invalid, MlflowUnavailable
-from twinline.mlflow import answers
+from twinline.mirror import answers
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 _API = "api/2.0/mlflow/"
