@@ -1,12 +1,14 @@
 """Many writers at once: histories stay linear, numbers have no gap, counts stay exact."""
 
 import random
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Literal, TypeVar
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from twinline.access import actions as access
@@ -15,7 +17,7 @@ from twinline.db.session import Database
 from twinline.deployments import actions as deployments
 from twinline.deployments.rules import Step, undo_stack
 from twinline.inferences import actions as inferences
-from twinline.language.errors import NothingToRollBack, Stale
+from twinline.language.errors import BundleWithdrawn, Conflict, NothingToRollBack, Stale
 from twinline.language.ids import new_id
 from twinline.language.records import (
     Bundle,
@@ -27,9 +29,12 @@ from twinline.language.records import (
     NewModelVersion,
     NewOutcome,
     NewPromptVersion,
+    RetireRequest,
     RollbackRequest,
+    Withdrawal,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.lineage.retirements import retire
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 from twinline.rollbacks import actions as rollbacks
@@ -161,6 +166,37 @@ def test_outcomes_that_arrive_at_once_leave_the_counts_exact(database: Database)
     assert sum(latencies) == sum(one.latency_ms is not None for one in newest)
 
 
+def test_what_is_being_deployed_is_not_retired(database: Database) -> None:
+    (bundle, *_) = _catalog(database, 1)
+    with ThreadPoolExecutor(1) as other:
+        with database.writing("releaser") as tx:
+            deployments.deploy(tx, SLOT, NewDeployment(bundle=bundle.ref, reason="because"), 0)
+            retired = other.submit(_retire, database, str(bundle.prompt))
+            _wait_until_it_waits(database, retired)
+        with pytest.raises(Conflict, match="is live in answer@production"):
+            retired.result()
+
+
+def test_what_is_being_retired_is_not_deployed(database: Database) -> None:
+    (bundle, *_) = _catalog(database, 1)
+    with ThreadPoolExecutor(1) as other:
+        with database.writing("author") as tx:
+            retire(tx, RetireRequest(node=str(bundle.model), reason="because"))
+            deployed = other.submit(_deploy, database, bundle, 0)
+            _wait_until_it_waits(database, deployed)
+        with pytest.raises(BundleWithdrawn, match="retired since"):
+            deployed.result()
+
+
+def _wait_until_it_waits(database: Database, act: "Future[Made]") -> None:
+    waiting = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+    while not act.done():
+        with database.reading() as tx:
+            if tx.value(waiting):
+                return
+        time.sleep(0.01)
+
+
 def _at_once(act: Callable[[int], Made], count: int) -> list[Made]:
     with ThreadPoolExecutor(count) as threads:
         return list(threads.map(act, range(count)))
@@ -189,6 +225,11 @@ def _deploy(database: Database, bundle: Bundle, expected: int) -> Deployment:
     with database.writing("releaser") as tx:
         new = NewDeployment(bundle=bundle.ref, reason="because")
         return deployments.deploy(tx, SLOT, new, expected)
+
+
+def _retire(database: Database, node: str) -> tuple[Withdrawal, bool]:
+    with database.writing("author") as tx:
+        return retire(tx, RetireRequest(node=node, reason="because"))
 
 
 def _roll_back(database: Database, side: Literal["prompt", "model"], live: int) -> Deployment:

@@ -77,11 +77,13 @@ def deployable(tx: Reading, policy: Policy) -> Policy:
 
 
 def lock(tx: Writing, ref: SlotRef, expected: int) -> Deployment | None:
-    """What is live in a slot; nobody else can change it until this transaction ends.
+    """What is live in a slot; nobody else can change it, nor retire anything, until this
+    transaction ends.
 
     Raises:
         Stale: it is not the deployment that the caller looked at.
     """
+    withdrawals.before_deploying(tx)
     store.lock_slot(tx, ref)
     live = store.live(tx, ref)
     number = live.number if live else 0

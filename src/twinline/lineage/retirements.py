@@ -30,6 +30,7 @@ def retire(tx: Writing, wanted: RetireRequest) -> tuple[Withdrawal, bool]:
             field="node",
             value=wanted.node,
         )
+    withdrawals.before_retiring(tx)
     live = () if isinstance(ref, CustomRef) else reach(tx, str(ref)).live
     if live:
         raise Conflict(

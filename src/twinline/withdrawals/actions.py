@@ -13,6 +13,16 @@ from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef,
 from twinline.withdrawals import store
 
 
+def before_deploying(tx: Writing) -> None:
+    """Let nothing be retired until this transaction ends: what is fit to go live stays so."""
+    store.share_lock(tx)
+
+
+def before_retiring(tx: Writing) -> None:
+    """Let nothing be deployed until this transaction ends: what is live nowhere stays so."""
+    store.own_lock(tx)
+
+
 def withdraw(tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str) -> tuple[Withdrawal, bool]:
     """Withdraw an existing node, and whether it was not until now."""
     node_id = find_node(tx, ref)

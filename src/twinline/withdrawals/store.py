@@ -58,6 +58,18 @@ where node_id = any(array(select node_id from meant intersect select id from abo
 order by number desc limit :limit
 """)
 
+_DEPLOYING_OR_RETIRING = 0x7477_7265  # an advisory lock of our own: "twre"
+
+
+def share_lock(tx: Writing) -> None:
+    """Keep `own_lock` waiting until this transaction ends."""
+    tx.run(select(func.pg_advisory_xact_lock_shared(_DEPLOYING_OR_RETIRING)))
+
+
+def own_lock(tx: Writing) -> None:
+    """Wait for those that share the lock; it is ours until this transaction ends."""
+    tx.run(select(func.pg_advisory_xact_lock(_DEPLOYING_OR_RETIRING)))
+
 
 def add(tx: Writing, node_id: int, kind: WithdrawalKind, reason: str) -> Withdrawal | None:
     """Keep a withdrawal; None when one of this kind is in force for the node."""
