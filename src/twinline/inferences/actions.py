@@ -40,6 +40,8 @@ from twinline.routing.buckets import bucket_of
 COUNT_MOST = 1_000_000
 FAMILY_DAYS, FAMILY_MOST = 1, 100
 
+_KEPT_AS_SENT = (*Routing.model_fields, "decision", "trace_id", "parent_id")
+
 
 class ArmCounts(NamedTuple):
     """What an arm served, with the sums that intervals are made of."""
@@ -308,7 +310,7 @@ def _row(item: Judged) -> dict[str, Any]:
         "deployment": sent.deployment if known else None,
         "bundle": bundle.digest,
         **context,
-        **sent.model_dump(include={*Routing.model_fields, "decision", "trace_id", "parent_id"}),
+        **{name: getattr(sent, name) for name in _KEPT_AS_SENT},
         **store.routing(sent),
         **store.measures(sent),
     }

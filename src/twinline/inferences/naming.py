@@ -23,6 +23,7 @@ from twinline.language.refs import (
     ModelVersionRef,
     PromptLabelRef,
     PromptVersionRef,
+    SlotRef,
     parse_ref,
 )
 
@@ -32,12 +33,11 @@ class Names:
 
     def __init__(self, tx: Writing) -> None:
         self._tx = tx
-        self._known: dict[tuple[str | int | None, ...], Bundle] = {}
+        self._known: dict[tuple[SlotRef | str | int | None, ...], Bundle] = {}
 
     def bundle(self, sent: NewInference) -> Bundle:
         """The bundle that an inference names, or the one that stands for its words."""
-        slot = str(sent.slot) if sent.slot else None
-        words = (slot, sent.deployment, sent.bundle, sent.model, sent.prompt)
+        words = (sent.slot, sent.deployment, sent.bundle, sent.model, sent.prompt)
         if words not in self._known:
             self._known[words] = self._find(sent)
         return self._known[words]

@@ -1,11 +1,11 @@
 """Inferences and outcomes, in SQL."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import (
     BindParameter,
     RowMapping,
@@ -217,7 +217,7 @@ def record(tx: Writing, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
 
 def measures(measured: Measured) -> dict[str, Any]:
     """The measures as the ledger keeps them."""
-    values = measured.model_dump(include=set(_MEASURES))
+    values = {name: getattr(measured, name) for name in _MEASURES}
     status = measured.status
     return values | {"status": None if status is None else _CODES[status]}
 
@@ -437,7 +437,7 @@ def _uuids(ids: Iterable[UUID]) -> BindParameter[Sequence[UUID]]:
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, default=str)
+    return msgspec.json.encode(rows).decode()
 
 
 def _moved(at: datetime, by: timedelta) -> datetime:

@@ -23,6 +23,7 @@ Names may hold slashes. A last segment of digits is the version number.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -276,6 +277,7 @@ class DecisionRef(Ref):
         return f"decisions:/{self.reference}"
 
 
+@lru_cache(maxsize=8192)  # thousands of requests in a batch name the same few things
 def parse_ref(text: str) -> Ref:
     """Read any reference; the inverse of ``str(ref)``.
 
