@@ -29,11 +29,13 @@ from twinline.language.refs import (
 
 
 class Names:
-    """Looks each combination of words up once per transaction."""
+    """Looks each combination of words up once per transaction, and each thing that they
+    name."""
 
     def __init__(self, tx: Writing) -> None:
         self._tx = tx
         self._known: dict[tuple[SlotRef | str | int | None, ...], Bundle] = {}
+        self._there: dict[SlotRef | DeploymentRef, bool] = {}
 
     def bundle(self, sent: NewInference) -> Bundle:
         """The bundle that an inference names, or the one that stands for its words."""
@@ -43,9 +45,10 @@ class Names:
         return self._known[words]
 
     def _find(self, sent: NewInference) -> Bundle:
-        if sent.slot and not deployments.exists(self._tx, sent.slot):
+        if sent.slot and not self._is_there(sent.slot):
             store.lock_naming(self._tx)
             deployments.ensure_slot(self._tx, sent.slot)
+            self._there[sent.slot] = True
         try:
             bundle = self._named(sent)
             if bundle.kind == "pair" and self._deployed(sent):
@@ -78,5 +81,12 @@ class Names:
     def _deployed(self, sent: NewInference) -> bool:
         if sent.slot is None or sent.deployment is None:
             return True
-        ref = DeploymentRef(sent.slot, sent.deployment)
-        return deployments.find(self._tx, ref) is not None
+        return self._is_there(DeploymentRef(sent.slot, sent.deployment))
+
+    def _is_there(self, ref: SlotRef | DeploymentRef) -> bool:
+        if ref not in self._there:
+            if isinstance(ref, SlotRef):
+                self._there[ref] = deployments.exists(self._tx, ref)
+            else:
+                self._there[ref] = deployments.find(self._tx, ref) is not None
+        return self._there[ref]
