@@ -448,6 +448,7 @@ MIRRORS = [
     Mirror(records.CustomNode, schema.custom_node, {"ref": "node_id"}),
     Mirror(records.Ownership, schema.ownership, {}),
     Mirror(records.ReportedClient, schema.client_report, {}),
+    Mirror(records.MlflowChange, schema.mlflow_change, {}),
     Mirror(records.ApiKey, schema.api_key, {}, frozenset({"hash"})),
     Mirror(records.AuditEvent, schema.audit_event, {}),
 ]

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from tests.support.mlflow_changes import told
 from tests.support.rehearsal import Rehearsal
 from twinline.bundles import actions as bundles
 from twinline.db import migrations
@@ -26,12 +27,13 @@ from twinline.language.records import (
     NewPromptVersion,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.mirror import changes
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 
 APPEND_ONLY = (
     *("node", "edge", "prompt_version", "label_move", "bundle", "pairing", "evaluation"),
-    *("deployment", "inference", "outcome", "audit_event"),
+    *("deployment", "inference", "outcome", "mlflow_change", "audit_event"),
 )
 
 OURS = "namespace = 'public'::regnamespace"
@@ -144,6 +146,7 @@ def _fill(database: Database) -> None:
         (kept,) = inferences.record(tx, batch).items
         assert kept.id is not None
         inferences.add_outcome(tx, kept.id, NewOutcome(status="ok"))
+        changes.take(tx, "default", told(1))
 
 
 def test_an_edge_may_end_once_and_never_begin_again(rehearsal: Rehearsal) -> None:

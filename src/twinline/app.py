@@ -40,6 +40,7 @@ from twinline.manifests import actions as manifest_actions
 from twinline.manifests import api as manifests
 from twinline.manifests.feed import Feed
 from twinline.mirror import api as mirror
+from twinline.mirror import changes_api as mlflow_changes
 from twinline.mirror.remote import MlflowServer
 from twinline.models import api as models
 from twinline.openfeature import api as openfeature
@@ -80,6 +81,7 @@ _NATIVE = (
     prompts.router,
     models.router,
     mirror.router,
+    mlflow_changes.router,
     bundles.router,
     evaluations.router,
     resolutions.router,

@@ -18,7 +18,7 @@ from twinline.language.ids import new_id_text
 
 BODY_MAX = 1 << 20
 BATCH_MAX = 16 << 20
-BATCH_PATHS = frozenset({"/api/v1/inferences"})
+BATCH_PATHS = re.compile(r"/api/v1/(inferences|mlflow/servers/[^/]+/changes)")
 
 _request_id = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _log = logging.getLogger("twinline")
@@ -60,7 +60,7 @@ class Frame:
                 answer["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        limit = BATCH_MAX if scope["path"] in BATCH_PATHS else BODY_MAX
+        limit = BATCH_MAX if BATCH_PATHS.fullmatch(scope["path"]) else BODY_MAX
         try:
             if int(headers.get("content-length", "0")) > limit:
                 await problem(_too_large(limit))(scope, receive, framed)

@@ -58,6 +58,8 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/runs/{id}"): READERS,
     ("get", "/datasets/{name}"): READERS,
     ("post", "/mlflow/models"): "author admin",
+    ("post", "/mlflow/servers/{server}/changes"): "mlflow admin",
+    ("get", "/mlflow/servers/{server}/changes"): READERS,
     ("post", "/bundles"): "author releaser admin",
     ("get", "/bundles"): READERS,
     ("get", "/bundles/{digest}"): READERS,

@@ -53,6 +53,11 @@ def good_writes(client: Client) -> list[Write]:
     pair = {"model": "models:/churn/2", "prompt": "prompts:/support/answer/1"}
     why = {"reason": "because"}
     author, releaser, service, admin = Role.AUTHOR, Role.RELEASER, Role.SERVICE, Role.ADMIN
+    change = {
+        "sequence": 1, "at": 0, "workspace": "default", "entity": "registered_model",
+        "action": "insert", "key": {"name": "churn"}, "after": {"name": "churn"},
+    }  # fmt: skip
+    told = {"outbox": str(new_id()), "changes": [change]}
     label = {"number": 1, **why}
     new_prompt = {"name": "new", "template": "x", "labels": ["production"]}
     back = {"side": "prompt", "accept_untested": True, **why}
@@ -125,6 +130,8 @@ def good_writes(client: Client) -> list[Write]:
               {**execution, **why}, releaser, ("deployment.recall", "recall.execute")),
         Write(("post", "/recalls/{number}/lift"), f"/recalls/{lifted}/lift", why, releaser,
               ("node.recalled.lift",)),
+        Write(("post", "/mlflow/servers/{server}/changes"), "/mlflow/servers/default/changes",
+              told, Role.MLFLOW, ()),
         Write(("post", "/keys"), "/keys", {"owner": "new", "role": "viewer"}, admin,
               ("key.issue",)),
         Write(("delete", "/keys/{prefix}"), f"/keys/{prefix}", None, admin, ("key.revoke",)),

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     BUNDLES = "bundles:write"
     EVALUATIONS = "evaluations:write"
     LINEAGE = "lineage:write"
+    REPORT = "mlflow:report"
     DEPLOY = "deployments:write"
     KILL = "kills:write"
     AUDIT = "audit:read"
@@ -49,6 +50,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     ),
     Role.SERVICE: frozenset({Permission.READ, Permission.RESOLVE, Permission.RECORD}),
     Role.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),
+    Role.MLFLOW: frozenset({Permission.REPORT}),
     Role.ADMIN: frozenset(Permission),
 }
 

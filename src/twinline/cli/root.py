@@ -19,6 +19,7 @@ from twinline.cli import (
     keys,
     kills,
     lineage,
+    mlflow_changes,
     models,
     nodes,
     policies,
@@ -46,6 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+mlflow = typer.Typer(help="MLflow servers: what happened there.", no_args_is_help=True)
+mlflow.command("changes")(mlflow_changes.changes)
+
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("deploy")(slots.deploy)
@@ -75,6 +79,7 @@ app.add_typer(nodes.app, name="nodes")
 app.add_typer(policies.app, name="policies")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")
+app.add_typer(mlflow, name="mlflow")
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(exports.app, name="export")
 app.add_typer(recalls.app, name="recall")

@@ -18,6 +18,7 @@ from twinline.client.local.calls import Call, more_of
 from twinline.client.local.files import write_manifest
 from twinline.client.local.following import fetch_signed
 from twinline.client.local.resolved import Resolved
+from twinline.client.mlflow_changes import MlflowChanges
 from twinline.client.recalls import Recalls
 from twinline.client.registry import Bundles, Models, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
@@ -97,6 +98,7 @@ class Client:
         self.lineage = LineageGraph(self._http)
         self.exports = Exports(self._http)
         self.fleet = FleetView(self._http)
+        self.mlflow_changes = MlflowChanges(self._http)
         self.keys = Keys(self._http)
         self.audit = Audit(self._http)
 

@@ -37,6 +37,7 @@ from twinline.db.schema.ledger import (
     rollup_day,
     rollup_hour,
 )
+from twinline.db.schema.mlflow_changes import mlflow_change
 from twinline.db.schema.slots import (
     client_report,
     deployment,
@@ -64,6 +65,7 @@ __all__ = [
     "kill",
     "label_move",
     "metadata",
+    "mlflow_change",
     "model",
     "model_version",
     "node",

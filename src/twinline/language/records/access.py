@@ -16,6 +16,7 @@ class Role(StrEnum):
     RELEASER = "releaser"
     SERVICE = "service"
     AUDITOR = "auditor"
+    MLFLOW = "mlflow"
     ADMIN = "admin"
 
 
