@@ -1,0 +1,186 @@
+"""The thread that tells Twinline what waits in the outbox.
+
+It runs in every process of an MLflow server; the outbox says whose turn it is. What it may
+do at the same time as another is harmless: Twinline keeps every change once.
+"""
+
+import json
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+from sqlalchemy.exc import SQLAlchemyError
+
+from twinline.client.http import Http, segment
+from twinline.language.errors import Conflict, TwinlineError
+from twinline.language.records import ChangesTaken
+from twinline.mlflow.outbox import Outbox, Position, Waiting
+
+POLL_SECONDS = 0.5
+TIMEOUT_SECONDS = 10.0
+LEASE_MS = 15_000
+PAUSE_MS, PAUSE_MS_MAX = 500, 60_000
+ROWS_MAX, BYTES_MAX = 100, 4 << 20
+WAITING_MAX = 1_000_000
+KEEP_MS = 7 * 24 * 3600 * 1000
+TRIM_SECONDS = 600.0
+WARN_SECONDS = 60.0
+
+_log = logging.getLogger("twinline.outbox")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where changes are told, and under which name of this MLflow server."""
+
+    url: str
+    api_key: str | None
+    server: str = "default"
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self | None:
+        """What the environment says; None when it names no Twinline."""
+        url = environment.get("TWINLINE_URL")
+        server = environment.get("TWINLINE_MLFLOW_SERVER", "default")
+        return cls(url, environment.get("TWINLINE_API_KEY"), server) if url else None
+
+
+class Sender:
+    """Tells what waits in an outbox, until it is closed or the process ends.
+
+    Args:
+        outbox: what is told.
+        destination: to whom; None keeps house only, and changes wait.
+        waiting_max: how many changes may wait; of more the oldest are lost, which is told.
+    """
+
+    def __init__(
+        self, outbox: Outbox, destination: Destination | None, *, waiting_max: int = WAITING_MAX
+    ) -> None:
+        self._outbox = outbox
+        self._destination = destination
+        self._waiting_max = waiting_max
+        self._http: Http | None = None
+        self._trimmed = self._warned = -TRIM_SECONDS
+        self._begin()
+        if destination is None:
+            self._warn("TWINLINE_URL is not set: changes wait in the outbox, told to nobody.")
+
+    def wake(self) -> None:
+        """There is something to tell. In a process that was forked this also starts the
+        thread, which stayed with the parent."""
+        if self._pid != os.getpid():
+            self._outbox.forget_connections()
+            self._begin()
+        self._woken.set()
+
+    def close(self) -> None:
+        """End the thread, after what it is sending."""
+        self._closed.set()
+        self._woken.set()
+        self._thread.join()
+        self._outbox.close()
+        if self._http is not None:
+            self._http.close()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._woken, self._closed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="twinline-outbox", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            self._woken.clear()
+            try:
+                self._turn()
+            except SQLAlchemyError as error:
+                self._warn(f"The outbox cannot be read: {error}")
+            except Exception:  # noqa: BLE001 -- nobody would start this thread again
+                _log.exception("The outbox's sender failed, and goes on")
+            self._woken.wait(POLL_SECONDS)
+
+    def _turn(self) -> None:
+        if time.monotonic() - self._trimmed > TRIM_SECONDS:
+            self._keep_house()
+        if self._destination is None:
+            return
+        position = self._outbox.position()
+        waiting = position.delivered < position.last and position.wait_ms <= 0
+        if waiting and self._outbox.claim(LEASE_MS):
+            self._tell_all(self._destination, position)
+
+    def _tell_all(self, destination: Destination, position: Position) -> None:
+        try:
+            delivered = position.delivered
+            while batch := self._outbox.after(delivered, rows_max=ROWS_MAX, bytes_max=BYTES_MAX):
+                delivered = self._tell(destination, position.outbox, delivered, batch)
+                self._outbox.settle(delivered, LEASE_MS)
+            self._outbox.settle(delivered, 0)
+        except _Anew as anew:
+            self._outbox.begin_anew(anew.delivered)
+            self._outbox.settle(anew.delivered, 0)
+            self._warn(f"{anew} The outbox goes on under a new id.")
+        except (TwinlineError, httpx.HTTPError, httpx.InvalidURL) as error:
+            self._put_off(position, error)
+
+    def _tell(
+        self, destination: Destination, outbox: str, delivered: int, batch: Sequence[Waiting]
+    ) -> int:
+        """Tell a batch; from where to go on."""
+        if self._http is None:
+            url, key = destination.url, destination.api_key
+            self._http = Http(url, key, timeout_seconds=TIMEOUT_SECONDS)
+        path = f"/mlflow/servers/{segment(destination.server)}/changes"
+        try:
+            return self._http.post_json(ChangesTaken, path, _body(outbox, delivered, batch)).through
+        except Conflict as error:
+            if retold := error.fields.get("retold"):
+                raise _Anew(error.detail, delivered=retold - 1) from error
+            wanted = error.fields.get("wanted")
+            if wanted is None or wanted - 1 == delivered:
+                raise
+            return wanted - 1
+
+    def _put_off(self, position: Position, error: Exception) -> None:
+        pause_ms = min(PAUSE_MS << min(position.failures, 20), PAUSE_MS_MAX)
+        pause_ms = round(pause_ms * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+        self._outbox.put_off(position.failures + 1, pause_ms)
+        self._warn(f"{position.last - position.delivered} changes wait for Twinline: {error}")
+
+    def _keep_house(self) -> None:
+        self._trimmed = time.monotonic()
+        lost = self._outbox.trim(keep_ms=KEEP_MS, waiting_max=self._waiting_max)
+        if lost:
+            _log.warning(
+                "The outbox holds no more than %d changes: the oldest %d that waited for Twinline "
+                "are lost, and Twinline will be told so.",
+                self._waiting_max,
+                lost,
+            )
+
+    def _warn(self, message: str) -> None:
+        if time.monotonic() - self._warned > WARN_SECONDS:
+            self._warned = time.monotonic()
+            _log.warning(message)
+
+
+class _Anew(Exception):
+    """Twinline knows another past of this outbox, from the sequence after ``delivered`` on."""
+
+    def __init__(self, detail: str, *, delivered: int) -> None:
+        super().__init__(detail)
+        self.delivered = delivered
+
+
+def _body(outbox: str, delivered: int, batch: Sequence[Waiting]) -> bytes:
+    told = [{"sequence": one.sequence, "at": one.at, **json.loads(one.content)} for one in batch]
+    lost = batch[0].sequence - delivered - 1
+    body = {"outbox": outbox, "lost": lost, "changes": told}
+    return json.dumps(body, ensure_ascii=False).encode()
