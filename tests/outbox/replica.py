@@ -29,8 +29,8 @@ class Replica:
     def follow(self, change: Mapping[str, Any]) -> None:
         """Do what the change says was done."""
         entity, key, workspace = change["entity"], change["key"], change["workspace"]
-        assert tuple(key) == KEYS[entity]
-        identity = (entity, workspace, *key.values())
+        assert key.keys() == set(KEYS[entity])
+        identity = _identity(entity, workspace, key)
         before, after = change["before"], change["after"]
         match change["action"]:
             case "insert":

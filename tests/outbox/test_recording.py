@@ -17,6 +17,7 @@ from mlflow.store.model_registry.dbmodels.models import (
 )
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import SAWarning
 
 from tests.outbox.conftest import DatabaseUrl
 from tests.outbox.histories import history
@@ -153,6 +154,47 @@ def test_a_commit_that_fails_after_the_outbox_was_written_leaves_nothing(
     with pytest.raises(MlflowException):
         twice()
     assert short(told(store)) == [("insert", "registered_model", ("x",))]
+
+
+def test_old_values_are_those_of_the_database_not_those_that_a_session_once_read(
+    store: OutboxStore,
+) -> None:
+    """Somebody else may have changed a row since."""
+    _churn(store)
+    before = len(told(store))
+    with store.ManagedSessionMaker(read_only=False) as session:
+        model = session.get(SqlRegisteredModel, ("default", "churn"))
+        assert model.description is None
+        store.update_registered_model("churn", "theirs")
+        model.description = "ours"
+    descriptions = [
+        (one["before"]["description"], one["after"]["description"]) for one in told(store, before)
+    ]
+    assert descriptions == [(None, "theirs"), ("theirs", "ours")]
+
+
+def test_what_somebody_else_deleted_first_is_told_once(store: OutboxStore) -> None:
+    _churn(store)
+    before = len(told(store))
+    with store.ManagedSessionMaker(read_only=False) as session:
+        tag = session.get(SqlRegisteredModelTag, ("default", "team", "churn"))
+        store.delete_registered_model_tag("churn", "team")
+        session.delete(tag)
+        with pytest.warns(SAWarning, match="expected to delete 1 row"):
+            session.flush()
+    assert short(told(store, before)) == [("delete", "registered_model_tag", ("churn", "team"))]
+
+
+def test_an_alias_that_the_database_takes_along_is_told(store: OutboxStore) -> None:
+    _churn(store)
+    before = len(told(store))
+    with store.ManagedSessionMaker(read_only=False) as session:
+        model = session.get(SqlRegisteredModel, ("default", "churn"))
+        session.delete(model)
+        store.set_registered_model_alias("churn", "late", 2)
+    late = [one for one in told(store, before) if one["key"].get("alias") == "late"]
+    assert [one["action"] for one in late] == ["insert", "delete"]
+    assert really(store.engine) == {}
 
 
 def test_a_savepoint_that_is_rolled_back_takes_its_changes_along(store: OutboxStore) -> None:

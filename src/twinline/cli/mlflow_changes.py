@@ -10,6 +10,7 @@ from twinline.cli.session import client
 from twinline.language.records import Json, MlflowChange
 
 _SHOWN_MAX = 60
+_KEY = ("name", "version", "alias", "key")
 
 
 def changes(
@@ -34,7 +35,7 @@ def changes(
 
 def _row(change: MlflowChange) -> tuple[object, ...]:
     what = f"{change.action} {change.entity.replace('_', ' ')}"
-    of = "/".join(str(part) for part in change.key.values())
+    of = "/".join(str(change.key[part]) for part in _KEY if part in change.key)
     by = change.actor
     return (change.number, change.at, by, what, of, _values(change.before), _values(change.after))
 

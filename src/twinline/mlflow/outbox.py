@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     create_engine,
     delete,
+    false,
     insert,
     literal,
     literal_column,
@@ -120,6 +121,12 @@ class Outbox:
             self._make()
         except DatabaseError:
             self._make()  # another process made them at the same moment
+
+    def hold(self, connection: Connection) -> None:
+        """Let nobody else write until this transaction ends, where the database locks as a whole:
+        what is read from now on is then what it is when it is changed."""
+        if connection.dialect.name == "sqlite":
+            connection.execute(update(_head).where(false()).values(last=_head.c.last))
 
     def append(
         self, connection: Connection, at: int, contents: Sequence[Mapping[str, Any]]

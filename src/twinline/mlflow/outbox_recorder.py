@@ -1,56 +1,15 @@
 """What a session of MLflow's registry store changes, row by row, and when it is written down."""
 
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from mlflow.store.db.base_sql_model import Base
-from mlflow.store.model_registry.dbmodels.models import (
-    SqlModelVersion,
-    SqlModelVersionTag,
-    SqlRegisteredModel,
-    SqlRegisteredModelAlias,
-    SqlRegisteredModelTag,
-)
-from sqlalchemy import Connection, Select, Table, event, inspect, select
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import InstanceState, ORMExecuteState, Session, SessionTransaction
 
+from twinline.mlflow import outbox_rows as rows
 from twinline.mlflow.outbox import Outbox
-
-Change = dict[str, Any]
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of row that is watched: its name, its table, and its key within a workspace."""
-
-    entity: str
-    table: Table
-    key: tuple[str, ...]
-
-    def key_of(self, row: Row) -> dict[str, Any]:
-        return {column: row[column] for column in self.key}
-
-
-_KINDS = {
-    model: _Kind(entity, Base.metadata.tables[model.__tablename__], key)
-    for model, entity, key in (
-        (SqlRegisteredModel, "registered_model", ("name",)),
-        (SqlRegisteredModelTag, "registered_model_tag", ("name", "key")),
-        (SqlModelVersion, "model_version", ("name", "version")),
-        (SqlModelVersionTag, "model_version_tag", ("name", "version", "key")),
-        (SqlRegisteredModelAlias, "registered_model_alias", ("name", "alias")),
-    )
-}
-"""Parents come before their children."""
-
-Rows = dict[tuple[Any, ...], tuple[_Kind, dict[str, Any]]]
-_PLACES = {kind.entity: place for place, kind in enumerate(_KINDS.values())}
-_TABLES = {kind.table for kind in _KINDS.values()}
-_unspeakable = re.compile("[\x00\ud800-\udfff]")
+from twinline.mlflow.outbox_rows import ALIAS, KINDS, MODEL, TABLES, Change, Row
 
 
 class Recorder:
@@ -74,10 +33,13 @@ class Recorder:
         self._outbox = outbox
         self._actor = actor
         self._on_commit = on_commit
+        self._were: dict[InstanceState[Any], Row] = {}
+        self._aliases: list[Row] = []
         self._changes: list[Change] = []
         self._savepoints: dict[SessionTransaction, int] = {}
         self._written = False
         for name, heard in (
+            ("before_flush", self._before_flush),
             ("after_flush", self._after_flush),
             ("do_orm_execute", self._on_execute),
             ("after_transaction_create", self._after_begin),
@@ -87,25 +49,63 @@ class Recorder:
         ):
             event.listen(session, name, heard)
 
+    def _before_flush(self, session: Session, *_: object) -> None:
+        """Read what is about to change as it really is, which may be other than what the
+        session read before, and lock it."""
+        self._were, self._aliases = {}, []
+        leaving = {inspect(one) for one in session.deleted}
+        changing = leaving | {inspect(one) for one in session.dirty if session.is_modified(one)}
+        if not changing:
+            return
+        connection = session.connection()
+        self._outbox.hold(connection)
+        for model, kind in KINDS.items():
+            known = {state.identity: state for state in changing if state.class_ is model}
+            wholly = not leaving.isdisjoint(known.values())
+            for identity, row in rows.locked(connection, kind, known, wholly=wholly).items():
+                self._were[known[identity]] = row
+                if kind is MODEL and known[identity] in leaving:
+                    self._aliases += rows.of_model(connection, ALIAS, row["workspace"], row["name"])
+
     def _after_flush(self, session: Session, _context: object) -> None:
         flushed = [
-            *_in_order(_inserted(one) for one in session.new if type(one) in _KINDS),
-            *_in_order(_updated(one) for one in session.dirty if type(one) in _KINDS),
-            *_in_order((_deleted(one) for one in session.deleted if type(one) in _KINDS), -1),
+            *rows.in_order(rows.inserted(*_is(one)) for one in session.new if _watched(one)),
+            *rows.in_order(self._updated(one) for one in session.dirty if _watched(one)),
+            *rows.in_order(self._deleted(session), -1),
         ]
         self._changes += flushed
-        for renamed in filter(_is_rename, flushed):
-            self._changes += _carried_along(session.connection(), renamed, flushed)
+        for renamed in filter(rows.is_rename, flushed):
+            self._changes += rows.carried_along(session.connection(), renamed, flushed)
+
+    def _updated(self, one: Any) -> Change | None:
+        """What a flush changed in a row; None when it is what it was."""
+        state, (kind, row) = inspect(one), _is(one)
+        histories = {name: state.attrs[name].history for name in row}
+        written = {name: old for name, old in histories.items() if old.has_changes()}
+        loaded = {name: old.deleted[0] for name, old in written.items() if old.deleted}
+        was = self._were.get(state) or row | loaded
+        return rows.updated(kind, was, {**was, **{name: row[name] for name in written}})
+
+    def _deleted(self, session: Session) -> Iterator[Change]:
+        """What a flush took away, with the aliases that the database took along by itself; what
+        somebody else had taken away before is theirs to tell."""
+        known = [inspect(one) for one in session.deleted if _watched(one)]
+        went = [(KINDS[state.class_], self._were[state]) for state in known if state in self._were]
+        unknown = [row for row in self._aliases if (ALIAS, row) not in went]
+        for kind, row in (*went, *((ALIAS, row) for row in unknown)):
+            yield rows.deleted(kind, row)
 
     def _on_execute(self, state: ORMExecuteState) -> Any:
         """A statement that changes rows without the session knowing them: look before and
         after."""
-        if getattr(state.statement, "table", None) not in _TABLES:
+        if getattr(state.statement, "table", None) not in TABLES:
             return None
         state.session.flush()
-        before = _everything(state.session.connection())
+        connection = state.session.connection()
+        rows.still(connection, self._outbox)
+        before = rows.everything(connection)
         result = state.invoke_statement()
-        self._changes += _differences(before, _everything(state.session.connection()))
+        self._changes += rows.differences(before, rows.everything(connection))
         return result
 
     def _after_begin(self, _session: Session, transaction: SessionTransaction) -> None:
@@ -117,7 +117,7 @@ class Recorder:
             return
         session.flush()
         if self._changes:
-            said = {"actor": _plain(self._actor())}
+            said = {"actor": rows.plain(self._actor())}
             contents = [change | said for change in self._changes]
             self._outbox.append(session.connection(), time.time_ns() // 1_000_000, contents)
             self._written = True
@@ -135,108 +135,11 @@ class Recorder:
         self._written = False
 
 
-def _inserted(one: Any) -> Change:
-    kind, row = _KINDS[type(one)], _row(one)
-    return _change(kind, "insert", row, None, _values(row))
+def _watched(one: object) -> bool:
+    return type(one) in KINDS
 
 
-def _deleted(one: Any) -> Change:
-    kind, row = _KINDS[type(one)], _row(one)
-    return _change(kind, "delete", row, _values(row), None)
-
-
-def _updated(one: Any) -> Change | None:
-    """What a flush changed in a row; None when it is what it was."""
-    state = inspect(one)
-    before: dict[str, Any] = {}
-    for attribute in state.mapper.column_attrs:
-        old = state.attrs[attribute.key].history.deleted
-        if old:
-            before[attribute.key] = old[0]
-    row = _row(one)
-    changed = {name: old for name, old in before.items() if old != row[name]}
-    if not changed:
-        return None
-    after = {name: row[name] for name in changed}
-    return _change(_KINDS[type(one)], "update", row | changed, changed, after)
-
-
-def _is_rename(change: Change) -> bool:
-    """Whether it gave a registered model another name."""
-    of_a_model = (change["entity"], change["action"]) == ("registered_model", "update")
-    return of_a_model and "name" in change["after"]
-
-
-def _carried_along(
-    connection: Connection, renamed: Change, flushed: Iterable[Change]
-) -> Iterator[Change]:
-    """The rows whose name the database changed together with that of their model."""
-    old, new = renamed["before"]["name"], renamed["after"]["name"]
-    known = [(one["entity"], one["key"]) for one in flushed]
-    for kind in _KINDS.values():
-        if kind.entity != renamed["entity"]:
-            of_it = (kind.table.c.workspace == renamed["workspace"], kind.table.c.name == new)
-            for found in _rows(connection, select(kind.table).where(*of_it)):
-                row = found | {"name": old}
-                if (kind.entity, kind.key_of(row)) not in known:
-                    yield _change(kind, "update", row, {"name": old}, {"name": new})
-
-
-def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _everything(connection: Connection) -> Rows:
-    """Every row that is watched, by its identity."""
-    return {
-        (kind.entity, row["workspace"], *kind.key_of(row).values()): (kind, row)
-        for kind in _KINDS.values()
-        for row in _rows(connection, select(kind.table))
-    }
-
-
-def _differences(before: Rows, after: Rows) -> Iterator[Change]:
-    for identity, (kind, row) in reversed(before.items()):
-        if identity not in after:
-            yield _change(kind, "delete", row, _values(row), None)
-    for identity, (kind, row) in after.items():
-        if identity not in before:
-            yield _change(kind, "insert", row, None, _values(row))
-            continue
-        old = before[identity][1]
-        changed = [name for name in row if row[name] != old[name]]
-        if changed:
-            was, now = ({name: one[name] for name in changed} for one in (old, row))
-            yield _change(kind, "update", row, was, now)
-
-
-def _change(kind: _Kind, action: str, row: Row, before: Row | None, after: Row | None) -> Change:
-    return {
-        "workspace": row["workspace"],
-        "entity": kind.entity,
-        "action": action,
-        "key": {name: _plain(value) for name, value in kind.key_of(row).items()},
-        "before": before and {name: _plain(value) for name, value in before.items()},
-        "after": after and {name: _plain(value) for name, value in after.items()},
-    }
-
-
-def _in_order(changes: Iterable[Change | None], direction: int = 1) -> list[Change]:
-    """Parents before their children, or after them."""
-    known = [change for change in changes if change is not None]
-    return sorted(known, key=lambda change: direction * _PLACES[change["entity"]])
-
-
-def _row(one: Any) -> dict[str, Any]:
-    return {
-        attribute.key: getattr(one, attribute.key) for attribute in inspect(one).mapper.column_attrs
-    }
-
-
-def _values(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "workspace"}
-
-
-def _plain(value: Any) -> Any:
-    """Without what SQLite keeps but no JSON reader of ours takes: NUL and lone surrogates."""
-    return _unspeakable.sub("\ufffd", value) if isinstance(value, str) else value
+def _is(one: Any) -> tuple[rows.Kind, dict[str, Any]]:
+    """The kind of a row that a session holds, and its values."""
+    names = [attribute.key for attribute in inspect(one).mapper.column_attrs]
+    return KINDS[type(one)], {name: getattr(one, name) for name in names}
