@@ -87,7 +87,7 @@ def test_many_who_write_at_once_leave_no_gap_and_no_reader_sees_one(
 def test_one_of_many_may_send(outbox: Outbox) -> None:
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(lambda _: outbox.claim(60_000), range(8))) == 1
-    outbox.settle(0, 0)
+    outbox.release()
     assert outbox.claim(0)
     assert outbox.claim(60_000)
     assert not outbox.claim(60_000)
@@ -99,8 +99,10 @@ def test_after_a_failure_nobody_tries_for_a_while(outbox: Outbox) -> None:
     assert position.failures == 3
     assert 50_000 < position.wait_ms <= 60_000
     assert not outbox.claim(1)
-    outbox.settle(0, 0)
-    assert (outbox.position().failures, outbox.claim(1)) == (0, True)
+    outbox.settle(0, 60_000)
+    assert (outbox.position().failures, outbox.claim(1)) == (0, False)
+    outbox.release()
+    assert outbox.claim(1)
 
 
 def test_a_batch_ends_at_its_size_but_holds_at_least_one(outbox: Outbox, engine: Engine) -> None:

@@ -27,7 +27,6 @@ from sqlalchemy import (
     delete,
     false,
     insert,
-    literal,
     literal_column,
     make_url,
     select,
@@ -187,9 +186,12 @@ class Outbox:
         return rows
 
     def settle(self, delivered: int, lease_ms: int) -> None:
-        """Twinline has everything up to here; a lease of 0 gives the sending back."""
-        until = self._now + lease_ms if lease_ms else literal(0)
-        self._tell_tail(delivered=delivered, failures=0, next_try=until)
+        """Twinline has everything up to here, and nobody else sends for this long."""
+        self._tell_tail(delivered=delivered, failures=0, next_try=self._now + lease_ms)
+
+    def release(self) -> None:
+        """Anybody may send."""
+        self._tell_tail(next_try=0)
 
     def put_off(self, failures: int, pause_ms: int) -> None:
         """Nobody is to try for this long, after as many failures in a row."""

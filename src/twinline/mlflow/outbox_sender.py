@@ -122,10 +122,10 @@ class Sender:
             while batch := self._outbox.after(delivered, rows_max=ROWS_MAX, bytes_max=BYTES_MAX):
                 delivered = self._tell(destination, position.outbox, delivered, batch)
                 self._outbox.settle(delivered, LEASE_MS)
-            self._outbox.settle(delivered, 0)
+            self._outbox.release()
         except _Anew as anew:
             self._outbox.begin_anew(anew.delivered)
-            self._outbox.settle(anew.delivered, 0)
+            self._outbox.release()
             self._warn(f"{anew} The outbox goes on under a new id.")
         except (TwinlineError, httpx.HTTPError, httpx.InvalidURL) as error:
             self._put_off(position, error)
