@@ -41,6 +41,7 @@ class _WithOutbox:
         destination: Destination | None,
         actor_header: str,
     ) -> None:
+        _refuse_other_dialects(db_uri)
         super().__init__(db_uri, read_db_uri=read_db_uri)  # pyright: ignore[reportCallIssue] -- a store is next in line
         outbox, sender = _outbox_of(db_uri, destination)
         actor = partial(current_actor, actor_header)
@@ -55,8 +56,7 @@ class WorkspaceOutboxStore(_WithOutbox, WorkspaceAwareSqlAlchemyStore):
     """MLflow's SQL registry store for several workspaces with the outbox."""
 
 
-def _outbox_of(db_uri: str, destination: Destination | None) -> tuple[Outbox, Sender]:
-    """One for each database and process, however many stores there are."""
+def _refuse_other_dialects(db_uri: str) -> None:
     dialect = db_uri.partition(":")[0].partition("+")[0]
     if dialect not in DIALECTS:
         raise MlflowException(
@@ -64,6 +64,10 @@ def _outbox_of(db_uri: str, destination: Destination | None) -> tuple[Outbox, Se
             "`twinline+` with one of them, or the registry store without it.",
             error_code=INVALID_PARAMETER_VALUE,
         )
+
+
+def _outbox_of(db_uri: str, destination: Destination | None) -> tuple[Outbox, Sender]:
+    """One for each database and process, however many stores there are."""
     with _making:
         if db_uri not in _senders:
             outbox = Outbox(db_uri)
