@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twinline.language import identity
 from twinline.language.canonical import digest
 from twinline.language.records import Bundle, ModelVersion, PromptVersion, ServedBundle
 from twinline.language.records.bundles import ServedModel, ServedPrompt
@@ -10,13 +11,12 @@ from twinline.language.refs import BundleRef
 
 def pair_digest(model: ModelVersion, prompt: PromptVersion, parameters: dict[str, Any]) -> str:
     """The digest over both sides, each by name and content, and the parameters."""
-    return digest(
-        {
-            "schema": "bundle/1",
-            "model": {"ref": str(model.ref), "digest": model.digest},
-            "prompt": {"ref": str(prompt.ref), "digest": prompt.digest},
-            "parameters": parameters,
-        }
+    return identity.pair_digest(
+        model=model.ref,
+        model_digest=model.digest,
+        prompt=prompt.ref,
+        prompt_digest=prompt.digest,
+        parameters=parameters,
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from twinline.language.canonical import digest
+from twinline.language.identity import prompt_digest
 from twinline.language.names import LATEST
 from twinline.language.records import Message, NewPromptVersion, Placeholder, Template, Variable
 from twinline.language.records.prompts import VARIABLE_PATTERN
@@ -25,8 +25,8 @@ def _contents(messages: Iterable[Message | Placeholder]) -> list[str]:
 def content_digest(new: NewPromptVersion) -> str:
     """The digest over what makes a version this version: not its message or labels."""
     content = new.model_dump(mode="json", include={"template", "parameters"})
-    found = [variable.model_dump() for variable in variables(new.template)]
-    return digest({"kind": new.kind, "variables": found, **content})
+    found = [variable.name for variable in variables(new.template)]
+    return prompt_digest(kind=new.kind, variables=found, **content)
 
 
 def labels_of(number: int, labels: dict[str, int], latest: int) -> tuple[str, ...]:
