@@ -75,6 +75,11 @@ class Call:
         """The model, the prompt with its text, and the parameters."""
         return self.resolved.bundle
 
+    @property
+    def measured(self) -> Measured:
+        """What was said so far of what came of it."""
+        return self._measured
+
     def observe(
         self,
         *,
@@ -146,6 +151,11 @@ class Call:
             "decision": clean(self._decision),
         }
         return _joined(members) + _context_members(self._context, self._keep_context)
+
+
+def current_call() -> Call | None:
+    """The innermost call that is going on here; None outside of all."""
+    return _current.get()
 
 
 def more_of(

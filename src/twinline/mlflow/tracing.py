@@ -1,0 +1,249 @@
+"""The MLflow span of a call: opened, named, watched and read; nothing here ever raises.
+
+Every MLflow span that ends in the trace of an open call is given the names of that call
+(a span processor does it, so that whatever exports spans carries them), and is asked for
+tokens, cost and model. So what came of a call is known when its own span ends, without
+asking a server for the trace.
+"""
+
+# MLflow is half typed:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from twinline.client.local.calls import Call, current_call
+from twinline.language.records.bundles import ServedPrompt
+from twinline.mlflow.measures import SpanFacts, totals
+from twinline.mlflow.run_tags import tags_of
+
+if TYPE_CHECKING:
+    from mlflow.entities import LiveSpan
+
+LINKED_PROMPTS = "mlflow.linkedPrompts"
+TOKENS, COST, MODEL = "mlflow.chat.tokenUsage", "mlflow.llm.cost", "mlflow.llm.model"
+NO_TRACE = "MLFLOW_NO_OP_SPAN_TRACE_ID"
+
+_log = logging.getLogger("twinline.mlflow")
+_open: dict[str, tuple["CallSpan", ...]] = {}
+"""The spans of calls that are going on, by trace; the innermost last."""
+_changing = threading.Lock()
+
+
+class CallSpan:
+    """The span of one call: within the trace that is going on, or the root of a new one.
+
+    While tracing is off or the trace is not sampled it is a span without effect, and the
+    call keeps the trace id that it had.
+    """
+
+    def __init__(
+        self, call: Call, block: AbstractContextManager["LiveSpan"], span: "LiveSpan"
+    ) -> None:
+        self.call = call
+        self._block = block
+        self._span = span
+        self._names = tags_of(call)
+        self._seen: list[SpanFacts] = []
+        self._trace_id = span.trace_id
+        if self._traced:
+            call.trace_id = self._trace_id.rpartition("/")[2].removeprefix("tr-")
+            call.span_id = span.span_id
+            with _changing:
+                _open[self._trace_id] = (*_open.get(self._trace_id, ()), self)
+
+    def show_inputs(self, inputs: dict[str, Any]) -> None:
+        """What the call was asked, for whoever looks at the trace."""
+        with _harmless("inputs are not shown"):
+            self._span.set_inputs(inputs)
+
+    def show_outputs(self, outputs: object) -> None:
+        """What it answered, unless the program said so itself."""
+        with _harmless("outputs are not shown"):
+            if self._span.outputs is None:
+                self._span.set_outputs(outputs)
+
+    def saw(self, span: "LiveSpan") -> None:
+        """Name a span that ends, and note what it says."""
+        for name, value in self._names.items():
+            span.set_attribute(name, value)
+        tokens: dict[str, int] = span.get_attribute(TOKENS) or {}
+        cost: dict[str, float] = span.get_attribute(COST) or {}
+        facts = SpanFacts(
+            id=span.span_id,
+            parent=span.parent_id,
+            input_tokens=tokens.get("input_tokens"),
+            output_tokens=tokens.get("output_tokens"),
+            cost_usd=cost.get("total_cost"),
+            model=span.get_attribute(MODEL),
+        )
+        self._seen.append(facts)
+
+    def close(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the span, and tell the call what the trace says of it."""
+        if self._traced:
+            with _harmless("a trace is not named"):
+                self._name_trace()
+        with _harmless("a span does not end"):
+            self._block.__exit__(kind, error, trace)
+        if self._traced:
+            self._forget()
+            with _harmless("a trace is not read"):
+                self._tell()
+
+    @property
+    def _traced(self) -> bool:
+        return self._trace_id != NO_TRACE
+
+    def _name_trace(self) -> None:
+        """Say in the trace's metadata what it answered with, and link the prompt.
+
+        At the end, so that of a call and those inside it the outermost has the last word.
+        """
+        import mlflow
+
+        mlflow.update_current_trace(metadata=self._names)
+        _link_prompt(self._span, self.call.bundle.prompt)
+
+    def _forget(self) -> None:
+        with _changing:
+            left = tuple(one for one in _open.get(self._trace_id, ()) if one is not self)
+            if left:
+                _open[self._trace_id] = left
+            else:
+                _open.pop(self._trace_id, None)
+
+    def _tell(self) -> None:
+        """What the program itself said of the call stays."""
+        told = self.call.measured
+        sums = totals(self._seen)
+        failed = self._span.status.status_code == "ERROR"
+        found: dict[str, Any] = {
+            "status": "error" if failed else None,
+            "latency_ms": _took_ms(self._span),
+            "input_tokens": sums.input_tokens,
+            "output_tokens": sums.output_tokens,
+            "cost_usd": sums.cost_usd,
+        }
+        self.call.observe(
+            **{name: value for name, value in found.items() if getattr(told, name) is None}
+        )
+        for facts in self._seen:
+            if facts.model is not None:
+                _compare(self.call, facts.model)
+
+
+def open_span(call: Call) -> CallSpan | None:
+    """Begin the span of a call; None where MLflow is not installed, or fails."""
+    if not _installed():
+        return None
+    with _harmless("a call has no span"):
+        import mlflow
+
+        _watch_spans()
+        block = mlflow.start_span(call.resolved.slot.route, span_type="CHAIN")
+        span = block.__enter__()
+        return CallSpan(call, block, span)
+    return None
+
+
+def name_and_note(span: "LiveSpan") -> None:
+    """The span processor: tell the call of a span that it ends."""
+    calls = _open.get(span.trace_id)
+    if calls:
+        _innermost(calls).saw(span)
+
+
+def _innermost(calls: tuple[CallSpan, ...]) -> CallSpan:
+    """The call that is going on where the span ends; the last, if none of the trace is."""
+    here = current_call()
+    return next((one for one in calls if one.call is here), calls[-1])
+
+
+def _watch_spans() -> None:
+    """Have MLflow call us for every span that ends, beside the processors that it has."""
+    from mlflow.tracing import configure
+    from mlflow.tracing.config import get_config
+
+    if name_and_note not in get_config().span_processors:
+        with _changing:
+            known = get_config().span_processors
+            if name_and_note not in known:
+                configure(span_processors=[*known, name_and_note])
+
+
+def _link_prompt(span: "LiveSpan", prompt: ServedPrompt) -> None:
+    """Link the prompt as ``load_prompt`` does: on the span, and by the trace's exporter.
+
+    There is no public way to the second that does not wait for the server. It is left out
+    for what MLflow's table of links cannot hold: there a longer name than that fails, for
+    every trace, with a warning.
+    """
+    from mlflow.tracing.trace_manager import InMemoryTraceManager
+
+    name, number = prompt.ref.name, prompt.ref.number
+    if _linkable.fullmatch(f"{name}/{number}"):
+        traces = InMemoryTraceManager.get_instance()
+        traces.register_prompt(span.trace_id, _prompt_link(name, number))
+    linked = json.loads(span.get_attribute(LINKED_PROMPTS) or "[]")
+    entry = {"name": name, "version": str(number)}
+    if entry not in linked:
+        span.set_attribute(LINKED_PROMPTS, json.dumps([*linked, entry]))
+
+
+_linkable = re.compile(r"(?=.{1,36}$)[A-Za-z0-9_.-]+/[0-9]+")
+
+
+def _took_ms(span: "LiveSpan") -> float | None:
+    ended = span.end_time_ns
+    return round((ended - span.start_time_ns) / 1e6, 3) if ended else None
+
+
+def _compare(call: Call, model: str) -> None:
+    """Warn when a provider's model answered that is not the one of the bundle."""
+    scheme, _, name = call.bundle.model.uri.partition(":/")
+    if scheme in _PROVIDERS and model.rpartition("/")[2] != name.rpartition("/")[2]:
+        _warn_once(
+            f"{call.resolved.slot} serves {call.bundle.ref}, whose model is {name!r}, but "
+            f"{model!r} was asked: take the model from call.bundle.model.uri."
+        )
+
+
+_PROVIDERS = {"anthropic", "azure", "bedrock", "cohere", "gemini", "groq", "mistral", "openai"}
+
+
+@cache
+def _warn_once(message: str) -> None:
+    _log.warning(message)
+
+
+@cache
+def _installed() -> bool:
+    """Whether MLflow can be imported, which is tried once."""
+    with _harmless("calls have no traces"):
+        import_module("mlflow")
+        return True
+    return False
+
+
+@contextmanager
+def _harmless(what: str) -> Generator[None]:
+    """Whatever ails MLflow, the request that is being answered goes on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 -- a trace is never worth a request
+        _warn_once(f"{what}: {type(error).__name__}: {error}")
