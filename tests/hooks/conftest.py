@@ -19,6 +19,7 @@ from twinline.client import Client
 from twinline.db.session import Database
 from twinline.language.records import Bundle, Inference, NewKey, Role
 from twinline.mirror.remote import MlflowServer
+from twinline.mlflow import tracing
 
 with warnings.catch_warnings(action="ignore"):  # MLflow's own, at import
     import mlflow
@@ -124,3 +125,20 @@ def traces(stage: Stage) -> Callable[[Inference], Any]:
         return trace
 
     return found
+
+
+@pytest.fixture
+def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What hooks warned of in this test."""
+    tracing._warn_once.cache_clear()
+    return lambda: [one.getMessage() for one in caplog.records if one.name == "twinline.mlflow"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ails(
+    request: pytest.FixtureRequest, complaints: Callable[[], list[str]]
+) -> Iterator[None]:
+    """What ails tracing is hidden from programs, and must not be from tests."""
+    yield
+    if request.node.get_closest_marker("ails") is None:
+        assert complaints() == []

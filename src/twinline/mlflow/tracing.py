@@ -205,6 +205,14 @@ def _link_prompt(span: "LiveSpan", prompt: ServedPrompt) -> None:
         span.set_attribute(LINKED_PROMPTS, json.dumps([*linked, entry]))
 
 
+@cache
+def _prompt_link(name: str, number: int) -> Any:
+    """MLflow's word for a prompt version, as far as a link needs one."""
+    from mlflow.entities.model_registry import PromptVersion
+
+    return PromptVersion(name, number, template="")
+
+
 _linkable = re.compile(r"(?=.{1,36}$)[A-Za-z0-9_.-]+/[0-9]+")
 
 
