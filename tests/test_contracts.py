@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from sqlalchemy import Table
 
 import twinline
+import twinline.mlflow
 from twinline.access.gate import reader, reading
 from twinline.access.rules import Permission
 from twinline.app import make_app
@@ -352,7 +353,7 @@ def test_every_endpoint_says_what_it_does(app: FastAPI) -> None:
 
 # --- records, tables, settings ----------------------------------------------------------
 
-PUBLIC = [records, twinline]
+PUBLIC = [records, twinline, twinline.mlflow]
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
