@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import instants, uuid7s
-from twinline.language.ids import EPOCH, first_id, id_beside, made_at, new_id
+from twinline.language.ids import EPOCH, first_id, id_beside, made_at, new_id, random_hex
 
 MS = timedelta(milliseconds=1)
 
@@ -101,3 +101,10 @@ def test_the_example_of_the_rfc() -> None:
 
 def _last_instant() -> datetime:
     return datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+
+
+def test_random_hex_is_as_long_as_it_says_and_never_twice_the_same() -> None:
+    made = {random_hex(64) for _ in range(5_000)}
+    assert len(made) == 5_000
+    assert {len(one) for one in made} == {16}
+    assert all(set(one) <= set("0123456789abcdef") for one in made)

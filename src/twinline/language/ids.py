@@ -45,6 +45,15 @@ def new_id_text(milliseconds: int) -> str:
     )
 
 
+def random_hex(bits: int) -> str:
+    """A random id in hexadecimal, as W3C trace context has them: unlike others, not secret.
+
+    The system is not asked for it: that lets other threads go first, for milliseconds
+    where they are busy.
+    """
+    return f"{_getrandbits(bits):0{bits // 4}x}"
+
+
 def id_beside(id: UUID, name: str) -> UUID:
     """A UUIDv7 of the same millisecond that follows from another and a name."""
     random = int.from_bytes(hashlib.sha256(id.bytes + name.encode()).digest()[:10])

@@ -14,12 +14,12 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache, wraps
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twinline.client.local.calls import Call, current_call
 from twinline.language.records.bundles import ServedPrompt
@@ -37,6 +37,29 @@ _log = logging.getLogger("twinline.mlflow")
 _open: dict[str, tuple["CallSpan", ...]] = {}
 """The spans of calls that are going on, by trace; the innermost last."""
 _changing = threading.Lock()
+
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def _harmless(
+    what: str,
+) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer | None]]:
+    """Whatever ails MLflow, the request that is being answered goes on."""
+
+    def decorate(step: Callable[Given, Answer]) -> Callable[Given, Answer | None]:
+        @wraps(step)
+        def attempt(*given: Given.args, **named: Given.kwargs) -> Answer | None:
+            try:
+                return step(*given, **named)
+            except Exception as error:  # noqa: BLE001 -- a trace is never worth a request
+                _warn_once(f"{what}: {type(error).__name__}: {error}")
+                return None
+
+        return attempt
+
+    return decorate
 
 
 class CallSpan:
@@ -61,16 +84,16 @@ class CallSpan:
             with _changing:
                 _open[self._trace_id] = (*_open.get(self._trace_id, ()), self)
 
+    @_harmless("inputs are not shown")
     def show_inputs(self, inputs: dict[str, Any]) -> None:
         """What the call was asked, for whoever looks at the trace."""
-        with _harmless("inputs are not shown"):
-            self._span.set_inputs(inputs)
+        self._span.set_inputs(inputs)
 
+    @_harmless("outputs are not shown")
     def show_outputs(self, outputs: object) -> None:
         """What it answered, unless the program said so itself."""
-        with _harmless("outputs are not shown"):
-            if self._span.outputs is None:
-                self._span.set_outputs(outputs)
+        if self._span.outputs is None:
+            self._span.set_outputs(outputs)
 
     def saw(self, span: "LiveSpan") -> None:
         """Name a span that ends, and note what it says."""
@@ -96,19 +119,26 @@ class CallSpan:
     ) -> None:
         """End the span, and tell the call what the trace says of it."""
         if self._traced:
-            with _harmless("a trace is not named"):
-                self._name_trace()
-        with _harmless("a span does not end"):
-            self._block.__exit__(kind, error, trace)
+            self._name_trace()
+        self._end(kind, error, trace)
         if self._traced:
             self._forget()
-            with _harmless("a trace is not read"):
-                self._tell()
+            self._tell()
 
     @property
     def _traced(self) -> bool:
         return self._trace_id != NO_TRACE
 
+    @_harmless("a span does not end")
+    def _end(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._block.__exit__(kind, error, trace)
+
+    @_harmless("a trace is not named")
     def _name_trace(self) -> None:
         """Say in the trace's metadata what it answered with, and link the prompt.
 
@@ -117,7 +147,7 @@ class CallSpan:
         import mlflow
 
         mlflow.update_current_trace(metadata=self._names)
-        _link_prompt(self._span, self.call.bundle.prompt)
+        _link_prompt(self._trace_id, self._span, self.call.bundle.prompt)
 
     def _forget(self) -> None:
         with _changing:
@@ -127,6 +157,7 @@ class CallSpan:
             else:
                 _open.pop(self._trace_id, None)
 
+    @_harmless("a trace is not read")
     def _tell(self) -> None:
         """What the program itself said of the call stays."""
         told = self.call.measured
@@ -149,16 +180,16 @@ class CallSpan:
 
 def open_span(call: Call) -> CallSpan | None:
     """Begin the span of a call; None where MLflow is not installed, or fails."""
-    if not _installed():
-        return None
-    with _harmless("a call has no span"):
-        import mlflow
+    return _open_span(call) if _installed() else None
 
-        _watch_spans()
-        block = mlflow.start_span(call.resolved.slot.route, span_type="CHAIN")
-        span = block.__enter__()
-        return CallSpan(call, block, span)
-    return None
+
+@_harmless("a call has no span")
+def _open_span(call: Call) -> CallSpan:
+    import mlflow
+
+    _watch_spans()
+    block = mlflow.start_span(call.resolved.slot.route, span_type="CHAIN")
+    return CallSpan(call, block, block.__enter__())
 
 
 def name_and_note(span: "LiveSpan") -> None:
@@ -186,7 +217,7 @@ def _watch_spans() -> None:
                 configure(span_processors=[*known, name_and_note])
 
 
-def _link_prompt(span: "LiveSpan", prompt: ServedPrompt) -> None:
+def _link_prompt(trace_id: str, span: "LiveSpan", prompt: ServedPrompt) -> None:
     """Link the prompt as ``load_prompt`` does: on the span, and by the trace's exporter.
 
     There is no public way to the second that does not wait for the server. It is left out
@@ -198,7 +229,7 @@ def _link_prompt(span: "LiveSpan", prompt: ServedPrompt) -> None:
     name, number = prompt.ref.name, prompt.ref.number
     if _linkable.fullmatch(f"{name}/{number}"):
         traces = InMemoryTraceManager.get_instance()
-        traces.register_prompt(span.trace_id, _prompt_link(name, number))
+        traces.register_prompt(trace_id, _prompt_link(name, number))
     linked = json.loads(span.get_attribute(LINKED_PROMPTS) or "[]")
     entry = {"name": name, "version": str(number)}
     if entry not in linked:
@@ -240,18 +271,8 @@ def _warn_once(message: str) -> None:
 
 
 @cache
+@_harmless("calls have no traces")
 def _installed() -> bool:
     """Whether MLflow can be imported, which is tried once."""
-    with _harmless("calls have no traces"):
-        import_module("mlflow")
-        return True
-    return False
-
-
-@contextmanager
-def _harmless(what: str) -> Generator[None]:
-    """Whatever ails MLflow, the request that is being answered goes on."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 -- a trace is never worth a request
-        _warn_once(f"{what}: {type(error).__name__}: {error}")
+    import_module("mlflow")
+    return True

@@ -3,9 +3,8 @@
 import json
 import logging
 import re
-import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -19,7 +18,7 @@ from twinline.client.local.routes import Routes
 from twinline.language import strict_json
 from twinline.language.canonical import digest
 from twinline.language.errors import MalformedJson
-from twinline.language.ids import new_id_text
+from twinline.language.ids import new_id_text, random_hex
 from twinline.language.records import Measured, ServedBundle
 
 TEXT_LENGTH_MAX = 500
@@ -66,7 +65,7 @@ class Call:
         self._began = time.perf_counter()
         self.resolved = resolved
         self.id = new_id_text(time.time_ns() // 1_000_000)
-        self.span_id = secrets.token_hex(8)
+        self.span_id = random_hex(64)
         self.trace_id = _trace_id(traceparent, around)
         self.spooled = False
 
@@ -104,16 +103,27 @@ class Call:
             "cost_usd": cost_usd,
             "score": score,
         }
-        for name, value in said.items():
-            if value is None:
-                continue
-            try:
-                one = Measured.model_validate({name: value})
-            except ValidationError as error:
-                why = error.errors()[0]["msg"]
-                _log.warning("%s of the inference %s is left out: %s", name, self.id, why)
-            else:
-                self._measured = self._measured.model_copy(update={name: getattr(one, name)})
+        known = {name: value for name, value in said.items() if value is not None}
+        try:
+            told = Measured.model_validate(known)
+        except ValidationError:
+            for name, value in known.items():
+                self._observe_one(name, value)
+        else:
+            self._take(told, known)
+
+    def _observe_one(self, name: str, value: object) -> None:
+        try:
+            told = Measured.model_validate({name: value})
+        except ValidationError as error:
+            why = error.errors()[0]["msg"]
+            _log.warning("%s of the inference %s is left out: %s", name, self.id, why)
+        else:
+            self._take(told, (name,))
+
+    def _take(self, told: Measured, names: Iterable[str]) -> None:
+        taken = {name: getattr(told, name) for name in names}
+        self._measured = self._measured.model_copy(update=taken)
 
     def headers(self) -> dict[str, str]:
         """What to send along to other services: W3C trace context, and the bundle as
@@ -215,4 +225,4 @@ def _trace_id(traceparent: str | None, parent: Call | None) -> str:
     found = _traceparent.fullmatch(traceparent) if isinstance(traceparent, str) else None
     if found:
         return found[1]
-    return parent.trace_id if parent is not None else secrets.token_hex(16)
+    return parent.trace_id if parent is not None else random_hex(128)

@@ -1,0 +1,131 @@
+"""What a call costs with hooks, beside the same call that MLflow traces alone.
+
+Run it as ``python -m tests.bench.mlflow_hook``, with the extra ``test`` installed. It
+starts a PostgreSQL, a Twinline server and an MLflow server of its own. The lanes take
+turns in one process, with an exporter that has nothing left from the turn before. Every
+lane calls the same function, which opens one span of its own as a library would:
+
+``mlflow``: under ``mlflow.trace``. ``mlflow, prompt``: likewise, and the prompt is loaded
+from MLflow's cache, which is how MLflow links it to the trace. ``hook``: under
+``twinline.mlflow.traced``, which also links the prompt. ``client``: the inference without
+any trace. What MLflow's threads export meanwhile is part of every lane that traces.
+"""
+
+import os
+import statistics
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import twinline.mlflow
+from tests.bench import stage
+from twinline.cli.demo.mlflow_server import QUIET, MlflowProcess
+from twinline.client import Client
+from twinline.language.records import NewModelVersion
+
+ROUNDS = 12
+CALLS = 40
+PROMPT = "bench-answer"
+TEMPLATE = "Answer {{ question }}"
+os.environ.update(QUIET)
+
+with warnings.catch_warnings(action="ignore"):
+    import mlflow
+    import mlflow.genai
+
+Answer = Callable[[str], str]
+
+
+def ask(question: str) -> str:
+    """A span as a library opens it, with tokens."""
+    with mlflow.start_span("llm", span_type="LLM") as span:
+        span.set_inputs({"question": question})
+        span.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 12, "output_tokens": 30})
+        span.set_outputs(question)
+    return question
+
+
+def ask_with_prompt(question: str) -> str:
+    mlflow.genai.load_prompt(f"prompts:/{PROMPT}/1")
+    return ask(question)
+
+
+def lanes(client: Client) -> dict[str, Answer]:
+    def with_client(question: str) -> str:
+        with client.inference(stage.ROUTE, {"question": question}):
+            return question
+
+    return {
+        "mlflow": mlflow.trace(ask),
+        "mlflow, prompt": mlflow.trace(ask_with_prompt),
+        "hook": twinline.mlflow.traced(
+            client, stage.ROUTE, context=lambda question: {"question": question}
+        )(ask),
+        "client": with_client,
+    }
+
+
+def turn(answer: Answer) -> list[float]:
+    """Microseconds of each call of a turn."""
+    taken: list[float] = []
+    for number in range(CALLS):
+        begun = time.perf_counter()
+        answer(f"question {number}")
+        taken.append((time.perf_counter() - begun) * 1e6)
+    export()
+    return taken
+
+
+def export() -> None:
+    """Wait until MLflow's threads have nothing left to do."""
+    mlflow.flush_trace_async_logging()
+    for thread in threading.enumerate():
+        if thread.name.startswith("link_prompts_from_exporter"):
+            thread.join()
+
+
+def measure(known: dict[str, Answer]) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = {name: [] for name in known}
+    for number in range(ROUNDS + 1):
+        for name, answer in known.items():
+            turned = turn(answer)
+            taken[name] += turned if number else []  # the first warms up
+    return taken
+
+
+def report(taken: dict[str, list[float]]) -> None:
+    p50 = {name: statistics.median(one) for name, one in taken.items()}
+    print(f"{'lane':16} {'calls':>6} {'p50 us':>9} {'p95 us':>9}")
+    for name, one in taken.items():
+        p95 = statistics.quantiles(one, n=20)[18]
+        print(f"{name:16} {len(one):6} {p50[name]:9,.0f} {p95:9,.0f}")
+    for beside in ("mlflow", "mlflow, prompt"):
+        print(f"hook / {beside:16} {p50['hook'] / p50[beside]:6.2f} x")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, stage.opened() as on:
+        server = on.server("one")
+        with (
+            MlflowProcess(Path(folder)) as tracking,
+            server.client(stage.key_of(server)) as admin,
+        ):
+            prompt = admin.prompts.create(PROMPT, TEMPLATE)
+            model = NewModelVersion(name="assistant", source_uri="x:/assistant")
+            bundle = admin.bundles.pair(admin.models.register(model).ref, prompt.ref)
+            admin.slots.deploy(stage.SLOT, bundle.ref, reason="bench", expected=0)
+            tracking.wait_until_ready()
+            mlflow.set_tracking_uri(tracking.url)
+            mlflow.set_experiment("bench")
+            mlflow.genai.register_prompt(PROMPT, TEMPLATE)
+            print(
+                f"{os.cpu_count()} processors; {os.getloadavg()[0]:.1f} programs want one already"
+            )
+            report(measure(lanes(admin)))
+
+
+if __name__ == "__main__":
+    main()
