@@ -68,6 +68,12 @@ def database(postgres: str, template: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
+def lasting_database(postgres: str, template: str) -> Iterator[Database]:
+    """A database that keeps what is committed, for tests that share it."""
+    yield from _fresh(postgres, template)
+
+
+@pytest.fixture(scope="session")
 def stage(postgres: str, template: str) -> Iterator[Database]:
     yield from _fresh(postgres, template)
 

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import pytest
 
-from tests.conftest import _fresh
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
@@ -71,24 +70,19 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def _catalog(postgres: str, template: str) -> Iterator[Database]:
-    yield from _fresh(postgres, template)
-
-
-@pytest.fixture(scope="session")
 def stage(
-    _catalog: Database,
+    lasting_database: Database,
     mlflow_trained: tuple[MlflowProcess, tuple[TrainedVersion, ...]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     """One for all tests of hooks: each has its own application and asks for its own ids."""
     mlflow, trained = mlflow_trained
-    with _catalog.writing("test") as tx:
+    with lasting_database.writing("test") as tx:
         admin_key = access.issue_key(tx, NewKey(owner="ana", role=Role.ADMIN)).key
         key = access.issue_key(tx, NewKey(owner="app", role=Role.SERVICE)).key
     folder = tmp_path_factory.mktemp("admin")
     with (
-        served(make_app(_catalog, MlflowServer(mlflow.url))) as url,
+        served(make_app(lasting_database, MlflowServer(mlflow.url))) as url,
         Client(url, admin_key, folder=folder) as admin,
     ):
         admin.models.import_from_mlflow(MODEL, number=1)
