@@ -412,6 +412,7 @@ MIRRORS = [
         schema.model_version,
         {"ref": "node_id", "name": "model_id", "source": "(model)", "run": "run_node_id"},
     ),
+    Mirror(records.ModelName, schema.model_name, {}),
     Mirror(records.Run, schema.run, {"ref": "node_id", "datasets": "(edge)"}),
     Mirror(records.Dataset, schema.dataset, {"ref": "node_id"}),
     Mirror(

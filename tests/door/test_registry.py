@@ -26,6 +26,36 @@ def test_versions_are_numbered_and_latest_names_the_highest(client: Client) -> N
     assert [one.number for one in client.prompts.versions("answer")] == [2, 1]
 
 
+def test_a_name_means_the_version_that_was_said_last_and_every_edit_is_kept(
+    client: Client,
+) -> None:
+    for number in (1, 2):
+        client.models.register(NewModelVersion(name="gpt", source_uri=f"openai:/gpt-{number}"))
+    client.models.keep_name("openai", "gpt-4o*", "models:/gpt/1", reason="what we bought")
+    kept = client.models.keep_name("openai", "gpt-4o*", "models:/gpt/2", reason="bought anew")
+    assert list(client.models.names()) == [kept]
+    assert (str(kept.version), kept.actor) == ("models:/gpt/2", "admin")
+    with pytest.raises(NotFound, match="no version 3"):
+        client.models.keep_name("openai", "gpt-4o*", "models:/gpt/3", reason="never was")
+    with pytest.raises(NotFound, match=r"openai gpt-4o\*"):
+        client.models.drop_name("openai", "gpt-4o")
+    assert client.models.drop_name("openai", "gpt-4o*") == kept
+    assert list(client.models.names()) == []
+    edits = [event for event in client.audit.events() if event.action.startswith("model.name")]
+    assert [(one.action, one.why) for one in edits] == [
+        ("model.name.drop", ""),
+        ("model.name", "bought anew"),
+        ("model.name", "what we bought"),
+    ]
+    assert edits[0].before == edits[1].after == kept.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("name", ["", "gpt-*-mini", "**", "a\x07", "x" * 301])
+def test_a_star_stands_only_at_the_end_of_a_name(http: httpx.Client, name: str) -> None:
+    body = {"provider": "openai", "name": name, "version": "models:/m/1", "reason": "because"}
+    assert http.put("/models/names", json=body).status_code == 422
+
+
 def test_identical_content_is_one_version_whatever_is_said_about_it(
     client: Client, http: httpx.Client
 ) -> None:

@@ -64,6 +64,8 @@ def good_writes(client: Client) -> list[Write]:
     counts = {"bundle": waiting, "suite": "golden", "passed": 1, "failed": 0}
     route = {"route": "answer", "environment": "production"}
     ramp = {"arm": "canary", "share": 0.2, **why}
+    name = {"provider": "openai", "name": "gpt*", "version": "models:/churn/1", **why}
+    client.models.keep_name("*", "o*", "models:/churn/1", reason="because")
     report = {
         "id": str(new_id()), "environment": "production", "epoch": None, "version": None,
         "served_from": "default", "stale_seconds": None, "spooled": 0, "dropped": 0,
@@ -100,6 +102,9 @@ def good_writes(client: Client) -> list[Write]:
               "/prompts/support/answer/labels/production", label, author, ("label.move",)),
         Write(("post", "/models"), "/models", {"name": "n", "source_uri": "x:/y"}, author,
               ("model.register",)),
+        Write(("put", "/models/names"), "/models/names", name, author, ("model.name",)),
+        Write(("delete", "/models/names/{provider}/{name}"), "/models/names/*/o*", None, author,
+              ("model.name.drop",)),
         Write(("post", "/bundles"), "/bundles", pair, author, ("bundle.create",)),
         Write(("put", "/pairings"), "/pairings", {**pair, "status": "compatible", **why}, author,
               ("pairing.state",)),

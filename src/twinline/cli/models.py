@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from twinline.cli import model_names
 from twinline.cli.output import AsJson, facts, number, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.language.errors import Invalid
 from twinline.language.records import ModelVersion, NewModelVersion
 
 app = typer.Typer(help="Models: versions from MLflow or by hand.", no_args_is_help=True)
+app.add_typer(model_names.app, name="names")
 Name = Annotated[str, typer.Argument(help="The registered model.")]
 
 

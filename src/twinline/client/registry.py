@@ -12,9 +12,11 @@ from twinline.language.records import (
     LabelMove,
     MlflowImport,
     Model,
+    ModelName,
     ModelVersion,
     NewBundle,
     NewEvaluation,
+    NewModelName,
     NewModelVersion,
     NewPairing,
     NewPromptVersion,
@@ -135,6 +137,24 @@ class Models:
     def versions(self, name: str) -> Iterator[ModelVersion]:
         """The versions of a model, the newest first."""
         return self._http.pages(ModelVersion, f"/models/{segment(name)}/versions")
+
+    def names(self) -> Iterator[ModelName]:
+        """The names by which traces may mean versions, by provider and name."""
+        return self._http.pages(ModelName, "/models/names")
+
+    def keep_name(
+        self, provider: str, name: str, version: ModelVersionRef | str, *, reason: str
+    ) -> ModelName:
+        """Say which version is meant where traces say this provider (``*``: whichever) and
+        model (a whole name, or with ``*`` at its end all that begin so)."""
+        ref = _one_of(version, ModelVersionRef)
+        new = NewModelName(provider=provider, name=name, version=ref, reason=reason)
+        return self._http.write(ModelName, "PUT", "/models/names", new)
+
+    def drop_name(self, provider: str, name: str) -> ModelName:
+        """Let a name stand for nothing any more; what it stood for."""
+        path = f"/models/names/{segment(provider)}/{segment(name)}"
+        return self._http.write(ModelName, "DELETE", path)
 
     def run(self, id: str) -> Run:
         """A run, with the datasets that went into it."""

@@ -8,13 +8,16 @@ from twinline.access.actions import audit, events_between
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
 from twinline.language.errors import Conflict, NotFound, VersionChanged
+from twinline.language.ids import EPOCH
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import (
     AuditEvent,
     Dataset,
     Model,
+    ModelName,
     ModelVersion,
+    NewModelName,
     NewModelVersion,
     Page,
     Run,
@@ -22,6 +25,8 @@ from twinline.language.records import (
 from twinline.language.records.models import DatasetFacts
 from twinline.language.refs import DatasetRef, ModelAliasRef, ModelVersionRef
 from twinline.models import rules, store
+
+HISTORY_MOST = 1_000
 
 
 class AliasMove(NamedTuple):
@@ -178,6 +183,75 @@ def aliases_moved(
     prefixes = [f"models:/{name}/" for name in names]
     events = events_between(tx, ("model.register", "model.update"), prefixes, since, until, limit)
     return tuple(move for event in events for move in _alias_moves(event))
+
+
+def alias_history(
+    tx: Reading, name: str, alias: str, until: datetime
+) -> tuple[tuple[datetime, int | None], ...]:
+    """When an alias came to be on which version (None: on none), the oldest first.
+
+    As far as it is known: see `aliases_moved`. Of the events on this model up to ``until``,
+    the last 1,000 are looked at; ``latest`` came to each version when that was made known.
+    """
+    if alias == LATEST:
+        return store.version_history(tx, name)
+    actions, prefixes = ("model.register", "model.update"), [f"models:/{name}/"]
+    events = events_between(tx, actions, prefixes, EPOCH, until, HISTORY_MOST)
+    return rules.alias_history(reversed(events), alias)
+
+
+def version_history(tx: Reading, name: str) -> tuple[tuple[datetime, int], ...]:
+    """When each version of a model was made known, the oldest first; empty for an unknown
+    one."""
+    return store.version_history(tx, name)
+
+
+def with_source(tx: Reading, uri: str) -> ModelVersion | None:
+    """The newest version that is at this address, as ``openai:/gpt-4o-2024-08-06``."""
+    return store.with_source(tx, uri)
+
+
+def keep_name(tx: Writing, new: NewModelName) -> ModelName:
+    """Say which version is meant where somebody says this provider and model.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    read_version(tx, new.version)
+    before = store.find_name(tx, new.provider, new.name)
+    store.keep_name(tx, new)
+    kept = store.find_name(tx, new.provider, new.name)
+    assert kept is not None
+    audit(
+        tx,
+        "model.name",
+        f"{new.provider} {new.name}",
+        why=new.reason,
+        before=before.model_dump(mode="json") if before else None,
+        after=kept.model_dump(mode="json"),
+    )
+    return kept
+
+
+def drop_name(tx: Writing, provider: str, name: str) -> ModelName:
+    """Let a name stand for nothing any more; what it stood for.
+
+    Raises:
+        NotFound: it stands for nothing.
+    """
+    before = store.find_name(tx, provider, name)
+    if before is None:
+        known = [f"{one.provider} {one.name}" for one in store.model_names(tx)]
+        raise not_found("model name", f"{provider} {name}", known)
+    store.drop_name(tx, provider, name)
+    dropped = before.model_dump(mode="json")
+    audit(tx, "model.name.drop", f"{provider} {name}", before=dropped)
+    return before
+
+
+def names(tx: Reading) -> Page[ModelName]:
+    """All names that stand for versions, by provider and name."""
+    return Page(items=store.model_names(tx))
 
 
 def _alias_moves(event: AuditEvent) -> Iterator[AliasMove]:

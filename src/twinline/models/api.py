@@ -11,7 +11,9 @@ from twinline.language.names import FreeName
 from twinline.language.records import (
     Dataset,
     Model,
+    ModelName,
     ModelVersion,
+    NewModelName,
     NewModelVersion,
     Number,
     Page,
@@ -43,6 +45,32 @@ def register(body: NewModelVersion, tx: Write, once: OnceOnly) -> Response:
         return (201 if made else 200), version
 
     return once(tx, act)
+
+
+@router.put("/models/names")
+def keep_name(body: NewModelName, tx: Write) -> ModelName:
+    """Say which model version is meant where traces say this provider and model.
+
+    It counts for spans that come from now on, whenever they began: what was recorded
+    before stays as it is.
+    """
+    return actions.keep_name(tx, body)
+
+
+@router.get("/models/names")
+def list_names(tx: Read) -> Page[ModelName]:
+    """All names that stand for model versions, by provider and name."""
+    return actions.names(tx)
+
+
+@router.delete("/models/names/{provider}/{name:path}")
+def drop_name(
+    provider: Annotated[str, Path(max_length=100, description="As it was entered.")],
+    name: Annotated[str, Path(max_length=300, description="As it was entered, with its `*`.")],
+    tx: Write,
+) -> ModelName:
+    """Let a name stand for nothing any more."""
+    return actions.drop_name(tx, provider, name)
 
 
 @router.get("/models")

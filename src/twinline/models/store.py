@@ -4,18 +4,20 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Text, cast, func, select, true, update
+from sqlalchemy import RowMapping, Select, Text, cast, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from twinline.db.graph import add_edge, add_node
 from twinline.db.names import near
-from twinline.db.schema import dataset, edge, model, model_version, node, run
+from twinline.db.schema import dataset, edge, model, model_name, model_version, node, run
 from twinline.db.session import Reading, Writing
 from twinline.language.records import (
     Dataset,
     DatasetFacts,
     Model,
+    ModelName,
     ModelVersion,
+    NewModelName,
     NewModelVersion,
     Run,
     RunFacts,
@@ -142,6 +144,61 @@ def versions(
         query = query.where(model_version.c.number < before)
     query = query.limit(limit)
     return tuple(_version(row) for row in tx.rows(query))
+
+
+def version_history(tx: Reading, name: str) -> tuple[tuple[datetime, int], ...]:
+    """When each version of a model was made known, the oldest first."""
+    query = (
+        select(model_version.c.created_at, model_version.c.number)
+        .join(model, model.c.id == model_version.c.model_id)
+        .where(model.c.name == name)
+        .order_by(model_version.c.created_at, model_version.c.number)
+    )
+    return tuple((row["created_at"], row["number"]) for row in tx.rows(query))
+
+
+def with_source(tx: Reading, uri: str) -> ModelVersion | None:
+    """The newest version that is at this address."""
+    query = _versions().where(model_version.c.source_uri == uri)
+    row = tx.row(query.order_by(model_version.c.node_id.desc()).limit(1))
+    return _version(row) if row else None
+
+
+def keep_name(tx: Writing, new: NewModelName) -> None:
+    """Say which version a name stands for; the version exists."""
+    values = {
+        "version": select(node.c.id).where(node.c.ref == str(new.version)).scalar_subquery(),
+        "reason": new.reason,
+        "actor": tx.actor,
+        "at": func.clock_timestamp(),
+    }
+    made = insert(model_name).values(provider=new.provider, name=new.name, **values)
+    tx.run(made.on_conflict_do_update(index_elements=["provider", "name"], set_=values))
+
+
+def drop_name(tx: Writing, provider: str, name: str) -> None:
+    """Let a name stand for nothing."""
+    is_it = (model_name.c.provider == provider, model_name.c.name == name)
+    tx.run(delete(model_name).where(*is_it))
+
+
+def find_name(tx: Reading, provider: str, name: str) -> ModelName | None:
+    """What a name stands for, as it was entered."""
+    row = tx.row(_names().where(model_name.c.provider == provider, model_name.c.name == name))
+    return ModelName.model_validate(dict(row)) if row else None
+
+
+def model_names(tx: Reading) -> tuple[ModelName, ...]:
+    """All names that stand for versions, by provider and name."""
+    rows = tx.rows(_names().order_by(model_name.c.provider, model_name.c.name))
+    return tuple(ModelName.model_validate(dict(row)) for row in rows)
+
+
+def _names() -> Select[Any]:
+    columns = [column for column in model_name.c if column.name != "version"]
+    return select(*columns, node.c.ref.label("version")).join(
+        node, node.c.id == model_name.c.version
+    )
 
 
 def made_between(

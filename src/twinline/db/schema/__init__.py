@@ -20,6 +20,7 @@ from twinline.db.schema.catalog import (
     evaluation,
     label_move,
     model,
+    model_name,
     model_version,
     node,
     pairing,
@@ -36,6 +37,7 @@ from twinline.db.schema.ledger import (
     outcome,
     rollup_day,
     rollup_hour,
+    waiting_call,
 )
 from twinline.db.schema.mlflow_changes import mlflow_change
 from twinline.db.schema.slots import (
@@ -67,6 +69,7 @@ __all__ = [
     "metadata",
     "mlflow_change",
     "model",
+    "model_name",
     "model_version",
     "node",
     "outcome",
@@ -80,5 +83,6 @@ __all__ = [
     "run",
     "signing_key",
     "slot",
+    "waiting_call",
     "withdrawal",
 ]

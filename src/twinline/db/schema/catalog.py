@@ -162,6 +162,18 @@ model_version = Table(
     at_("created_at"),
     UniqueConstraint("model_id", "number"),
     CheckConstraint("number > 0", name="number_positive"),
+    Index(None, "source_uri", postgresql_using="hash"),
+)
+model_name = Table(
+    "model_name",
+    metadata,
+    text_("provider"),
+    text_("name"),
+    Column("version", BigInteger, ForeignKey("model_version.node_id"), nullable=False),
+    text_("reason"),
+    text_("actor"),
+    at_("at"),
+    PrimaryKeyConstraint("provider", "name"),
 )
 run = Table(
     "run",

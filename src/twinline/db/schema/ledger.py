@@ -80,6 +80,19 @@ outcome = Table(
 )
 
 
+# Calls in traces that are about an inference which is not recorded yet.
+waiting_call = Table(
+    "waiting_call",
+    metadata,
+    Column("inference_id", Uuid, nullable=False),
+    Column("id", Uuid, nullable=False),
+    json_("sent"),
+    at_("at"),
+    PrimaryKeyConstraint("inference_id", "id"),
+    Index(None, "at"),
+)
+
+
 def _rollup(period: str) -> Table:
     """Counts by bundle, slot, deployment, rule, arm, role and ``period`` (slot 0,
     deployment 0, rule and arm empty: none)."""

@@ -6,10 +6,20 @@ from pydantic import Field
 
 from twinline.language.canonical import Digest
 from twinline.language.names import FreeName
-from twinline.language.records.base import Instant, Json, Number, Record, Request, example
+from twinline.language.records.base import (
+    Instant,
+    Json,
+    Number,
+    Reason,
+    Record,
+    Request,
+    example,
+)
 from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
 
 ModelSource = Literal["mlflow", "provider"]
+WORD_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+$"
+STARRED_PATTERN = r"^[^\x00-\x1f\x7f-\x9f*]*\*?$"
 
 
 class DatasetFacts(Request):
@@ -122,6 +132,45 @@ class Model(Record):
     source: ModelSource
     created_at: Instant
     latest: int = Field(description="The highest version number.")
+
+
+class NewModelName(Request):
+    """Which model version is meant where somebody else says this provider and model.
+
+    ``name`` is a whole name, or ends in ``*`` and stands for all that begin so.
+    """
+
+    provider: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            pattern=WORD_PATTERN,
+            examples=["openai"],
+            description="As the caller says it; `*`: whichever.",
+        ),
+    ]
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=300, pattern=STARRED_PATTERN, examples=["gpt-4o*"]),
+    ]
+    version: ModelVersionRef
+    reason: Reason
+
+    model_config = example(
+        provider="openai", name="gpt-4o*", version="models:/gpt-4o/1", reason="what we bought"
+    )
+
+
+class ModelName(Record):
+    """A name that stands for a model version, and who said so last."""
+
+    provider: str
+    name: str
+    version: ModelVersionRef
+    reason: str
+    actor: str
+    at: Instant
 
 
 class MlflowImport(Request):
