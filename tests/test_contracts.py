@@ -235,7 +235,7 @@ def test_importing_twinline_loads_nothing_but_itself() -> None:
 # --- the HTTP API -----------------------------------------------------------------------
 
 OPEN = {
-    "/healthz", "/readyz", "/docs", "/docs/start.js", "/docs/{asset}", "/openapi.json",
+    "/healthz", "/readyz", "/metrics", "/docs", "/docs/start.js", "/docs/{asset}", "/openapi.json",
     "/schemas/openlineage/service/1.json",
 }  # fmt: skip
 """The only addresses that anybody may ask without a key."""
@@ -327,7 +327,7 @@ def test_every_permission_opens_something(routes: list[Route]) -> None:
 
 
 def test_every_address_of_the_api_has_its_version(routes: list[Route]) -> None:
-    versioned = re.compile(r"(/api|/ofrep|/environments/\{environment\}/ofrep)/v1/")
+    versioned = re.compile(r"(|/api|/ofrep|/environments/\{environment\}/ofrep)/v1/")
     assert all(versioned.match(route.path) for route in routes if route.path not in OPEN)
 
 

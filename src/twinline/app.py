@@ -44,6 +44,9 @@ from twinline.mirror import changes_api as mlflow_changes
 from twinline.mirror.remote import MlflowServer
 from twinline.models import api as models
 from twinline.openfeature import api as openfeature
+from twinline.otel import actions as otel_actions
+from twinline.otel import api as otel
+from twinline.otel.counts import Counts
 from twinline.prompts import api as prompts
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
@@ -106,14 +109,17 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"exclude": otel.is_export},
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
     app.state.mlflow = mlflow_server
+    app.state.otlp = Counts()
     serve(app, database)
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
         native.include_router(router)
-    for router in (native, openfeature.router, health.router, docs.router, exports.schemas):
+    outside = (openfeature.router, otel.router, health.router, docs.router, exports.schemas)
+    for router in (native, *outside):
         app.include_router(router)
     app.add_exception_handler(TwinlineError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -195,6 +201,7 @@ def _chores(database: Database) -> None:
         access_actions.forget(tx)
         manifest_actions.ensure_key(tx)
         manifest_actions.forget_reports(tx)
+        otel_actions.settle(tx)
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:

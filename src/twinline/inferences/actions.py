@@ -1,6 +1,6 @@
 """Record inferences, and keep what came of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -119,6 +119,19 @@ async def record_resolved(lane: Lane, rows: str) -> set[UUID]:
         Invalid: PostgreSQL refuses a row.
     """
     return set(await lane.values(store.RECORD_STATEMENT, rows))
+
+
+def refusals(tx: Reading, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Why some of these ids cannot be recorded."""
+    if not ids:
+        return {}
+    at, first = access.now(tx), partitions.oldest(tx)
+    return {id: why for id in ids if (why := rules.refusal(id, at, first))}
+
+
+def present(tx: Reading, ids: Collection[UUID]) -> set[UUID]:
+    """Those of these ids that are recorded."""
+    return store.present(tx, ids) if ids else set()
 
 
 def add_outcome(tx: Writing, id: UUID, new: NewOutcome) -> tuple[Outcome, bool]:

@@ -271,6 +271,11 @@ def find(tx: Reading, ids: Iterable[UUID]) -> tuple[RowMapping, ...]:
     return tuple(tx.rows(query.order_by(inference.c.id.desc())))
 
 
+def present(tx: Reading, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these ids that are in the ledger."""
+    return set(tx.values(select(inference.c.id).where(inference.c.id == any_(_uuids(ids)))))
+
+
 def family_ids(tx: Reading, id: UUID, days: int, most: int) -> list[UUID]:
     """An inference, and others of its trace that are at most so many days from it."""
     around, at = timedelta(days=days), made_at(id)

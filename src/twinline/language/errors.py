@@ -7,6 +7,8 @@
     ├── Invalid                         422
     │   ├── InvalidReference            422
     │   ├── MalformedJson               400
+    │   ├── MalformedOtlp               400
+    │   ├── UnsupportedMedia            415
     │   ├── KeyReused                   422
     │   └── TooLarge                    413
     ├── Conflict                        409
@@ -99,6 +101,20 @@ class MalformedJson(Invalid):
 
     status = 400
     code = "malformed-json"
+
+
+class MalformedOtlp(Invalid):
+    """A body that is no request of OpenTelemetry's protocol."""
+
+    status = 400
+    code = "malformed-otlp"
+
+
+class UnsupportedMedia(Invalid):
+    """A body in a form that we do not read; the message names those that we do."""
+
+    status = 415
+    code = "unsupported-media-type"
 
 
 class KeyReused(Invalid):

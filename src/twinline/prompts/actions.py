@@ -132,6 +132,21 @@ def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[L
     return cursors.page(listing, items, limit, lambda last: last.id)
 
 
+def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int], ...]:
+    """When a label came to be on which version, the oldest first; empty for an unknown one.
+
+    ``latest`` came to each version when that was made.
+    """
+    if label == LATEST:
+        return store.version_history(tx, name)
+    return store.label_history(tx, name, label)
+
+
+def version_history(tx: Reading, name: str) -> tuple[tuple[datetime, int], ...]:
+    """When each version of a prompt was made, the oldest first; empty for an unknown one."""
+    return store.version_history(tx, name)
+
+
 def moves_between(
     tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
 ) -> tuple[LabelMove, ...]:

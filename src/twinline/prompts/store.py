@@ -129,6 +129,28 @@ def moves_between(
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
+def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int], ...]:
+    """When a label of a prompt came to be on which version, the oldest first."""
+    query = (
+        select(label_move.c.at, label_move.c.number)
+        .join(prompt, prompt.c.id == label_move.c.prompt_id)
+        .where(prompt.c.name == name, label_move.c.label == label)
+        .order_by(label_move.c.id)
+    )
+    return tuple((row["at"], row["number"]) for row in tx.rows(query))
+
+
+def version_history(tx: Reading, name: str) -> tuple[tuple[datetime, int], ...]:
+    """When each version of a prompt was made, the oldest first."""
+    query = (
+        select(prompt_version.c.created_at, prompt_version.c.number)
+        .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
+        .where(prompt.c.name == name)
+        .order_by(prompt_version.c.number)
+    )
+    return tuple((row["created_at"], row["number"]) for row in tx.rows(query))
+
+
 def made_between(
     tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
 ) -> tuple[PromptVersion, ...]:

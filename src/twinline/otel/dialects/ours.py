@@ -1,0 +1,20 @@
+"""Our own attributes: what an application says that resolved here, or took part in it.
+
+``twinline.inference_id`` is the inference that a span is about; the span then adds an
+outcome to it.
+"""
+
+from twinline.otel.dialects.table import At, Dialect
+
+DIALECT = Dialect(
+    name="twinline",
+    signs=frozenset({"twinline.inference_id", "twinline.bundle"}),
+    facts={
+        "inference_id": (At("twinline.inference_id"),),
+        "bundle": (At("twinline.bundle"),),
+        "slot": (At("twinline.slot"),),
+        "deployment": (At("twinline.deployment"),),
+        "decision": (At("twinline.decision"),),
+        "score": (At("twinline.score"),),
+    },
+)

@@ -1,0 +1,157 @@
+"""Find which versions the words of a call mean, as of its time.
+
+Only what is sure is resolved: a number, a label or an alias at the time, a name that
+somebody entered, an address that a version is at, or a name that had one version then.
+The rest stays in its words, without a scheme: `inferences` would read ``prompts:/a@b`` as
+what the label names today.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from twinline.db.session import Reading
+from twinline.language.errors import InvalidReference
+from twinline.language.records import ModelVersion
+from twinline.language.refs import (
+    ModelAliasRef,
+    ModelVersionRef,
+    PromptLabelRef,
+    PromptVersionRef,
+    Ref,
+    parse_ref,
+)
+from twinline.models import actions as models
+from twinline.models.rules import named
+from twinline.otel.rules import UNNAMED, Words
+from twinline.prompts import actions as prompts
+
+History = Sequence[tuple[datetime, int | None]]
+"""When something came to be which number, the oldest first."""
+Key = tuple[str, ...]
+Found = TypeVar("Found")
+
+_number = re.compile(r"v?([1-9][0-9]{0,8})")
+
+
+def at_time(history: History, at: datetime) -> int | None:
+    """The number at a time; None before the first."""
+    place = bisect_right(history, at, key=lambda move: move[0])
+    return history[place - 1][1] if place else None
+
+
+def only_one(history: History, at: datetime) -> int | None:
+    """The number of the only version there was at a time; None when there were others."""
+    there = bisect_right(history, at, key=lambda move: move[0])
+    return history[0][1] if there == 1 else None
+
+
+class Catalog:
+    """Looks words up, each once per transaction."""
+
+    def __init__(self, tx: Reading) -> None:
+        self._tx = tx
+        self._names = models.names(tx).items
+        self._histories: dict[Key, History] = {}
+        self._sources: dict[str, ModelVersion | None] = {}
+
+    def prompt(self, words: Words, at: datetime) -> str | None:
+        """The reference of the prompt version that is meant, else the words; None: none
+        were said."""
+        if words.prompt is None:
+            return None
+        name, version = _said(words.prompt, words.prompt_version)
+        number = self._prompt_number(name, version, at)
+        if number is not None:
+            return str(PromptVersionRef(name, number))
+        return name if version is None else f"{name}@{version}"
+
+    def model(self, words: Words, at: datetime) -> str | None:
+        """The reference of the model version that is meant, else the words.
+
+        What the answer names counts before what was asked for. Is that unknown here, then
+        the version that was asked for counts if it is not pinned: a pinned one did not
+        answer by another name.
+        """
+        answered, asked = words.answered_model, words.asked_model
+        found = self._model(words.provider, answered, at) if answered else None
+        if found is None and asked and asked != answered:
+            found = self._model(words.provider, asked, at)
+            if found and answered and self._pinned(found):
+                found = None
+        if found:
+            return str(found)
+        if words.prompt is None and answered is None and asked is None and words.provider is None:
+            return UNNAMED
+        said = " -> ".join(dict.fromkeys(one for one in (asked, answered) if one))
+        return "/".join(_without_scheme(one) for one in (words.provider, said) if one) or None
+
+    def _prompt_number(self, name: str, version: str | None, at: datetime) -> int | None:
+        if version is None:
+            return only_one(self._history(prompts.version_history, name), at)
+        labelled = at_time(self._history(prompts.label_history, name, version), at)
+        number = _number.fullmatch(version)
+        return labelled or (int(number[1]) if number else None)
+
+    def _model(self, provider: str | None, word: str, at: datetime) -> ModelVersionRef | None:
+        ref = _reference(word)
+        if isinstance(ref, ModelVersionRef):
+            return ref
+        if isinstance(ref, ModelAliasRef):
+            return self._aliased(ref, at)
+        entered = named(self._names, provider, word, whole=True)
+        if entered:
+            return entered.version
+        there = self._at_source(f"{provider}:/{word}") if provider else None
+        if there:
+            return there.ref
+        begun = named(self._names, provider, word, whole=False)
+        if begun:
+            return begun.version
+        number = only_one(self._history(models.version_history, word), at)
+        return ModelVersionRef(word, number) if number else None
+
+    def _aliased(self, ref: ModelAliasRef, at: datetime) -> ModelVersionRef | None:
+        key = ("alias", ref.name, ref.alias)
+        if key not in self._histories:
+            until = datetime.max.replace(tzinfo=at.tzinfo)
+            self._histories[key] = models.alias_history(self._tx, ref.name, ref.alias, until)
+        number = at_time(self._histories[key], at)
+        return ModelVersionRef(ref.name, number) if number else None
+
+    def _at_source(self, uri: str) -> ModelVersion | None:
+        if uri not in self._sources:
+            self._sources[uri] = models.with_source(self._tx, uri)
+        return self._sources[uri]
+
+    def _pinned(self, ref: ModelVersionRef) -> bool:
+        return models.read_version(self._tx, ref).pinned
+
+    def _history(self, read: Callable[..., History], *words: str) -> History:
+        key = (read.__name__, read.__module__, *words)
+        if key not in self._histories:
+            self._histories[key] = read(self._tx, *words)
+        return self._histories[key]
+
+
+def _said(name: str, version: str | None) -> tuple[str, str | None]:
+    """Name and version; a name may be a whole reference, as MLflow writes it."""
+    ref = _reference(name)
+    if isinstance(ref, PromptVersionRef):
+        return ref.name, str(ref.number)
+    if isinstance(ref, PromptLabelRef):
+        return ref.name, ref.label
+    return _without_scheme(name), version
+
+
+def _reference(word: str) -> Ref | None:
+    try:
+        return parse_ref(word) if ":/" in word else None
+    except InvalidReference:
+        return None
+
+
+def _without_scheme(word: str) -> str:
+    return word.partition(":/")[2].lstrip("/") or word if ":/" in word else word
