@@ -265,7 +265,9 @@ def _id(sent: Object, name: str) -> str:
 
 
 def _objects(sent: Object, name: str) -> Iterator[Object]:
-    found: Any = sent.get(name) or []
+    found: Any = sent.get(name)
+    if found is None:
+        return
     if not isinstance(found, list):
         raise MalformedOtlp(f"{name} is {_shown(found)}, not a list.", field=name)
     for one in cast("list[Any]", found):
