@@ -88,6 +88,7 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/clients"): READERS,
     ("get", "/experiments/{slot}"): READERS,
     ("post", "/inferences"): "service admin",
+    ("post", "/inferences/days"): "service admin",
     ("get", "/inferences/{id}"): READERS,
     ("post", "/inferences/{id}/outcomes"): "service admin",
     ("get", "/lineage"): READERS,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.catalog import Catalog
 from twinline.client import Client
-from twinline.language.errors import NotFound, NothingLive
+from twinline.language.errors import Invalid, NotFound, NothingLive
 from twinline.language.ids import new_id
 from twinline.language.records import Measured, NewInference, NewOutcome
 
@@ -196,6 +196,21 @@ def test_an_outcome_without_an_inference_or_a_measure_is_refused(
     (kept,) = catalog.serve(SLOT, catalog.bundle(1, 1), 1)
     answer = http.post(f"/inferences/{kept.id}/outcomes", json={"source": "judge"})
     assert "at least one measure" in answer.json()["detail"]
+
+
+def test_the_ledger_can_be_opened_for_history_from_elsewhere(catalog: Catalog) -> None:
+    record, bundle = catalog.client.inferences.record, str(catalog.bundle(1, 1).ref)
+    at = datetime.now(UTC) - timedelta(days=40)
+    old = NewInference(id=new_id(at), bundle=bundle)
+    assert record([old]).refused == 1
+    opened = catalog.client.inferences.open_days(at.date())
+    assert len(opened) == 33
+    assert opened[-1] == at.date()
+    assert catalog.client.inferences.open_days(at.date()) == ()
+    assert record([old]).recorded == 1
+    for day in (datetime.now(UTC) + timedelta(days=2), datetime.now(UTC) - timedelta(days=402)):
+        with pytest.raises(Invalid, match="up to 400 days"):
+            catalog.client.inferences.open_days(day.date())
 
 
 def test_a_batch_holds_up_to_10000(catalog: Catalog, http: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """One good request for every route that writes."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -64,6 +65,7 @@ def good_writes(client: Client) -> list[Write]:
     counts = {"bundle": waiting, "suite": "golden", "passed": 1, "failed": 0}
     route = {"route": "answer", "environment": "production"}
     ramp = {"arm": "canary", "share": 0.2, **why}
+    since = (datetime.now(UTC) - timedelta(days=9)).date().isoformat()
     name = {"provider": "openai", "name": "gpt*", "version": "models:/churn/1", **why}
     client.models.keep_name("*", "o*", "models:/churn/1", reason="because")
     report = {
@@ -119,6 +121,8 @@ def good_writes(client: Client) -> list[Write]:
         Write(("post", "/clients"), "/clients", report, service, ()),
         Write(("post", "/inferences"), "/inferences", {"inferences": [{"bundle": waiting}]},
               service, ()),
+        Write(("post", "/inferences/days"), "/inferences/days", {"since": since}, service,
+              ("ledger.open",)),
         Write(("post", "/inferences/{id}/outcomes"), f"/inferences/{kept.id}/outcomes",
               {"status": "ok"}, service, ()),
         Write(("post", "/slots/{slot}/kill"), f"/slots/{SLOT}/kill", why, releaser,

@@ -1,7 +1,7 @@
 """Record inferences, and keep what came of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from twinline.language.records import (
     Bundle,
     Inference,
     InferenceBatch,
+    LedgerDays,
     NewInference,
     NewOutcome,
     Outcome,
@@ -39,6 +40,7 @@ from twinline.routing.buckets import bucket_of
 
 COUNT_MOST = 1_000_000
 FAMILY_DAYS, FAMILY_MOST = 1, 100
+OPEN_DAYS_MAX, OPENED_MOST = timedelta(days=400), 31
 
 _KEPT_AS_SENT = (*Routing.model_fields, "decision", "trace_id", "parent_id")
 
@@ -248,6 +250,28 @@ def read_all(tx: Reading, ids: Iterable[UUID]) -> tuple[Inference, ...]:
 def keep_days(tx: Writing) -> tuple[date, ...]:
     """Make the ledger's days around today; which were missing."""
     return partitions.ensure(tx, access.now(tx).date())
+
+
+def open_days(tx: Writing, since: date) -> LedgerDays:
+    """Let the ledger take inferences from ``since`` on, for history that comes from
+    elsewhere; 31 days in one transaction, because each is several tables to lock.
+
+    Raises:
+        Invalid: that is more than 400 days ago, or in the future.
+    """
+    today = access.now(tx).date()
+    if not timedelta() <= today - since <= OPEN_DAYS_MAX:
+        raise Invalid(
+            f"The ledger can be opened for up to {OPEN_DAYS_MAX.days} days before today, "
+            f"{today}, not since {since}.",
+            field="since",
+            value=since.isoformat(),
+        )
+    opened, missing = partitions.open_since(tx, since, today, OPENED_MOST)
+    if opened:
+        named = {"opened": [day.isoformat() for day in opened]}
+        access.audit(tx, "ledger.open", opened[-1].isoformat(), after=named)
+    return LedgerDays(opened=tuple(opened), missing=missing)
 
 
 def ledger_gap(tx: Reading) -> str | None:

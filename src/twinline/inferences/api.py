@@ -13,6 +13,8 @@ from twinline.language.records import (
     BatchResult,
     Inference,
     InferenceBatch,
+    LedgerDays,
+    LedgerSince,
     NewOutcome,
     Outcome,
 )
@@ -30,6 +32,16 @@ def record(body: InferenceBatch, tx: Write) -> BatchResult:
     can be sent again.
     """
     return actions.record(tx, body)
+
+
+@router.post("/inferences/days")
+def open_days(body: LedgerSince, tx: Write) -> LedgerDays:
+    """Let the ledger take inferences since a day, up to 400 days ago.
+
+    It keeps a place for each day from a week before its first start on; history from
+    elsewhere needs older ones. Opens 31 days at once and says how many are missing.
+    """
+    return actions.open_days(tx, body.since)
 
 
 @router.get("/inferences/{id}")

@@ -33,6 +33,19 @@ def ensure(tx: Writing, today: date) -> tuple[date, ...]:
     return missing
 
 
+def open_since(tx: Writing, since: date, today: date, most: int) -> tuple[list[date], int]:
+    """Make the days that are missing from ``since`` up to today, at most so many, the newest
+    first; which were made, and how many are missing still."""
+    tx.run(text("lock table inference, outcome in share update exclusive mode"))
+    existing = set(days(tx))
+    span = range((today - since).days + 1)
+    missing = [day for i in span if (day := today - timedelta(days=i)) not in existing]
+    for day in missing[:most]:
+        _attach(tx, "inference", day)
+        _attach(tx, "outcome", day)
+    return missing[:most], len(missing[most:])
+
+
 def days(tx: Reading) -> tuple[date, ...]:
     """The days that the ledger has, the oldest first."""
     return tuple(date.fromisoformat(day) for day in tx.values(_DAYS))

@@ -1,5 +1,6 @@
 """One request after another: the ledger, what came of each, and the counts."""
 
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -159,6 +160,26 @@ class InferenceBatch(Request):
             description="An item that is no inference is refused alone, not the batch.",
         ),
     ]
+
+
+class LedgerSince(Request):
+    """Since when the ledger is to take inferences."""
+
+    since: Annotated[date, Field(examples=["2026-01-31"], description="A day in UTC.")]
+
+
+class LedgerDays(Record):
+    """Days that the ledger was opened for."""
+
+    opened: tuple[date, ...]
+    missing: Count = Field(description="Days still to open: ask again.")
+
+
+class TracesTaken(Record):
+    """What became of spans that were sent."""
+
+    rejected: Count
+    why: str = Field(description="Of those that were rejected; else empty.")
 
 
 class Recorded(Record):
