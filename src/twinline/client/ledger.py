@@ -1,6 +1,8 @@
 """Requests as the client offers them: resolve, record, explain."""
 
+import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +13,9 @@ from twinline.language.records import (
     Explanation,
     Inference,
     InferenceBatch,
+    Json,
+    LedgerDays,
+    LedgerSince,
     NewInference,
     NewOutcome,
     Outcome,
@@ -18,6 +23,7 @@ from twinline.language.records import (
     ReplayRequest,
     Resolution,
     ResolveRequest,
+    TracesTaken,
 )
 
 
@@ -56,6 +62,26 @@ class Inferences:
             keep_context=keep_context,
         )
         return self._http.write(Resolution, "POST", "/resolve", wanted)
+
+    def open_days(self, since: date) -> tuple[date, ...]:
+        """Let the ledger take inferences since a day, up to 400 days ago; which days that
+        opened."""
+        opened: list[date] = []
+        while True:
+            body = LedgerSince(since=since)
+            found = self._http.write(LedgerDays, "POST", "/inferences/days", body)
+            opened += found.opened
+            if not found.missing or not found.opened:
+                return tuple(opened)
+
+    def send_traces(self, request: Json) -> TracesTaken:
+        """Send an OTLP ``ExportTraceServiceRequest`` in its JSON form; sending it again
+        changes nothing."""
+        body = json.dumps(request).encode()
+        answer = self._http.post_json(Json, f"{self._http.url}/v1/traces", body)
+        part = answer.get("partialSuccess", {})
+        rejected = int(part.get("rejectedSpans", 0))
+        return TracesTaken(rejected=rejected, why=part.get("errorMessage", ""))
 
     def record(self, inferences: Sequence[NewInference]) -> BatchResult:
         """Record up to 10,000 inferences; the answer says what became of each."""

@@ -1,7 +1,9 @@
 """One request to MLflow, and the names of all the ways in which it can fail."""
 
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -11,6 +13,7 @@ from twinline.mirror import answers
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 _API = "api/2.0/mlflow/"
+_TRACES = "api/3.0/mlflow/traces/"
 
 Kind = TypeVar("Kind", bound=answers.Answer)
 
@@ -46,14 +49,45 @@ class Asking:
                 self._url, f"answers {path} not as MLflow does, but with {reply.content_type}"
             ) from error
 
+    async def traces(self, kind: type[Kind], ids: Sequence[str]) -> Kind:
+        """Whole traces by their ids.
+
+        Raises:
+            MlflowUnavailable: it does not answer, or not as MLflow does.
+        """
+        return self._as(kind, await self._get(f"{_TRACES}batchGet", {"trace_ids": list(ids)}))
+
+    async def search_traces(self, kind: type[Kind], wanted: Mapping[str, Any]) -> Kind:
+        """A page of what is known about traces.
+
+        Raises:
+            MlflowUnavailable: it does not answer, or not as MLflow does.
+        """
+        return self._as(kind, await self._post(f"{_TRACES}search", wanted))
+
+    def _as(self, kind: type[Kind], reply: _Reply) -> Kind:
+        if reply.status != 200:
+            self._refuse(reply.status)
+        try:
+            return kind.model_validate_json(reply.body)
+        except ValidationError as error:
+            what = f"answers about traces not as MLflow does, but with {reply.content_type}"
+            raise unavailable(self._url, what) from error
+
     async def healthy(self) -> bool:
         """Whether the health check says OK."""
         reply = await self._get("health", {})
         return reply.status == 200 and reply.body.strip() == b"OK"
 
-    async def _get(self, path: str, params: dict[str, str]) -> _Reply:
+    async def _get(self, path: str, params: Mapping[str, str | list[str]]) -> _Reply:
+        return await self._send(self._http.stream("GET", path, params=dict(params)))
+
+    async def _post(self, path: str, content: Mapping[str, Any]) -> _Reply:
+        return await self._send(self._http.stream("POST", path, json=content))
+
+    async def _send(self, request: AbstractAsyncContextManager[httpx.Response]) -> _Reply:
         try:
-            async with self._http.stream("GET", path, params=params) as response:
+            async with request as response:
                 body = await self._body(response)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
