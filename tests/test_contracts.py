@@ -418,7 +418,12 @@ MIRRORS = [
     Mirror(
         records.Bundle,
         schema.bundle,
-        {"ref": "node_id", "model": "model_version", "prompt": "prompt_version"},
+        {
+            "ref": "node_id",
+            "model": "model_version",
+            "prompt": "prompt_version",
+            "pinned": "(model_version)",
+        },
     ),
     Mirror(
         records.Pairing,

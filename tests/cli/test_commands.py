@@ -33,6 +33,29 @@ def slot(run: Run, request: pytest.FixtureRequest) -> str:
     return f"{name}@production"
 
 
+def test_a_model_that_its_provider_may_change_is_marked_and_named(run: Run) -> None:
+    _done(run("models", "register", "moving", "openai:/gpt-moving", "--unpinned"))
+    _done(run("prompts", "create", "moved", "-t", "Say {{ it }}"))
+    sides = ("--model", "models:/moving/1", "--prompt", "prompts:/moved/1")
+    _done(run("deploy", "moving@production", "-r", "first", *sides))
+    resolved = _done(run("resolve", "moving@production"))
+    inference = resolved.out.split()[-1]
+    for command in (
+        ("models", "versions", "moving"),
+        ("bundles", "list"),
+        ("lineage", "prompts:/moved/1"),
+        ("explain", inference),
+        ("resolve", "moving@production"),
+    ):
+        assert "(unpinned)" in _done(run(*command)).out, command
+    naming = ("models", "names", "set", "openai", "moving*", "models:/moving/1", "-r", "ours")
+    assert "models:/moving/1" in _done(run(*naming)).out
+    (listed,) = json.loads(_done(run("models", "names", "list", "--json")).out)
+    assert (listed["name"], listed["reason"]) == ("moving*", "ours")
+    _done(run("models", "names", "drop", "openai", "moving*"))
+    assert "No names yet" in _done(run("models", "names", "list")).out
+
+
 def test_every_command_has_a_help_text_and_stands_in_the_readme() -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
@@ -264,5 +287,6 @@ def _live(run: Run, slot: str) -> dict[str, str]:
     return json.loads(run("live", slot, "--json").out)["live"]
 
 
-def _done(ran: Ran) -> None:
+def _done(ran: Ran) -> Ran:
     assert ran.code == 0, ran.err
+    return ran

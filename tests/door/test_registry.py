@@ -6,7 +6,7 @@ import pytest
 from tests.support.catalog import Catalog
 from twinline.client import Client
 from twinline.language.errors import Conflict, Invalid, NotFound, Stale, VersionChanged
-from twinline.language.records import NewEvaluation, NewModelVersion, RunFacts
+from twinline.language.records import NewEvaluation, NewInference, NewModelVersion, RunFacts
 
 CHAT = [
     {"role": "system", "content": "Be {{ tone }}."},
@@ -48,6 +48,34 @@ def test_a_name_means_the_version_that_was_said_last_and_every_edit_is_kept(
         ("model.name", "what we bought"),
     ]
     assert edits[0].before == edits[1].after == kept.model_dump(mode="json")
+
+
+def test_a_model_that_its_provider_may_change_is_marked_wherever_it_appears(
+    client: Client,
+) -> None:
+    client.prompts.create("answer", "Answer {{ question }}.")
+    for name, pinned in (("exact", True), ("moving", False)):
+        new = NewModelVersion(name=name, source_uri=f"openai:/{name}", pinned=pinned)
+        made = client.models.register(new)
+        bundle = client.bundles.pair(made.ref, "prompts:/answer/1")
+        deployed = client.slots.deploy(f"{name}@production", bundle.ref, reason="begin", expected=0)
+        (sent,) = client.inferences.record([NewInference(bundle=str(bundle.ref))]).items
+        assert sent.id is not None
+        story = client.inferences.explain(sent.id)
+        assert story.model is not None
+        nodes = {one.ref: one.pinned for one in client.lineage.walk(deployed.ref).nodes}
+        found = [
+            made.pinned,
+            bundle.pinned,
+            client.bundles.get(bundle.ref).pinned,
+            client.inferences.resolve(name, "production", record=False).bundle.model.pinned,
+            story.model.pinned,
+            story.bundle.pinned,
+            nodes[str(made.ref)],
+            nodes[str(bundle.ref)],
+        ]
+        assert found == [pinned] * len(found)
+        assert nodes["prompts:/answer/1"] is None
 
 
 @pytest.mark.parametrize("name", ["", "gpt-*-mini", "**", "a\x07", "x" * 301])

@@ -182,6 +182,20 @@ def test_words_that_cannot_be_kept_as_they_are(otlp: httpx.Client, client: Clien
     assert (len(model), model[-1]) == (500, "…")
 
 
+def test_words_that_are_long_or_empty(send: Send, client: Client) -> None:
+    long = {f"gen_ai.{name}": "é" * 499 for name in ("system", "request.model", "response.model")}
+    long |= {"gen_ai.prompt.name": "p" * 499, "gen_ai.prompt.version": "v" * 499}
+    blank = {"gen_ai.prompt.name": " ", "gen_ai.request.model": "", "twinline.bundle": " "}
+    ours = {"gen_ai.request.model": "models:/", "gen_ai.prompt.name": "prompts:/x@latest"}
+    calls = [span(CHAT | one) for one in (long, blank, ours)]
+    huge = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "9" * 4_000}}
+    calls[1]["attributes"].append(huge)
+    assert traces.rejected(send(*calls)) == (0, "")
+    found = [words(client, *client.inferences.find(trace_id=one["traceId"])) for one in calls]
+    assert [len(word) for word in found[0].values()] == [500, 500]
+    assert found[1:] == [{"model": "unnamed"}, {"model": "models:/", "prompt": "x@latest"}]
+
+
 def test_random_bytes_never_break_it(otlp: httpx.Client) -> None:
     chance = random.Random(11)
     base = message([span(CHAT | {"gen_ai.request.model": "m"}) for _ in range(3)])

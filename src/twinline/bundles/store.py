@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, Select, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, find_node
-from twinline.db.schema import bundle, node, pairing
+from twinline.db.schema import bundle, model_version, node, pairing
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Bundle, NewPairing, Pairing
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
@@ -135,8 +135,14 @@ def _add(tx: Writing, node_id: int, **values: Any) -> bool:
 def _bundles() -> Select[Any]:
     model, prompt = node.alias(), node.alias()
     return (
-        select(bundle, model.c.ref.label("model"), prompt.c.ref.label("prompt"))
+        select(
+            bundle,
+            model.c.ref.label("model"),
+            prompt.c.ref.label("prompt"),
+            model_version.c.pinned,
+        )
         .outerjoin(model, model.c.id == bundle.c.model_version)
+        .outerjoin(model_version, model_version.c.node_id == bundle.c.model_version)
         .outerjoin(prompt, prompt.c.id == bundle.c.prompt_version)
     )
 

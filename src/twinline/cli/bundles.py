@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from twinline.cli.output import AsJson, digest, facts, number, show, show_list, table_of
+from twinline.cli.output import AsJson, digest, facts, model, number, show, show_list, table_of
 from twinline.cli.session import client, read_json
 from twinline.language.records import Bundle, NewEvaluation, PairingStatus
 from twinline.language.refs import BundleRef
@@ -48,7 +48,7 @@ def list_bundles(context: typer.Context, as_json: AsJson = False) -> None:
             (
                 (
                     digest(one.ref),
-                    one.model or "unresolved",
+                    model(one.model, one.pinned) or "unresolved",
                     one.prompt or one.words,
                     one.parameters or "",
                     one.created_at,
@@ -136,7 +136,7 @@ def _facts(bundle: Bundle) -> object:
     return facts(
         (
             ("bundle", bundle.ref),
-            ("model", bundle.model),
+            ("model", model(bundle.model, bundle.pinned)),
             ("prompt", bundle.prompt),
             ("parameters", bundle.parameters),
             ("unresolved", bundle.words),

@@ -10,6 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from twinline.cli.output import UNKNOWN, AsJson, facts, number, short, show, show_list, table_of
+from twinline.cli.output import model as marked
 from twinline.cli.session import client, read_json
 from twinline.client.ledger import Inferences
 from twinline.language.errors import Invalid
@@ -117,7 +118,8 @@ def story(found: Explanation) -> Tree:
             Text(f"prompt {found.prompt.ref} by {found.prompt.author}: {found.prompt.message}")
         )
     if found.model:
-        model = bundle.add(Text(f"model {found.model.ref} from {found.model.source_uri}"))
+        named = marked(found.model.ref, found.model.pinned)
+        model = bundle.add(Text(f"model {named} from {found.model.source_uri}"))
         if found.run:
             run = model.add(Text(f"run {found.run.ref} {found.run.name}".rstrip()))
             for dataset in found.datasets:

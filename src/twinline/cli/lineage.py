@@ -63,30 +63,38 @@ def trees(found: Lineage) -> Group:
         "upstream": [(edge.target, edge.source) for edge in found.edges],
         "downstream": [(edge.source, edge.target) for edge in found.edges],
     }
+    marks = {one.ref for one in found.nodes if one.pinned is False}
     drawn: list[RenderableType] = []
     placed = {found.root}
     for way, pairs in ends.items():
         if found.direction in (way, "both"):
-            tree = Tree(Text.assemble((short(found.root), "bold"), (f"  {way}", "dim")))
+            tree = Tree(Text.assemble((_named(found.root, marks), "bold"), (f"  {way}", "dim")))
             seen = {found.root}
-            _grow(tree, found.root, pairs, seen)
+            _grow(tree, found.root, pairs, seen, marks)
             placed |= seen
             if not tree.children:
                 tree.add(Text("nothing", style="dim"))
             drawn.append(tree)
     apart = [one for one in found.nodes if one.ref not in placed]
     if apart:
-        rows = ((short(one.ref), one.kind, one.depth) for one in apart)
+        rows = ((_named(one.ref, marks), one.kind, one.depth) for one in apart)
         drawn.append(table_of(("reached by what is not shown", "kind", "hops#"), rows))
     if found.why_left_out:
         drawn.append(Text(f"Not shown: {found.why_left_out}.", style="yellow"))
     return Group(*drawn)
 
 
-def _grow(tree: Tree, at: str, pairs: list[tuple[str, str]], seen: set[str]) -> None:
+def _named(ref: str, marks: set[str]) -> str:
+    """A reference, marked when its provider may change what answers."""
+    return f"{short(ref)} (unpinned)" if ref in marks else short(ref)
+
+
+def _grow(
+    tree: Tree, at: str, pairs: list[tuple[str, str]], seen: set[str], marks: set[str]
+) -> None:
     for here, there in pairs:
         if here == at:
-            branch = tree.add(Text(short(there) + (" …" if there in seen else "")))
+            branch = tree.add(Text(_named(there, marks) + (" …" if there in seen else "")))
             if there not in seen:
                 seen.add(there)
-                _grow(branch, there, pairs, seen)
+                _grow(branch, there, pairs, seen, marks)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from twinline.cli import model_names
-from twinline.cli.output import AsJson, facts, number, show, show_list, table_of
+from twinline.cli.output import AsJson, facts, model, number, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.language.errors import Invalid
 from twinline.language.records import ModelVersion, NewModelVersion
@@ -72,7 +72,16 @@ def versions(context: typer.Context, name: Name, as_json: AsJson = False) -> Non
         as_json,
         lambda found: table_of(
             ("version#", "aliases", "run", "metrics", "created"),
-            ((one.number, one.aliases, one.run, _metrics(one), one.created_at) for one in found),
+            (
+                (
+                    model(one.number, one.pinned),
+                    one.aliases,
+                    one.run,
+                    _metrics(one),
+                    one.created_at,
+                )
+                for one in found
+            ),
         ),
         "No versions.",
     )

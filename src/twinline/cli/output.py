@@ -76,6 +76,13 @@ def short(ref: object) -> str:
     return text[: len("bundles:/") + 12] if text.startswith("bundles:/") else text
 
 
+def model(ref: object, pinned: bool | None) -> str | None:
+    """A model version, marked when its provider may change what answers."""
+    if ref is None:
+        return None
+    return f"{ref} (unpinned)" if pinned is False else str(ref)
+
+
 def digest(ref: BundleRef) -> str:
     """The 12 characters by which commands know a bundle, for narrow columns."""
     return ref.digest[:12]

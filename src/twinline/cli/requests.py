@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from rich.progress import track
 
-from twinline.cli.output import AsJson, err, facts, show
+from twinline.cli.output import AsJson, err, facts, model, show
 from twinline.cli.session import client, read_json, read_text
 from twinline.language.records import BatchResult, NewInference, NewOutcome, Resolution
 from twinline.language.refs import SlotRef
@@ -99,7 +99,7 @@ def _facts(found: Resolution) -> object:
     return facts(
         (
             ("bundle", found.bundle.ref),
-            ("model", found.bundle.model.ref),
+            ("model", model(found.bundle.model.ref, found.bundle.model.pinned)),
             ("uri", found.bundle.model.uri),
             ("prompt", found.bundle.prompt.ref),
             ("template", found.bundle.prompt.template),

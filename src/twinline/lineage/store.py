@@ -92,7 +92,9 @@ _NODES = text("""
 select id, ref, kind, created_at, (
     select withdrawal.kind from withdrawal where node_id = node.id and at <= :at
         and (lifted_at is null or lifted_at > :at)
-    order by withdrawal.kind limit 1) as withdrawn
+    order by withdrawal.kind limit 1) as withdrawn, (
+        select pinned from model_version where node_id = coalesce(
+            (select model_version from bundle where bundle.node_id = node.id), node.id)) as pinned
 from node where id = any(cast(:ids as bigint[])) order by id
 """)
 _EDGES = text("""

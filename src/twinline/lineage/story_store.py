@@ -12,7 +12,8 @@ from twinline.language.refs import BundleRef, DeploymentRef
 _STORY = text("""
 select
     to_jsonb(bundle) || jsonb_build_object(
-        'ref', 'bundles:/' || bundle.digest, 'model', model_node.ref, 'prompt', prompt_node.ref
+        'ref', 'bundles:/' || bundle.digest, 'model', model_node.ref, 'prompt', prompt_node.ref,
+        'pinned', (select pinned from model_version where node_id = bundle.model_version)
     ) as bundle,
     (
         select to_jsonb(written) || jsonb_build_object(

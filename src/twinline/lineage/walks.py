@@ -72,8 +72,15 @@ def walk(
 
 
 def _node(row: RowMapping, depth: int) -> Node:
-    _, ref, kind, created_at, withdrawn = row.values()
-    return Node(ref=ref, kind=kind, created_at=created_at, withdrawn=withdrawn, depth=depth)
+    _, ref, kind, created_at, withdrawn, pinned = row.values()
+    return Node(
+        ref=ref,
+        kind=kind,
+        created_at=created_at,
+        withdrawn=withdrawn,
+        pinned=pinned,
+        depth=depth,
+    )
 
 
 def _levels(

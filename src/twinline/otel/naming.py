@@ -25,7 +25,7 @@ from twinline.language.refs import (
 )
 from twinline.models import actions as models
 from twinline.models.rules import named
-from twinline.otel.rules import UNNAMED, Words
+from twinline.otel.rules import UNNAMED, Words, cut
 from twinline.prompts import actions as prompts
 
 History = Sequence[tuple[datetime, int | None]]
@@ -66,7 +66,7 @@ class Catalog:
         number = self._prompt_number(name, version, at)
         if number is not None:
             return str(PromptVersionRef(name, number))
-        return name if version is None else f"{name}@{version}"
+        return cut(name if version is None else f"{name}@{version}")
 
     def model(self, words: Words, at: datetime) -> str | None:
         """The reference of the model version that is meant, else the words.
@@ -85,8 +85,8 @@ class Catalog:
             return str(found)
         if words.prompt is None and answered is None and asked is None and words.provider is None:
             return UNNAMED
-        said = " -> ".join(dict.fromkeys(one for one in (asked, answered) if one))
-        return "/".join(_without_scheme(one) for one in (words.provider, said) if one) or None
+        said = " -> ".join(dict.fromkeys(_without_scheme(one) for one in (asked, answered) if one))
+        return cut("/".join(one for one in (words.provider, said) if one)) or None
 
     def _prompt_number(self, name: str, version: str | None, at: datetime) -> int | None:
         if version is None:
@@ -104,7 +104,7 @@ class Catalog:
         entered = named(self._names, provider, word, whole=True)
         if entered:
             return entered.version
-        there = self._at_source(f"{provider}:/{word}") if provider else None
+        there = self._at_source(word if ":/" in word else f"{provider}:/{word}")
         if there:
             return there.ref
         begun = named(self._names, provider, word, whole=False)
@@ -154,4 +154,4 @@ def _reference(word: str) -> Ref | None:
 
 
 def _without_scheme(word: str) -> str:
-    return word.partition(":/")[2].lstrip("/") or word if ":/" in word else word
+    return word.removeprefix("prompts:/").removeprefix("models:/").lstrip("/") or word

@@ -59,6 +59,11 @@ class Call:
     about: UUID | None = None
 
 
+def cut(text: str) -> str:
+    """Text of at most 500 characters, ending in an ellipsis when it had to be cut."""
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+
+
 def refusal(span: Span) -> str | None:
     """Why a span is not taken; None when it is."""
     if not _trace_id.fullmatch(span.trace_id):
@@ -267,8 +272,8 @@ def _text(value: Any) -> str | None:
     """A word or number as text that can be kept: no control characters, up to 500 long."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    text = _unkeepable.sub("\N{REPLACEMENT CHARACTER}", str(value)[: TEXT_MAX + 1]).strip()
-    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+    said = str(value)[: TEXT_MAX + 1]
+    return cut(_unkeepable.sub("\N{REPLACEMENT CHARACTER}", said).strip()) or None
 
 
 def _whole(value: Any, low: int, high: int) -> int | None:

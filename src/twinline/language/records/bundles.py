@@ -42,6 +42,10 @@ class Bundle(Record):
     kind: BundleKind
     model: ModelVersionRef | None
     prompt: PromptVersionRef | None
+    pinned: bool | None = Field(
+        default=None,
+        description="False: the model's provider may change what answers. None: unresolved.",
+    )
     parameters: Json
     words: Json | None
     created_at: Instant

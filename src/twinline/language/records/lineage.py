@@ -51,6 +51,10 @@ class Node(Record):
     kind: NodeKind
     created_at: Instant
     withdrawn: Literal["retired", "recalled"] | None = None
+    pinned: bool | None = Field(
+        default=None,
+        description="Of a model version or a bundle; False: its provider may change what answers.",
+    )
     depth: int = Field(
         description="Hops from where the walk began: negative upstream, positive downstream."
     )
