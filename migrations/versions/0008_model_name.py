@@ -14,9 +14,7 @@ def upgrade() -> None:
         "model_name",
         sa.Column("provider", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
-        sa.Column(
-            "version", sa.BigInteger, sa.ForeignKey("model_version.node_id"), nullable=False
-        ),
+        sa.Column("version", sa.BigInteger, sa.ForeignKey("model_version.node_id"), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),

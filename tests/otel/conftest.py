@@ -1,8 +1,8 @@
 """A door for traces with a catalog behind it, and a way to send to it."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -49,5 +49,9 @@ def words(client: Client, one: Inference) -> dict[str, Any]:
     return client.bundles.get(one.bundle).words or {}
 
 
-def id_of(one: Inference) -> UUID:
-    return one.id
+def without(*words: str) -> dict[str, str]:
+    """The environment without what names any of these: MLflow of somebody's own, or
+    coverage, which takes minutes where MLflow is run."""
+    return {
+        name: value for name, value in os.environ.items() if not any(word in name for word in words)
+    }

@@ -1,7 +1,6 @@
 """The requests that MLflow's traces remember, from a real MLflow server."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.otel.conftest import without
 from twinline.cli.demo.mlflow_server import QUIET, MlflowProcess
 from twinline.cli.mlflow_backfill import Backfill
 from twinline.client import Client
@@ -46,7 +46,7 @@ mlflow.flush_trace_async_logging()
 def test_mlflows_traces_become_inferences_once(
     url: str, key: str, client: Client, tmp_path: Path
 ) -> None:
-    count = 12
+    count = 4
     with MlflowProcess(tmp_path) as server:
         server.wait_until_ready()
         settings = {
@@ -56,7 +56,7 @@ def test_mlflows_traces_become_inferences_once(
             "TWINLINE_API_KEY": key,
             "TWINLINE_HOME": str(tmp_path),
         }
-        ours = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+        ours = without("MLFLOW", "COVERAGE")
 
         def run(*words: str) -> str:
             command = [sys.executable, "-W", "ignore", *words]

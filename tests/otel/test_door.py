@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.otel.conftest import Send, words
 from tests.support import traces
 from tests.support.catalog import Catalog
+from tests.support.rehearsal import Rehearsal
 from tests.support.traces import CHAT, JSON, PROTOBUF, span
 from twinline.client import Client
 from twinline.language.ids import new_id
@@ -171,6 +173,7 @@ def test_the_model_that_answered_counts_before_the_one_that_was_asked(
         ("gpt-4o", "gpt-4o-2024-11-20"): "models:/moving/1",
         (exact, "gpt-4o-2024-11-20"): "None",
         (exact, exact): gpt,
+        ("models:/nothing/3", "gpt-4o-2024-11-20"): "None",
     }
     for (asked, answered), meant in asked_and_answered.items():
         call = span(
@@ -219,6 +222,61 @@ def test_a_span_that_is_quicker_than_its_inference_waits_for_it(
     one = client.inferences.get(id)
     assert (one.measured.output_tokens, one.measured.latency_ms, one.measured.score) == (34, 5, 0.5)
     assert client.lineage.impact(bundle).service.requests == 1
+
+
+def test_a_span_whose_inference_never_comes_is_recorded_under_its_id(
+    client: Client, catalog: Catalog, send: Send, rehearsal: Rehearsal
+) -> None:
+    bundle, id = catalog.bundle(1, 1).ref, new_id()
+    about = {"twinline.inference_id": str(id), "twinline.bundle": str(bundle)}
+    first, second = (span(CHAT | about | {"gen_ai.usage.output_tokens": n}) for n in (1, 2))
+    send(first, second, empty := span(CHAT, trace=first["traceId"], parent=first["spanId"]))
+    with rehearsal.writing("test") as tx:
+        tx.run(text("update waiting_call set at = at - interval '61 minutes'"))
+    send(span())
+    service = client.lineage.impact(bundle).service
+    assert (service.requests, service.output_tokens in (1, 2)) == (1, True)
+    assert len(client.inferences.explain(id).outcomes) == 1
+    send(first, second, empty)
+    assert client.lineage.impact(bundle).service.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-5-mini"}, 2),
+        ({"gen_ai.provider.name": "azure", "gen_ai.request.model": "mine"}, 1),
+        ({"gen_ai.request.model": "mine"}, 1),
+        ({"gen_ai.request.model": "openai:/m-1"}, 1),
+        ({"gen_ai.request.model": "models:/m/2"}, 2),
+        ({"gen_ai.request.model": "models:/m@latest"}, 2),
+        ({"gen_ai.request.model": "models:/m@nobody"}, None),
+        ({"gen_ai.request.model": "m"}, None),
+        ({"gen_ai.provider.name": "azure", "gen_ai.request.model": "gpt-5"}, None),
+    ],
+)
+def test_what_the_name_of_a_model_means(
+    client: Client, send: Send, kept: Kept, said: dict[str, str], meant: int | None
+) -> None:
+    client.prompts.create("support/answer", "Answer {{ question }}.")
+    for number in (1, 2):
+        client.models.register(NewModelVersion(name="m", source_uri=f"openai:/m-{number}"))
+    client.models.keep_name("openai", "gpt-5*", "models:/m/2", reason="ours")
+    client.models.keep_name("*", "mine", "models:/m/1", reason="ours")
+    calls = [
+        span(CHAT | said | {"gen_ai.prompt.name": name})
+        for name in (
+            "support/answer",
+            "prompts:/support/answer/1",
+            "prompts:/support/answer@latest",
+        )
+    ]
+    send(*calls)
+    pairs = [client.bundles.get(kept(call)[0].bundle) for call in calls]
+    expected = None if meant is None else f"models:/m/{meant}"
+    assert [pair.model and str(pair.model) for pair in pairs] == [expected] * 3
+    sides = [pair.prompt or (pair.words or {})["prompt"] for pair in pairs]
+    assert list(map(str, sides)) == ["prompts:/support/answer/1"] * 3
 
 
 def test_what_a_call_does_not_say_is_taken_from_the_spans_around_it(

@@ -1,6 +1,5 @@
 """The exporters that people have, unmodified: OpenTelemetry's own and MLflow's dual export."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.otel.conftest import without
 from twinline.cli.demo.mlflow_server import QUIET
 from twinline.client import Client
 from twinline.language.records import NewModelVersion, Role
@@ -66,7 +66,7 @@ def run(url: str, issue: Callable[[Role], str], tmp_path: Path) -> Callable[...,
     """Run a program whose exporter is set up by the environment alone; what it printed."""
 
     def ran(program: str, **more: str) -> str:
-        ours = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+        ours = without("MLFLOW", "COVERAGE")
         key = issue(Role.SERVICE)
         settings = {
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{url}/v1/traces",

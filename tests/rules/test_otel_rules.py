@@ -228,6 +228,8 @@ def test_a_prompt_is_never_put_together_from_two_spans() -> None:
 
 def test_a_call_below_an_inference_tells_what_it_used_and_not_how_long_all_took() -> None:
     id = "01978f6e-5c3a-7b10-8a2e-2f9c0d1e4b5a"
+    (none,) = calls([span({"twinline.inference_id": "x" * 36})])
+    assert none.about is None
     around = span({"twinline.inference_id": f"inferences:/{id}"}, span_id="01" * 8)
     own = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}
     first, second = calls([around, span(own, parent_id="01" * 8)])

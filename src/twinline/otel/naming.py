@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from twinline.db.session import Reading
-from twinline.language.errors import InvalidReference
+from twinline.language.errors import InvalidReference, NotFound
 from twinline.language.records import ModelVersion
 from twinline.language.refs import (
     ModelAliasRef,
@@ -127,7 +127,10 @@ class Catalog:
         return self._sources[uri]
 
     def _pinned(self, ref: ModelVersionRef) -> bool:
-        return models.read_version(self._tx, ref).pinned
+        try:
+            return models.read_version(self._tx, ref).pinned
+        except NotFound:
+            return False  # nothing is claimed of it; the words say what was meant
 
     def _history(self, read: Callable[..., History], *words: str) -> History:
         key = (read.__name__, read.__module__, *words)
