@@ -48,7 +48,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-mlflow = typer.Typer(help="MLflow servers: what happened there, and what they know.", no_args_is_help=True)
+mlflow = typer.Typer(
+    help="MLflow servers: what happened there, and what they know.", no_args_is_help=True
+)
 mlflow.command("changes")(mlflow_changes.changes)
 mlflow.command("backfill")(mlflow_backfill.backfill)
 app.command("up")(up.up)
@@ -84,7 +86,6 @@ app.add_typer(mlflow, name="mlflow")
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(exports.app, name="export")
 app.add_typer(recalls.app, name="recall")
-app.add_typer(mlflow, name="mlflow")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
