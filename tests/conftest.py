@@ -21,6 +21,8 @@ from twinline.db.session import Database, connect
 from twinline.inferences import actions as inferences
 from twinline.language.records import NewKey, Role
 
+os.environ.pop("COLUMNS", None)  # the width of whose terminal runs the tests
+
 pytest_plugins = ["tests.mlflow_fixtures"]
 
 settings.register_profile(
