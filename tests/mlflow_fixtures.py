@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.mlflow_registry import MlflowRegistry
 from twinline.cli.demo.mlflow_server import MlflowProcess
 
 
@@ -17,3 +18,13 @@ def mlflow_trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
             from twinline.cli.demo.training import train
         server.wait_until_ready()
         yield server, train(server.url, folder)
+
+
+@pytest.fixture(scope="session")
+def mlflow_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowRegistry]:
+    """The empty registry of a running MLflow; each test takes model names of its own."""
+    with MlflowProcess(tmp_path_factory.mktemp("mlflow-registry")) as server:
+        server.wait_until_ready()
+        registry = MlflowRegistry(server.url)
+        yield registry
+        registry.close()

@@ -1,7 +1,6 @@
-"""One request to MLflow, and the names of all the ways in which it can fail."""
+"""One request to an MLflow server, and the names of all the ways in which it can fail."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -26,7 +25,7 @@ class _Reply:
 
 
 class Asking:
-    """One read in progress: the open client, and the server's URL for messages."""
+    """A conversation in progress: the open client, and the server's URL for messages."""
 
     def __init__(self, http: httpx.AsyncClient, url: str) -> None:
         self._http = http
@@ -39,15 +38,25 @@ class Asking:
             MlflowUnavailable: it does not answer, or not as MLflow does.
             Invalid: it refuses a parameter.
         """
-        reply = await self._get(_API + path, params)
+        reply = await self._send("GET", _API + path, params=params)
         if reply.status != 200:
             return self._none_or_raise(reply, params)
-        try:
-            return kind.model_validate_json(reply.body)
-        except ValidationError as error:
-            raise unavailable(
-                self._url, f"answers {path} not as MLflow does, but with {reply.content_type}"
-            ) from error
+        return self._read(kind, path, reply)
+
+    async def tell(self, kind: type[Kind], method: str, path: str, body: dict[str, Any]) -> Kind:
+        """Change something at MLflow; what it answers.
+
+        Raises:
+            MlflowUnavailable: it does not answer, or not as MLflow does.
+            Invalid: it refuses what it is told.
+        """
+        reply = await self._send(method, _API + path, json=body)
+        if reply.status != 200:
+            said = _failure(reply).message
+            if 400 <= reply.status < 500 and said:
+                raise Invalid(f"MLflow at {self._url} refuses {path}: {said}", path=path)
+            self._refuse(reply.status)
+        return self._read(kind, path, reply)
 
     async def traces(self, kind: type[Kind], ids: Sequence[str]) -> Kind:
         """Whole traces by their ids.
@@ -55,7 +64,8 @@ class Asking:
         Raises:
             MlflowUnavailable: it does not answer, or not as MLflow does.
         """
-        return self._as(kind, await self._get(f"{_TRACES}batchGet", {"trace_ids": list(ids)}))
+        path = f"{_TRACES}batchGet"
+        return self._found(kind, path, await self._send("GET", path, params={"trace_ids": ids}))
 
     async def search_traces(self, kind: type[Kind], wanted: Mapping[str, Any]) -> Kind:
         """A page of what is known about traces.
@@ -63,31 +73,30 @@ class Asking:
         Raises:
             MlflowUnavailable: it does not answer, or not as MLflow does.
         """
-        return self._as(kind, await self._post(f"{_TRACES}search", wanted))
+        path = f"{_TRACES}search"
+        return self._found(kind, path, await self._send("POST", path, json=wanted))
 
-    def _as(self, kind: type[Kind], reply: _Reply) -> Kind:
+    def _found(self, kind: type[Kind], path: str, reply: _Reply) -> Kind:
         if reply.status != 200:
             self._refuse(reply.status)
+        return self._read(kind, path, reply)
+
+    def _read(self, kind: type[Kind], path: str, reply: _Reply) -> Kind:
         try:
             return kind.model_validate_json(reply.body)
         except ValidationError as error:
-            what = f"answers about traces not as MLflow does, but with {reply.content_type}"
-            raise unavailable(self._url, what) from error
+            raise unavailable(
+                self._url, f"answers {path} not as MLflow does, but with {reply.content_type}"
+            ) from error
 
     async def healthy(self) -> bool:
         """Whether the health check says OK."""
-        reply = await self._get("health", {})
+        reply = await self._send("GET", "health")
         return reply.status == 200 and reply.body.strip() == b"OK"
 
-    async def _get(self, path: str, params: Mapping[str, str | list[str]]) -> _Reply:
-        return await self._send(self._http.stream("GET", path, params=dict(params)))
-
-    async def _post(self, path: str, content: Mapping[str, Any]) -> _Reply:
-        return await self._send(self._http.stream("POST", path, json=content))
-
-    async def _send(self, request: AbstractAsyncContextManager[httpx.Response]) -> _Reply:
+    async def _send(self, method: str, path: str, **sent: Any) -> _Reply:
         try:
-            async with request as response:
+            async with self._http.stream(method, path, **sent) as response:
                 body = await self._body(response)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__

@@ -76,20 +76,29 @@ class MlflowServer:
         async def read(server: Asking) -> NewModelVersion:
             return await _model_version(server, wanted)
 
-        return self._within(self._timeout_seconds, read)
+        return self.ask(read)
 
     def reachable(self) -> bool:
         """Whether MLflow says that it is well, within a second."""
+        seconds = min(HEALTH_SECONDS_MAX, self._timeout_seconds)
         try:
-            return self._within(min(HEALTH_SECONDS_MAX, self._timeout_seconds), Asking.healthy)
+            return self.ask(Asking.healthy, seconds=seconds)
         except MlflowUnavailable:
             return False
 
-    def _within(self, seconds: float, read: Callable[[Asking], Awaitable[Result]]) -> Result:
+    def ask(
+        self, read: Callable[[Asking], Awaitable[Result]], *, seconds: float | None = None
+    ) -> Result:
+        """What ``read`` finds within ``seconds``, by default the server's own deadline.
+
+        Raises:
+            MlflowUnavailable: it took longer; or what ``read`` raises.
+        """
+        seconds = seconds or self._timeout_seconds
         thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow-read")
-        reading = thread.submit(lambda: asyncio.run(self._bounded(seconds, read)))
+        asked = thread.submit(lambda: asyncio.run(self._bounded(seconds, read)))
         try:
-            return reading.result(seconds + _LOOKUP_GRACE_SECONDS)
+            return asked.result(seconds + _LOOKUP_GRACE_SECONDS)
         except TimeoutError as error:
             raise unavailable(self.url, f"did not answer within {seconds:g} s") from error
         finally:
