@@ -16,11 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 import twinline
-from twinline import health
+from twinline import health, metrics
 from twinline.access import actions as access_actions
 from twinline.access import api as access
 from twinline.access.gate import BodyRefused
 from twinline.access.keyring import KeyRing
+from twinline.aliases import api as aliases
+from twinline.aliases.keeper import LOOK_SECONDS, Keeper
+from twinline.aliases.naming import DEFAULT
 from twinline.bundles import api as bundles
 from twinline.db.listening import Announcements
 from twinline.db.session import Database
@@ -85,6 +88,7 @@ _NATIVE = (
     models.router,
     mirror.router,
     mlflow_changes.router,
+    aliases.router,
     bundles.router,
     evaluations.router,
     resolutions.router,
@@ -99,7 +103,12 @@ _NATIVE = (
 )
 
 
-def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> FastAPI:
+def make_app(
+    database: Database,
+    mlflow_server: MlflowServer | None = None,
+    *,
+    alias_look_seconds: float = LOOK_SECONDS,
+) -> FastAPI:
     """The application over a migrated database."""
     app = FastAPI(
         title="Twinline",
@@ -114,11 +123,19 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
     )
     app.state.mlflow = mlflow_server
     app.state.otlp = Counts()
+    app.state.alias_look_seconds = alias_look_seconds
     serve(app, database)
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
         native.include_router(router)
-    outside = (openfeature.router, otel.router, health.router, docs.router, exports.schemas)
+    outside = (
+        openfeature.router,
+        otel.router,
+        health.router,
+        metrics.router,
+        docs.router,
+        exports.schemas,
+    )
     for router in (native, *outside):
         app.include_router(router)
     app.add_exception_handler(TwinlineError, _answer_ours)
@@ -170,8 +187,14 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state = app.state
     await _try_chores(state.database)
     chores = asyncio.create_task(_keep_house(state.database))
+    keeper = Keeper(
+        state.database,
+        state.announcements,
+        {DEFAULT: state.mlflow} if state.mlflow else {},
+        look_seconds=state.alias_look_seconds,
+    )
     try:
-        async with state.feed.kept_fresh(), state.announcements.heard():
+        async with state.feed.kept_fresh(), state.announcements.heard(), keeper.at_work():
             yield
     finally:
         await state.recorder.close()

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import PlainTextResponse
 from sqlalchemy import text
 
 from twinline.access.gate import database
@@ -13,7 +12,6 @@ from twinline.db.session import Database, Reading
 from twinline.inferences import actions as inferences
 from twinline.language.errors import TwinlineError
 from twinline.language.records import Health
-from twinline.otel.counts import Counts
 
 router = APIRouter(tags=["health"])
 
@@ -44,13 +42,6 @@ def readyz(
     checks = {**found.checks, "changes": "listening" if heard.connected else "polling"}
     response.status_code = 200 if found.ready else 503
     return found.model_copy(update={"checks": checks})
-
-
-@router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request) -> str:
-    """What this process has counted, in Prometheus' text format."""
-    counted: Counts = request.app.state.otlp
-    return counted.text()
 
 
 def check(database: Database) -> Health:

@@ -19,6 +19,7 @@ from twinline.client.local.files import write_manifest
 from twinline.client.local.following import fetch_signed
 from twinline.client.local.resolved import Resolved
 from twinline.client.mlflow_changes import MlflowChanges
+from twinline.client.mlflow_links import MlflowLinks
 from twinline.client.recalls import Recalls
 from twinline.client.registry import Bundles, Models, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
@@ -96,6 +97,7 @@ class Client:
         self.recalls = Recalls(self._http)
         self.inferences = Inferences(self._http)
         self.lineage = LineageGraph(self._http)
+        self.mlflow_links = MlflowLinks(self._http)
         self.exports = Exports(self._http)
         self.fleet = FleetView(self._http)
         self.mlflow_changes = MlflowChanges(self._http)

@@ -12,6 +12,7 @@ from twinline.db.schema.access import (
     audit_event,
     idempotency,
 )
+from twinline.db.schema.aliases import alias_link, alias_move
 from twinline.db.schema.catalog import (
     bundle,
     custom_node,
@@ -51,6 +52,8 @@ from twinline.db.schema.slots import (
 )
 
 __all__ = [
+    "alias_link",
+    "alias_move",
     "api_key",
     "audit_event",
     "bundle",
