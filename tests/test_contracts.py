@@ -456,6 +456,22 @@ MIRRORS = [
         frozenset({*records.Measured.model_fields, "arrived"}),
     ),
     Mirror(records.Outcome, schema.outcome, {"inference": "inference_id"}),
+    Mirror(
+        records.AliasLink,
+        schema.alias_link,
+        {
+            "slot": "slot_id",
+            "foreign": "foreign_moves",
+            "live": "(deployment)",
+            "proposal": "(alias_move)",
+            **dict.fromkeys(("state", "why", "seen", "pending_since"), "(from the rest)"),
+        },
+        frozenset(
+            {"model", "known", "puts", "settled", "seen_live", "asked_at", "trouble", "note"}
+            | {"next_at", "turn", "turn_until"}
+        ),
+    ),
+    Mirror(records.ForeignMove, schema.alias_move, {"slot": "slot_id", "stale": "(deployment)"}),
     Mirror(records.Kill, schema.kill, {}),
     Mirror(records.Withdrawal, schema.withdrawal, {"node": "node_id"}),
     Mirror(records.CustomNode, schema.custom_node, {"ref": "node_id"}),

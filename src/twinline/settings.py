@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     mlflow_token: Annotated[
         SecretStr | None, Field(description="Bearer token for the MLflow server.")
     ] = None
+    mlflow_alias_seconds: Annotated[
+        float, Field(ge=1, le=3600, description="How often linked aliases in MLflow are looked at.")
+    ] = 10
     url: Annotated[
         str | None,
         Field(description="The server that the command line talks to; default http://HOST:PORT."),

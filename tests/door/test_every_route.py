@@ -63,6 +63,14 @@ WHO_MAY: dict[Operation, str] = {
     ("post", "/mlflow/models"): "author admin",
     ("post", "/mlflow/servers/{server}/changes"): "mlflow admin",
     ("get", "/mlflow/servers/{server}/changes"): READERS,
+    ("get", "/mlflow/links"): READERS,
+    ("get", "/mlflow/links/{slot}"): READERS,
+    ("get", "/mlflow/links/{slot}/moves"): READERS,
+    ("put", "/mlflow/links/{slot}"): "releaser admin",
+    ("delete", "/mlflow/links/{slot}"): "releaser admin",
+    ("get", "/mlflow/proposals"): READERS,
+    ("post", "/mlflow/proposals/{number}/accept"): "releaser admin",
+    ("post", "/mlflow/proposals/{number}/decline"): "releaser admin",
     ("post", "/bundles"): "author releaser admin",
     ("get", "/bundles"): READERS,
     ("get", "/bundles/{digest}"): READERS,
@@ -141,8 +149,12 @@ def writes(client: Client) -> list[Write]:
     return good_writes(client)
 
 
-ELSEWHERE = {("post", "/mlflow/models")}
-"""Writes that need another server; `test_mlflow.py` has one."""
+ELSEWHERE = {
+    ("post", "/mlflow/models"),
+    ("post", "/mlflow/proposals/{number}/accept"),
+    ("post", "/mlflow/proposals/{number}/decline"),
+}
+"""Writes that need another server; `test_mlflow.py` and `test_mlflow_links.py` have them."""
 QUESTIONS = {
     ("post", "/policies/check"),
     ("post", "/slots/{slot}/explain"),
@@ -256,7 +268,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
         assert again.headers["idempotent-replayed"] == "true"
         assert "idempotent-replayed" not in first.headers
         assert _contents(rehearsal) == kept, path
-    assert tried == 24
+    assert tried == 26
 
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.linked import ALIAS, PROMPT, SLOT, Linked, eventually, twinline_beside
+from tests.support.linked import (
+    ALIAS,
+    PROMPT,
+    SLOT,
+    Linked,
+    eventually,
+    twinline_beside,
+)
 from tests.support.mlflow_registry import MlflowRegistry
 from twinline.cli.demo.mlflow_server import MlflowProcess
 from twinline.cli.demo.process import free_port

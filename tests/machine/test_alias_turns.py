@@ -66,13 +66,9 @@ class Side:
         )
         with self.database.writing("ana") as tx:
             bundle = bundles.pair(tx, pair)[0].ref
-            live = (
-                deployments.read_slot(tx, ref).live.number  # type: ignore[union-attr]
-                if deployments.exists(tx, ref)
-                else 0
-            )
+            live = next(deployments.whole_history(tx, ref), None)
             new = NewDeployment(bundle=bundle, reason="because")
-            deployments.deploy(tx, ref, new, live)
+            deployments.deploy(tx, ref, new, live.number if live else 0)
 
     def link(self, foreign: ForeignMoves, *, writes: bool = True, slot: str = SLOT) -> None:
         with self.database.writing("ana") as tx:

@@ -84,6 +84,11 @@ def eventually(look: Callable[[], Found], holds: Callable[[Found], bool]) -> Fou
     return found
 
 
+def url_of(client: Client) -> str:
+    """Where a client's server is."""
+    return client._http.url
+
+
 @contextmanager
 def twinline_beside(
     database: Database, url: str, *, look_seconds: float = 0.1, timeout_seconds: float = 3.0

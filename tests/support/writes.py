@@ -68,6 +68,7 @@ def good_writes(client: Client) -> list[Write]:
     since = (datetime.now(UTC) - timedelta(days=9)).date().isoformat()
     name = {"provider": "openai", "name": "gpt*", "version": "models:/churn/1", **why}
     client.models.keep_name("*", "o*", "models:/churn/1", reason="because")
+    client.mlflow_links.link(BAD_SLOT, "dev")
     report = {
         "id": str(new_id()), "environment": "production", "epoch": None, "version": None,
         "served_from": "default", "stale_seconds": None, "spooled": 0, "dropped": 0,
@@ -141,6 +142,10 @@ def good_writes(client: Client) -> list[Write]:
               ("node.recalled.lift",)),
         Write(("post", "/mlflow/servers/{server}/changes"), "/mlflow/servers/default/changes",
               told, Role.MLFLOW, ()),
+        Write(("put", "/mlflow/links/{slot}"), f"/mlflow/links/{SLOT}", {"alias": "production"},
+              releaser, ("alias.link",)),
+        Write(("delete", "/mlflow/links/{slot}"), f"/mlflow/links/{BAD_SLOT}", None, releaser,
+              ("alias.unlink",)),
         Write(("post", "/keys"), "/keys", {"owner": "new", "role": "viewer"}, admin,
               ("key.issue",)),
         Write(("delete", "/keys/{prefix}"), f"/keys/{prefix}", None, admin, ("key.revoke",)),

@@ -21,6 +21,7 @@ from twinline.cli import (
     lineage,
     mlflow_backfill,
     mlflow_changes,
+    mlflow_links,
     models,
     nodes,
     policies,
@@ -38,6 +39,15 @@ from twinline.language.errors import TwinlineError
 from twinline.settings import Settings
 
 EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
+
+mlflow = typer.Typer(help="MLflow: aliases that go with slots.", no_args_is_help=True)
+mlflow.command("link")(mlflow_links.link)
+mlflow.command("links")(mlflow_links.links)
+mlflow.command("unlink")(mlflow_links.unlink)
+mlflow.command("moves")(mlflow_links.moves)
+mlflow.command("proposals")(mlflow_links.proposals)
+mlflow.command("accept")(mlflow_links.accept)
+mlflow.command("decline")(mlflow_links.decline)
 
 app = typer.Typer(
     help="The lineage catalog for the pair behind every AI answer: a model version and a prompt "

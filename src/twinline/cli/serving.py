@@ -176,7 +176,7 @@ def make_server(
     """The HTTP server over a migrated database, ready to run."""
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     mlflow = MlflowServer(settings.mlflow_url, token=token) if settings.mlflow_url else None
-    app = make_app(database, mlflow)
+    app = make_app(database, mlflow, alias_look_seconds=settings.mlflow_alias_seconds)
     config = uvicorn.Config(
         door(app),
         loop="uvloop",
