@@ -1,5 +1,6 @@
 """An alias in a real MLflow goes with a slot: written, followed, shown, and never fought over."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +14,23 @@ from tests.support.linked import (
     Linked,
     eventually,
     twinline_beside,
+    url_of,
 )
 from tests.support.mlflow_registry import MlflowRegistry
 from twinline.cli.demo.mlflow_server import MlflowProcess
 from twinline.cli.demo.process import free_port
 from twinline.client import Client
 from twinline.db.session import Database
+from twinline.deployments import actions as deployments
 from twinline.language.errors import Conflict, Invalid, NotFound, Stale
-from twinline.language.records import ForeignMove, ForeignMoves, NewModelVersion
+from twinline.language.records import (
+    ForeignMove,
+    ForeignMoves,
+    NewDeployment,
+    NewModelVersion,
+    Role,
+)
+from twinline.language.refs import SlotRef
 
 
 @pytest.fixture
@@ -64,6 +74,45 @@ def test_the_alias_follows_deployments_and_rollbacks(linked: Linked) -> None:
         {"version": 1, "deployment": 1},
     ]
     assert {one.actor for one in written} == {"twinline"}
+
+
+def test_a_deployment_by_whichever_process_is_written_at_once(
+    database: Database, mlflow_registry: MlflowRegistry
+) -> None:
+    with twinline_beside(database, mlflow_registry.url, look_seconds=3600) as client:
+        linked = Linked(client, mlflow_registry)
+        linked.deploy(1)
+        client.mlflow_links.link(SLOT, ALIAS)
+        eventually(linked.alias, lambda number: number == 1)
+        linked.deploy(2)
+        eventually(linked.alias, lambda number: number == 2)
+        pair = client.bundles.pair(f"models:/{linked.model}/3", f"prompts:/{PROMPT}/1")
+        with database.writing("another process") as tx:
+            new = NewDeployment(bundle=pair.ref, reason="because")
+            deployments.deploy(tx, SlotRef.parse(SLOT), new, 2)
+        eventually(linked.alias, lambda number: number == 3)
+
+
+def test_an_mlflow_that_never_answers_holds_nobody_up(
+    database: Database, mlflow_registry: MlflowRegistry
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with twinline_beside(database, mlflow_registry.url) as client:
+            linked = Linked(client, mlflow_registry)
+            linked.deploy(1)
+        with twinline_beside(database, url, timeout_seconds=0.3) as client:
+            linked.client = client
+            client.mlflow_links.link(SLOT, ALIAS)
+            for number in (2, 3, 4):
+                linked.deploy(number)
+            assert "did not answer within 0.3 s" in linked.becomes("error").why
+    with twinline_beside(database, mlflow_registry.url) as client:
+        linked.client = client
+        linked.becomes("in_sync")
+        assert linked.alias() == 4
 
 
 def test_a_recall_takes_the_alias_with_it(linked: Linked) -> None:
@@ -153,8 +202,7 @@ def test_while_mlflow_is_away_nothing_waits_and_the_newest_is_written_later(
 
 
 def gauges(client: Client) -> str:
-    url = client._http.url
-    answer = httpx.get(f"{url}/metrics")
+    answer = httpx.get(f"{url_of(client)}/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     return answer.text
 
@@ -403,11 +451,20 @@ def test_a_link_is_shown_listed_changed_and_ended(linked: Linked) -> None:
     assert (list(links.list()), linked.alias()) == ([], 1)
 
 
-@pytest.mark.parametrize("alias", ["latest", "LATEST", "v7", "a b", "", "é", "a/b"])
-def test_an_alias_that_mlflow_refuses_is_refused_here(linked: Linked, alias: str) -> None:
-    url = linked.client._http.url
-    key = linked.client.keys.issue("eve", "releaser").key
-    answer = httpx.put(
-        f"{url}/api/v1/mlflow/links/{SLOT}", json={"alias": alias}, headers={"X-API-Key": key}
-    )
-    assert answer.status_code == 422
+def test_who_may_not_deploy_may_neither_link_nor_decide(linked: Linked) -> None:
+    moved(linked, "propose")
+    number = waiting(linked).number
+    why = {"reason": "because"}
+    for role in (Role.VIEWER, Role.AUTHOR, Role.SERVICE, Role.AUDITOR):
+        assert asked(linked, role, "PUT", f"links/{SLOT}", {"alias": ALIAS}) == 403
+        assert asked(linked, role, "POST", f"proposals/{number}/accept", why) == 403
+        assert asked(linked, role, "POST", f"proposals/{number}/decline", why) == 403
+    assert asked(linked, Role.RELEASER, "POST", f"proposals/{number}/accept", why) == 428
+    assert asked(linked, Role.RELEASER, "POST", f"proposals/{number}/decline", why) == 200
+
+
+def asked(linked: Linked, role: Role, method: str, path: str, body: dict[str, str]) -> int:
+    """The status of the answer."""
+    key = linked.client.keys.issue(role.value, role).key
+    url = f"{url_of(linked.client)}/api/v1/mlflow/{path}"
+    return httpx.request(method, url, json=body, headers={"X-API-Key": key}).status_code

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from twinline.aliases.rules import (
     BACKOFF_SECONDS_MAX,
@@ -30,7 +31,7 @@ from twinline.aliases.rules import (
     with_certainty,
     with_doubt,
 )
-from twinline.language.records import ForeignMoves
+from twinline.language.records import ForeignMoves, NewAliasLink
 from twinline.language.refs import ModelVersionRef, SlotRef
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -218,3 +219,14 @@ def test_a_deployment_waits_since_it_was_made_or_asked_for_again() -> None:
 def test_tries_become_rarer_up_to_a_limit() -> None:
     assert [wait_seconds(tries) for tries in (1, 2, 3, 4)] == [1, 2, 4, 8]
     assert wait_seconds(10_000) == BACKOFF_SECONDS_MAX
+
+
+@pytest.mark.parametrize("alias", ["latest", "LATEST", "v7", "a b", "", "é", "a/b", "x" * 256])
+def test_an_alias_that_mlflow_refuses_is_refused_here(alias: str) -> None:
+    with pytest.raises(ValidationError):
+        NewAliasLink(alias=alias)
+
+
+@pytest.mark.parametrize("alias", ["production", "v", "v7-eu", "Champion_2", "7"])
+def test_an_alias_that_mlflow_takes_is_taken_here(alias: str) -> None:
+    assert NewAliasLink(alias=alias).alias == alias

@@ -1,6 +1,8 @@
 """The way to a real MLflow, where answers get lost and requests come late."""
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Callable
 
 import httpx
@@ -17,6 +19,7 @@ class Unruly(httpx.AsyncBaseTransport):
         lose_answers: how many of the next writes happen and get no answer.
         keep_back: how many of the next writes get no answer and happen at `let_go`.
         answer: given instead of asking MLflow at all.
+        crowded: models about which two requests were under way at once.
     """
 
     def __init__(self) -> None:
@@ -25,19 +28,21 @@ class Unruly(httpx.AsyncBaseTransport):
         self.lose_answers = 0
         self.keep_back = 0
         self.answer: httpx.Response | None = None
-        self.at_once = 0
-        self.at_once_most = 0
+        self.crowded: set[str] = set()
+        self._under_way: Counter[str] = Counter()
         self._kept_back: list[tuple[str, str, bytes]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.answer is not None:
             return self.answer
-        self.at_once += 1
-        self.at_once_most = max(self.at_once_most, self.at_once)
+        model = request.url.params.get("name") or json.loads(await request.aread())["name"]
+        self._under_way[model] += 1
+        if self._under_way[model] > 1:
+            self.crowded.add(model)
         try:
             return await self._passed(request)
         finally:
-            self.at_once -= 1
+            self._under_way[model] -= 1
 
     async def _passed(self, request: httpx.Request) -> httpx.Response:
         if request.method in WRITES:
