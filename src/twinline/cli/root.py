@@ -40,7 +40,12 @@ from twinline.settings import Settings
 
 EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
 
-mlflow = typer.Typer(help="MLflow: aliases that go with slots.", no_args_is_help=True)
+mlflow = typer.Typer(
+    help="MLflow servers: what they know, what happened there, and aliases that go with slots.",
+    no_args_is_help=True,
+)
+mlflow.command("changes")(mlflow_changes.changes)
+mlflow.command("backfill")(mlflow_backfill.backfill)
 mlflow.command("link")(mlflow_links.link)
 mlflow.command("links")(mlflow_links.links)
 mlflow.command("unlink")(mlflow_links.unlink)
@@ -58,11 +63,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-mlflow = typer.Typer(
-    help="MLflow servers: what happened there, and what they know.", no_args_is_help=True
-)
-mlflow.command("changes")(mlflow_changes.changes)
-mlflow.command("backfill")(mlflow_backfill.backfill)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("deploy")(slots.deploy)

@@ -146,7 +146,7 @@ class TraceReader(MlflowServer):
         Raises:
             NotFound: there is no active experiment of a name.
         """
-        known = self._within(self._timeout_seconds, _experiments)
+        known = self.ask(_experiments)
         for name in names:
             if name not in known:
                 raise not_found("MLflow experiment", name, known)
@@ -186,7 +186,7 @@ class TraceReader(MlflowServer):
         async def read(server: Asking) -> Page:
             return await server.search_traces(Page, wanted)
 
-        return self._within(self._timeout_seconds, read)
+        return self.ask(read)
 
     def _whole(self, ids: Sequence[str]) -> tuple[tuple[Trace, ...], tuple[str, ...]]:
         """Traces with their spans; a group that cannot be read is read in halves."""
@@ -211,7 +211,7 @@ class TraceReader(MlflowServer):
         async def read(server: Asking) -> Traces:
             return await server.traces(Traces, ids)
 
-        return self._within(self._timeout_seconds, read).traces
+        return self.ask(read).traces
 
 
 async def _experiments(server: Asking) -> dict[str, str]:
