@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy import RowMapping
+
 from twinline.access import actions as access
 from twinline.db.session import Writing
 from twinline.inferences import actions as inferences
@@ -62,17 +64,21 @@ def settle(tx: Writing) -> None:
     """Add what waited to the inferences that have come since.
 
     What waited for an hour in vain is recorded under the id that it names: somebody meant
-    to, and it must not be lost.
+    to, and it must not be lost. Of several that name it, the one that says most.
     """
     rows = store.settled(tx, access.now(tx) - WAIT, SETTLED_MOST)
     present = inferences.present(tx, {row["inference_id"] for row in rows})
-    for row in sorted(rows, key=lambda row: (row["inference_id"], row["sent"]["id"])):
+    for row in sorted(rows, key=_in_turn):
         sent = NewInference.model_validate(row["sent"])
         if row["inference_id"] in present:
             _add_outcome(tx, row["inference_id"], sent.id, sent)
         else:
             _record(tx, [sent.model_copy(update={"id": row["inference_id"]})])
             present.add(row["inference_id"])
+
+
+def _in_turn(row: RowMapping) -> tuple[UUID, int, str]:
+    return row["inference_id"], -len(row["sent"]), row["sent"]["id"]
 
 
 def _fit_parts(tx: Writing, calls: Sequence[Call]) -> tuple[list[Call], list[str]]:
