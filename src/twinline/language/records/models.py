@@ -7,6 +7,7 @@ from pydantic import Field
 from twinline.language.canonical import Digest
 from twinline.language.names import FreeName
 from twinline.language.records.base import Instant, Json, Number, Record, Request, example
+from twinline.language.records.mirror import ServerName
 from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
 
 ModelSource = Literal["mlflow", "provider"]
@@ -128,5 +129,7 @@ class MlflowImport(Request):
     """Which MLflow model version to read: by number, by alias, or the newest."""
 
     name: FreeName
+    server: Annotated[ServerName, Field(description="One of those in the settings.")] = "default"
+    workspace: Annotated[str, Field(min_length=1, max_length=200)] = "default"
     number: Number | None = None
     alias: Annotated[str | None, Field(min_length=1, max_length=255)] = None
