@@ -1,7 +1,7 @@
-"""One request to MLflow, and the names of all the ways in which it can fail."""
+"""One request to an MLflow server, and the names of all the ways in which it can fail."""
 
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ class _Reply:
 
 
 class Asking:
-    """One read in progress: the open client, and the server's URL for messages."""
+    """A conversation in progress: the open client, and the server's URL for messages."""
 
     def __init__(self, http: httpx.AsyncClient, url: str) -> None:
         self._http = http
@@ -36,9 +36,27 @@ class Asking:
             MlflowUnavailable: it does not answer, or not as MLflow does.
             Invalid: it refuses a parameter.
         """
-        reply = await self._get(_API + path, params)
+        reply = await self._send("GET", _API + path, params=params)
         if reply.status != 200:
             return self._none_or_raise(reply, params)
+        return self._read(kind, path, reply)
+
+    async def tell(self, kind: type[Kind], method: str, path: str, body: dict[str, Any]) -> Kind:
+        """Change something at MLflow; what it answers.
+
+        Raises:
+            MlflowUnavailable: it does not answer, or not as MLflow does.
+            Invalid: it refuses what it is told.
+        """
+        reply = await self._send(method, _API + path, json=body)
+        if reply.status != 200:
+            said = _failure(reply).message
+            if 400 <= reply.status < 500 and said:
+                raise Invalid(f"MLflow at {self._url} refuses {path}: {said}", path=path)
+            self._refuse(reply.status)
+        return self._read(kind, path, reply)
+
+    def _read(self, kind: type[Kind], path: str, reply: _Reply) -> Kind:
         try:
             return kind.model_validate_json(reply.body)
         except ValidationError as error:
@@ -48,12 +66,12 @@ class Asking:
 
     async def healthy(self) -> bool:
         """Whether the health check says OK."""
-        reply = await self._get("health", {})
+        reply = await self._send("GET", "health")
         return reply.status == 200 and reply.body.strip() == b"OK"
 
-    async def _get(self, path: str, params: dict[str, str]) -> _Reply:
+    async def _send(self, method: str, path: str, **sent: Any) -> _Reply:
         try:
-            async with self._http.stream("GET", path, params=params) as response:
+            async with self._http.stream(method, path, **sent) as response:
                 body = await self._body(response)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
