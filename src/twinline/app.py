@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 import twinline
-from twinline import health
+from twinline import health, metrics
 from twinline.access import actions as access_actions
 from twinline.access import api as access
 from twinline.access.gate import BodyRefused
@@ -40,7 +40,9 @@ from twinline.manifests import actions as manifest_actions
 from twinline.manifests import api as manifests
 from twinline.manifests.feed import Feed
 from twinline.mirror import api as mirror
-from twinline.mirror.remote import MlflowServer
+from twinline.mirror import hooks_api
+from twinline.mirror import inbox as mirror_inbox
+from twinline.mirror.mirroring import Mirroring
 from twinline.models import api as models
 from twinline.openfeature import api as openfeature
 from twinline.prompts import api as prompts
@@ -80,6 +82,7 @@ _NATIVE = (
     prompts.router,
     models.router,
     mirror.router,
+    hooks_api.router,
     bundles.router,
     evaluations.router,
     resolutions.router,
@@ -94,7 +97,7 @@ _NATIVE = (
 )
 
 
-def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> FastAPI:
+def make_app(database: Database, mirroring: Mirroring | None = None) -> FastAPI:
     """The application over a migrated database."""
     app = FastAPI(
         title="Twinline",
@@ -106,12 +109,19 @@ def make_app(database: Database, mlflow_server: MlflowServer | None = None) -> F
         redirect_slashes=False,
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
-    app.state.mlflow = mlflow_server
+    app.state.mirroring = mirroring or Mirroring()
     serve(app, database)
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
         native.include_router(router)
-    for router in (native, openfeature.router, health.router, docs.router, exports.schemas):
+    for router in (
+        native,
+        openfeature.router,
+        health.router,
+        metrics.router,
+        docs.router,
+        exports.schemas,
+    ):
         app.include_router(router)
     app.add_exception_handler(TwinlineError, _answer_ours)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -163,7 +173,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     await _try_chores(state.database)
     chores = asyncio.create_task(_keep_house(state.database))
     try:
-        async with state.feed.kept_fresh(), state.announcements.heard():
+        async with (
+            state.feed.kept_fresh(),
+            state.announcements.heard(),
+            state.mirroring.at_work(state.database, state.announcements),
+        ):
             yield
     finally:
         await state.recorder.close()
@@ -193,6 +207,7 @@ def _chores(database: Database) -> None:
         access_actions.forget(tx)
         manifest_actions.ensure_key(tx)
         manifest_actions.forget_reports(tx)
+        mirror_inbox.forget(tx)
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:
