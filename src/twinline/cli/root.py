@@ -19,6 +19,7 @@ from twinline.cli import (
     keys,
     kills,
     lineage,
+    mlflow,
     models,
     nodes,
     policies,
@@ -75,6 +76,7 @@ app.add_typer(nodes.app, name="nodes")
 app.add_typer(policies.app, name="policies")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")
+app.add_typer(mlflow.app, name="mlflow")
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(exports.app, name="export")
 app.add_typer(recalls.app, name="recall")
