@@ -36,8 +36,9 @@ def import_version(body: MlflowImport, request: Request, by: Importer) -> Respon
 
     The name in the catalog is the mirror's: the model's own in the default workspace of the
     default server, with the server and the workspace before it elsewhere. Reading it again
-    takes over what MLflow says now about params, metrics, tags and aliases; another source
-    or run under the same number is refused.
+    takes over what MLflow says now about params, metrics, tags and aliases. What was made
+    again in MLflow gets a name of its own; another source or run under the same number of
+    the same name is refused.
     """
     place = Place(body.server, body.workspace)
     found = mirroring(request).server_of(place).found(body)
