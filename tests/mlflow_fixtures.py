@@ -8,12 +8,20 @@ import pytest
 from tests.support.mlflow_registry import MlflowRegistry
 from twinline.cli.demo.mlflow_server import MlflowProcess
 
+TELLING = {
+    "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+    "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+    "MLFLOW_WEBHOOK_CACHE_TTL": "1",
+    "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": "dGhpcyBrZXkgaXMgbm9uZSBvZiBhbnlib2R5J3MgISE=",
+}
+"""What lets MLflow send webhooks to loopback, and notice new ones within a second."""
+
 
 @pytest.fixture(scope="session")
 def mlflow_trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
     """The running ``MlflowProcess`` and the ``TrainedVersion``s that it holds."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with MlflowProcess(folder) as server:
+    with MlflowProcess(folder, also=TELLING) as server:
         with warnings.catch_warnings(action="ignore"):  # MLflow's own, at import
             from twinline.cli.demo.training import train
         server.wait_until_ready()

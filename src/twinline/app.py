@@ -23,7 +23,6 @@ from twinline.access.gate import BodyRefused
 from twinline.access.keyring import KeyRing
 from twinline.aliases import api as aliases
 from twinline.aliases.keeper import LOOK_SECONDS, Keeper
-from twinline.aliases.naming import DEFAULT
 from twinline.bundles import api as bundles
 from twinline.db.listening import Announcements
 from twinline.db.session import Database
@@ -44,7 +43,9 @@ from twinline.manifests import api as manifests
 from twinline.manifests.feed import Feed
 from twinline.mirror import api as mirror
 from twinline.mirror import changes_api as mlflow_changes
-from twinline.mirror.remote import MlflowServer
+from twinline.mirror import hooks_api
+from twinline.mirror import inbox as mirror_inbox
+from twinline.mirror.mirroring import Mirroring
 from twinline.models import api as models
 from twinline.openfeature import api as openfeature
 from twinline.otel import actions as otel_actions
@@ -89,6 +90,7 @@ _NATIVE = (
     mirror.router,
     mlflow_changes.router,
     aliases.router,
+    hooks_api.router,
     bundles.router,
     evaluations.router,
     resolutions.router,
@@ -105,7 +107,7 @@ _NATIVE = (
 
 def make_app(
     database: Database,
-    mlflow_server: MlflowServer | None = None,
+    mirroring: Mirroring | None = None,
     *,
     alias_look_seconds: float = LOOK_SECONDS,
 ) -> FastAPI:
@@ -121,9 +123,9 @@ def make_app(
         telemetry={"exclude": otel.is_export},
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
-    app.state.mlflow = mlflow_server
     app.state.otlp = Counts()
     app.state.alias_look_seconds = alias_look_seconds
+    app.state.mirroring = mirroring or Mirroring()
     serve(app, database)
     native = APIRouter(prefix="/api/v1")
     for router in _NATIVE:
@@ -190,11 +192,16 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     keeper = Keeper(
         state.database,
         state.announcements,
-        {DEFAULT: state.mlflow} if state.mlflow else {},
+        state.mirroring.servers,
         look_seconds=state.alias_look_seconds,
     )
     try:
-        async with state.feed.kept_fresh(), state.announcements.heard(), keeper.at_work():
+        async with (
+            state.feed.kept_fresh(),
+            state.announcements.heard(),
+            keeper.at_work(),
+            state.mirroring.at_work(state.database, state.announcements),
+        ):
             yield
     finally:
         await state.recorder.close()
@@ -225,6 +232,7 @@ def _chores(database: Database) -> None:
         manifest_actions.ensure_key(tx)
         manifest_actions.forget_reports(tx)
         otel_actions.settle(tx)
+        mirror_inbox.forget(tx)
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:

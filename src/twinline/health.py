@@ -11,7 +11,8 @@ from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
 from twinline.inferences import actions as inferences
 from twinline.language.errors import TwinlineError
-from twinline.language.records import Health
+from twinline.language.records import Health, MirrorPlace
+from twinline.mirror.mirroring import Mirroring
 
 router = APIRouter(tags=["health"])
 
@@ -34,14 +35,34 @@ def readyz(
     """The database answers, is at our schema, keeps what it confirms, and has a place
     for today's inferences.
 
+    `mirror` tells how far each MLflow server's mirror is behind, which is no reason not to
+    be ready.
     `changes` tells whether changes are heard of at once (`listening`) or within a
     second (`polling`); both are ready.
     """
     found = check(database)
     heard: Announcements = request.app.state.announcements
     checks = {**found.checks, "changes": "listening" if heard.connected else "polling"}
+    if found.ready:
+        checks |= _mirror(request.app.state.mirroring, database)
     response.status_code = 200 if found.ready else 503
     return found.model_copy(update={"checks": checks})
+
+
+def _mirror(mirroring: Mirroring, database: Database) -> dict[str, str]:
+    if not mirroring.servers:
+        return {}
+    with database.reading() as tx:
+        places = mirroring.status(tx).places
+    return {"mirror": "; ".join(_standing(place) for place in places) or "not begun"}
+
+
+def _standing(place: MirrorPlace) -> str:
+    behind = place.behind_seconds
+    said = "not synced yet" if behind is None else f"at most {behind:.0f} s behind"
+    more = f", {place.waiting} names to read" if place.waiting else ""
+    trouble = f", in trouble since {place.trouble_since:%H:%M:%S}Z" if place.trouble_since else ""
+    return f"{place.server}/{place.workspace}: {said}{more}{trouble}"
 
 
 def check(database: Database) -> Health:

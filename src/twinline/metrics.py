@@ -1,38 +1,45 @@
 """What Prometheus may ask this process: what it counted, and figures of the catalog."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import PlainTextResponse
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from twinline.access.gate import database
 from twinline.aliases import gauges as aliases
 from twinline.db.session import Database
 from twinline.language.errors import DatabaseUnavailable
+from twinline.language.figures import CONTENT_TYPE, Figure, Sample, render
+from twinline.mirror import gauges as mirror
+from twinline.mirror.mirroring import Mirroring
 from twinline.otel.counts import Counts
-
-FORMAT = "text/plain; version=0.0.4; charset=utf-8"
-_ANSWERS = """\
-# HELP twinline_database_answers Whether the database answered this time.
-# TYPE twinline_database_answers gauge
-twinline_database_answers """
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-def metrics(
-    request: Request, database: Annotated[Database, Depends(database)]
-) -> PlainTextResponse:
-    """Gauges and counters in Prometheus' text format, without names of the catalog in it.
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request, database: Annotated[Database, Depends(database)]) -> Response:
+    """Figures for Prometheus: how far the mirror of MLflow is behind and what it found, aliases
+    that go with slots, spans by what became of them. No names of the catalog are in it.
 
-    Without the database, what this process counted alone.
+    Without the database there is what this process counted alone.
     """
     counted: Counts = request.app.state.otlp
     try:
-        with database.reading() as tx:
-            found = [_ANSWERS + "1", *aliases.lines(tx)]
+        kept = list(_kept(database, request.app))
     except DatabaseUnavailable:
-        found = [_ANSWERS + "0"]
-    text = "\n".join([*found, counted.text().strip()]) + "\n"
-    return PlainTextResponse(text, media_type=FORMAT)
+        kept = []
+    answers = Figure(
+        "twinline_database_answers",
+        "gauge",
+        "Whether the database answered this time.",
+        (Sample({}, bool(kept)),),
+    )
+    return Response(render([answers, *kept, *counted.figures()]), media_type=CONTENT_TYPE)
+
+
+def _kept(database: Database, app: FastAPI) -> Iterator[Figure]:
+    mirroring: Mirroring = app.state.mirroring
+    with database.reading() as tx:
+        yield from mirror.figures(mirroring.status(tx))
+        yield from aliases.figures(tx)

@@ -8,8 +8,23 @@ from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MlflowSetting(BaseModel):
+    """An MLflow server beside the default one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    token: SecretStr | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    workspaces: Annotated[tuple[str, ...], Field(min_length=1)] = ("default",)
+
+
+ServerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 
 
 class Settings(BaseSettings):
@@ -47,6 +62,31 @@ class Settings(BaseSettings):
     mlflow_alias_seconds: Annotated[
         float, Field(ge=1, le=3600, description="How often linked aliases in MLflow are looked at.")
     ] = 10
+    mlflow_workspaces: Annotated[
+        tuple[str, ...],
+        Field(min_length=1, description="Its workspaces that are mirrored, as a JSON list."),
+    ] = ("default",)
+    mlflow_servers: Annotated[
+        dict[ServerName, MlflowSetting],
+        Field(
+            description="Further MLflow servers, as JSON: "
+            '{"eu": {"url": "https://...", "token": "...", "workspaces": ["default"]}}'
+        ),
+    ] = {}
+    mlflow_sweep_seconds: Annotated[
+        float,
+        Field(ge=1, description="How often the names in MLflow are looked through."),
+    ] = 60.0
+    mlflow_full_sweep_seconds: Annotated[
+        float, Field(ge=60, description="How often every version in MLflow is compared.")
+    ] = 6 * 3600.0
+    mlflow_webhook_secret: Annotated[
+        SecretStr | None,
+        Field(
+            min_length=16,
+            description="What MLflow signs its webhooks with; made for each server if not given.",
+        ),
+    ] = None
     url: Annotated[
         str | None,
         Field(description="The server that the command line talks to; default http://HOST:PORT."),

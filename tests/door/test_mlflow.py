@@ -13,6 +13,7 @@ from twinline.cli.demo.training import MODEL, TrainedVersion
 from twinline.client import Client
 from twinline.language.errors import MlflowUnavailable, NotFound
 from twinline.language.records import Role
+from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.remote import MlflowServer
 
 Trained = tuple[MlflowProcess, tuple[TrainedVersion, ...]]
@@ -23,7 +24,7 @@ def importing(
     rehearsal: Rehearsal, issue: Callable[[Role], str], mlflow_trained: Trained
 ) -> Iterator[Client]:
     """A client of a server that reads from the MLflow server of the tests."""
-    app = make_app(rehearsal, MlflowServer(mlflow_trained[0].url))
+    app = make_app(rehearsal, Mirroring([MlflowServer(mlflow_trained[0].url)]))
     with served(app) as url, Client(url, issue(Role.AUTHOR)) as client:
         yield client
 
@@ -73,7 +74,7 @@ def test_what_mlflow_does_not_have_is_not_found_and_nothing_is_kept(importing: C
 def test_an_mlflow_that_does_not_answer_is_named(
     rehearsal: Rehearsal, issue: Callable[[Role], str]
 ) -> None:
-    app = make_app(rehearsal, MlflowServer("http://127.0.0.1:1"))
+    app = make_app(rehearsal, Mirroring([MlflowServer("http://127.0.0.1:1")]))
     with served(app) as url, Client(url, issue(Role.AUTHOR)) as client:
         with pytest.raises(MlflowUnavailable, match=r"127\.0\.0\.1:1"):
             client.models.import_from_mlflow("churn")

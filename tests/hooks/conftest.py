@@ -17,6 +17,7 @@ from twinline.cli.demo.mlflow_server import MlflowProcess
 from twinline.client import Client
 from twinline.db.session import Database
 from twinline.language.records import Bundle, Inference, NewKey, Role
+from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.remote import MlflowServer
 from twinline.mlflow import tracing
 
@@ -82,7 +83,7 @@ def stage(
         key = access.issue_key(tx, NewKey(owner="app", role=Role.SERVICE)).key
     folder = tmp_path_factory.mktemp("admin")
     with (
-        served(make_app(lasting_database, MlflowServer(mlflow.url))) as url,
+        served(make_app(lasting_database, Mirroring([MlflowServer(mlflow.url)]))) as url,
         Client(url, admin_key, folder=folder) as admin,
     ):
         admin.models.import_from_mlflow(MODEL, number=1)

@@ -39,6 +39,7 @@ bundles:write        .      x       x        .       .       .      x
 evaluations:write    .      x       .        .       .       .      x
 lineage:write        .      x       .        .       .       .      x
 mlflow:report        .      .       .        .       .       x      x
+mlflow:write         .      .       .        .       .       .      x
 deployments:write    .      .       x        .       .       .      x
 kills:write          .      .       x        .       .       .      x
 audit:read           .      .       .        .       x       .      x

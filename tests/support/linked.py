@@ -13,6 +13,7 @@ from twinline.app import make_app
 from twinline.client import Client
 from twinline.db.session import Database, connect
 from twinline.language.records import AliasLink, Deployment, LinkState, NewKey, Role
+from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.remote import MlflowServer
 
 ALIAS, PROMPT, SLOT = "production", "support/answer", "answer@production"
@@ -98,7 +99,7 @@ def twinline_beside(
         key = access.issue_key(tx, NewKey(owner="ana", role=Role.ADMIN)).key
     own = connect(database.engine.url.render_as_string(hide_password=False))
     server = MlflowServer(url, timeout_seconds=timeout_seconds)
-    app = make_app(own, server, alias_look_seconds=look_seconds)
+    app = make_app(own, Mirroring([server]), alias_look_seconds=look_seconds)
     try:
         with served(app) as ours, Client(ours, key) as client:
             yield client

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     RECORD = "inferences:write"
     PROMPTS = "prompts:write"
     MODELS = "models:write"
+    MLFLOW = "mlflow:write"
     BUNDLES = "bundles:write"
     EVALUATIONS = "evaluations:write"
     LINEAGE = "lineage:write"

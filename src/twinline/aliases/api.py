@@ -102,6 +102,6 @@ def decline(tx: Write, number: PathNumber, body: ProposalDecision, once: OnceOnl
 
 def _shown(request: Request, link: AliasLink) -> AliasLink:
     """A link as this process knows it: without a server nobody looks after it."""
-    if request.app.state.mlflow is not None:
+    if request.app.state.mirroring.servers:
         return link
     return link.model_copy(update={"state": "error", "why": NO_SERVER})

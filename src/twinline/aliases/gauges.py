@@ -1,4 +1,4 @@
-"""What Prometheus is told about links and the moves of others."""
+"""What is measured of links and of the moves of others."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,27 +7,32 @@ from typing import get_args
 from twinline.access import actions as access
 from twinline.aliases import rules, store
 from twinline.db.session import Reading
+from twinline.language.figures import Figure, Sample
 from twinline.language.records import LinkState, MoveOutcome
 
 
-def lines(tx: Reading) -> Iterator[str]:
-    """The gauges and counters, in Prometheus' text format."""
+def figures(tx: Reading) -> Iterator[Figure]:
+    """Links by state, how long one waits to be written, and moves by outcome."""
     links = [rules.record(link) for link in store.every(tx)]
     states = Counter(link.state for link in links)
-    yield "# HELP twinline_mlflow_links Slots that an alias in MLflow goes with, by state."
-    yield "# TYPE twinline_mlflow_links gauge"
-    for state in get_args(LinkState):
-        yield f'twinline_mlflow_links{{state="{state}"}} {states[state]}'
+    yield Figure(
+        "twinline_mlflow_links",
+        "gauge",
+        "Slots that an alias in MLflow goes with, by state.",
+        tuple(Sample({"state": state}, states[state]) for state in get_args(LinkState)),
+    )
     now = access.now(tx)
     waiting = [(now - link.pending_since).total_seconds() for link in links if link.pending_since]
-    yield (
-        "# HELP twinline_mlflow_alias_pending_seconds How long the oldest deployment waits to be "
-        "written."
+    yield Figure(
+        "twinline_mlflow_alias_pending_seconds",
+        "gauge",
+        "How long the oldest deployment waits to be written.",
+        (Sample({}, max(waiting, default=0.0)),),
     )
-    yield "# TYPE twinline_mlflow_alias_pending_seconds gauge"
-    yield f"twinline_mlflow_alias_pending_seconds {max(waiting, default=0.0):.3f}"
     outcomes = store.outcomes(tx)
-    yield "# HELP twinline_mlflow_alias_moves Moves of linked aliases by others, by outcome."
-    yield "# TYPE twinline_mlflow_alias_moves gauge"
-    for outcome in get_args(MoveOutcome):
-        yield f'twinline_mlflow_alias_moves{{outcome="{outcome}"}} {outcomes.get(outcome, 0)}'
+    yield Figure(
+        "twinline_mlflow_alias_moves",
+        "gauge",
+        "Moves of linked aliases by others, by outcome.",
+        tuple(Sample({"outcome": one}, outcomes.get(one, 0)) for one in get_args(MoveOutcome)),
+    )

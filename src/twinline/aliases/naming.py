@@ -2,17 +2,23 @@
 
 from typing import NamedTuple
 
-DEFAULT = "default"
-"""The server that ``TWINLINE_MLFLOW_URL`` names."""
+from twinline.mirror.naming import DEFAULT, Place
+
+_AGAIN = "recreated-"
 
 
 class Registered(NamedTuple):
     """A registered model of an MLflow server."""
 
-    server: str
+    place: Place
     name: str
 
 
 def registered(model: str) -> Registered:
-    """Where a model that came from MLflow is registered, by its name in the catalog."""
-    return Registered(DEFAULT, model)
+    """Where a model that came from MLflow is registered, by its name in the catalog; see
+    `twinline.mirror.naming.catalog_name`."""
+    *folders, name = model.split("/")
+    if name.startswith(_AGAIN) and folders:
+        *folders, name = folders
+    server, workspace, *_ = *folders, *[DEFAULT] * 2
+    return Registered(Place(server, workspace), name)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import NamedTuple
 
 from twinline.access import actions as access
 from twinline.access.actions import SYSTEM, audit
@@ -49,6 +50,14 @@ _DOUBT_SECONDS = 5.0
 
 class _TurnLost(Exception):
     """Somebody else has the link, or it is another one by now."""
+
+
+class _Home(NamedTuple):
+    """Where MLflow has a model."""
+
+    server: MlflowServer
+    workspace: str
+    name: str
 
 
 class Turns:
@@ -109,7 +118,8 @@ class Turns:
 
     def _do(self, link: Link, wanted: ModelVersionRef) -> bool:
         """One look and what follows from it; whether the turn is over."""
-        found = alias_at(*self._home(wanted.name), link.alias)
+        home = self._home(wanted.name)
+        found = alias_at(home.server, home.name, link.alias, workspace=home.workspace)
         match self._decide(link, wanted, found):
             case InSync() | Leave():
                 self._finish(link, found=found)
@@ -158,7 +168,10 @@ class Turns:
                 ours = store.holder(tx, place.model, place.alias) in (None, link.slot)
                 doubt = rules.with_doubt(link.puts, place, None, sent_at)
                 _keep(store.note_puts(tx, link, doubt if ours else link.puts))
-            removed = ours and remove_alias(*self._home(place.model), place.alias, numbers)
+            home = self._home(place.model)
+            removed = ours and remove_alias(
+                home.server, home.name, place.alias, numbers, workspace=home.workspace
+            )
             link = self._again(link)
             with self._writing() as tx:
                 now = access.now(tx)
@@ -183,8 +196,10 @@ class Turns:
             _keep(store.note_puts(tx, link, puts))
             if over is not None:
                 self._keep_move(tx, link, over, "overwritten", "a deployment waited to be written")
-        server, name = self._home(wanted.name)
-        after = put_alias(server, name, link.alias, wanted.number, source)
+        home = self._home(wanted.name)
+        after = put_alias(
+            home.server, home.name, link.alias, wanted.number, source, workspace=home.workspace
+        )
         with self._writing() as tx:
             now = access.now(tx)
             told = {"settled": link.live_number, "known": wanted.number, "looked_at": now}
@@ -318,19 +333,20 @@ class Turns:
             raise _TurnLost
         return found
 
-    def _home(self, model: str) -> tuple[MlflowServer, str]:
-        home = registered(model)
-        server = self._servers.get(home.server)
+    def _home(self, model: str) -> _Home:
+        place, name = registered(model)
+        server = self._servers.get(place.server)
         if server is None:
             raise MlflowUnavailable(
-                f"No MLflow server {home.server!r} is configured: set TWINLINE_MLFLOW_URL and "
-                "restart."
+                f"No MLflow server {place.server!r} is configured: set TWINLINE_MLFLOW_URL or "
+                "TWINLINE_MLFLOW_SERVERS and restart."
             )
-        return server, home.name
+        return _Home(server, place.workspace, name)
 
     def _version(self, ref: ModelVersionRef) -> NewModelVersion:
-        server, name = self._home(ref.name)
-        read = server.model_version(MlflowImport(name=name, number=ref.number))
+        home = self._home(ref.name)
+        wanted = MlflowImport(name=home.name, number=ref.number, workspace=home.workspace)
+        read = home.server.model_version(wanted)
         return read.model_copy(update={"name": ref.name})
 
 

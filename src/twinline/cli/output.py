@@ -94,8 +94,9 @@ def percent(part: int, whole: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count with its noun: "1 request", "2,000 requests"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """A count with its noun: "1 request", "2,000 requests", "2 deliveries"."""
+    many = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"
 
 
 def number(value: float | None, unit: str = "") -> str:

@@ -19,9 +19,7 @@ from twinline.cli import (
     keys,
     kills,
     lineage,
-    mlflow_backfill,
-    mlflow_changes,
-    mlflow_links,
+    mlflow,
     models,
     nodes,
     policies,
@@ -39,20 +37,6 @@ from twinline.language.errors import TwinlineError
 from twinline.settings import Settings
 
 EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
-
-mlflow = typer.Typer(
-    help="MLflow servers: what they know, what happened there, and aliases that go with slots.",
-    no_args_is_help=True,
-)
-mlflow.command("changes")(mlflow_changes.changes)
-mlflow.command("backfill")(mlflow_backfill.backfill)
-mlflow.command("link")(mlflow_links.link)
-mlflow.command("links")(mlflow_links.links)
-mlflow.command("unlink")(mlflow_links.unlink)
-mlflow.command("moves")(mlflow_links.moves)
-mlflow.command("proposals")(mlflow_links.proposals)
-mlflow.command("accept")(mlflow_links.accept)
-mlflow.command("decline")(mlflow_links.decline)
 
 app = typer.Typer(
     help="The lineage catalog for the pair behind every AI answer: a model version and a prompt "
@@ -92,7 +76,7 @@ app.add_typer(nodes.app, name="nodes")
 app.add_typer(policies.app, name="policies")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(models.app, name="models")
-app.add_typer(mlflow, name="mlflow")
+app.add_typer(mlflow.app, name="mlflow")
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(exports.app, name="export")
 app.add_typer(recalls.app, name="recall")

@@ -8,22 +8,26 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import uvicorn
+from pydantic import SecretStr
 
 from twinline.access import actions as access
 from twinline.app import door, make_app
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.session import Database, connect
-from twinline.language.errors import AlreadyRunning, PortInUse, TwinlineError
+from twinline.language.errors import AlreadyRunning, Invalid, PortInUse, TwinlineError
 from twinline.language.records import IssuedKey
+from twinline.mirror.mirroring import Mirroring
+from twinline.mirror.naming import DEFAULT
 from twinline.mirror.remote import MlflowServer
+from twinline.mirror.sweeping import Cadence
 from twinline.settings import Settings
 
 DRAIN_SECONDS = 10
@@ -174,9 +178,7 @@ def make_server(
     database: Database, settings: Settings, on_ready: Callable[[], None]
 ) -> uvicorn.Server:
     """The HTTP server over a migrated database, ready to run."""
-    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
-    mlflow = MlflowServer(settings.mlflow_url, token=token) if settings.mlflow_url else None
-    app = make_app(database, mlflow, alias_look_seconds=settings.mlflow_alias_seconds)
+    app = make_app(database, mirroring(settings), alias_look_seconds=settings.mlflow_alias_seconds)
     config = uvicorn.Config(
         door(app),
         loop="uvloop",
@@ -189,6 +191,51 @@ def make_server(
     )
     _settle_garbage()
     return Server(config, on_ready, on_stop=lambda: app.state.feed.end())
+
+
+def mirroring(settings: Settings) -> Mirroring:
+    """The mirror of the MLflow servers that the settings name.
+
+    Raises:
+        Invalid: a URL is none, or two servers are called ``default``.
+    """
+    return Mirroring(
+        _mlflow_servers(settings),
+        cadence=Cadence(
+            fast_seconds=settings.mlflow_sweep_seconds,
+            full_seconds=settings.mlflow_full_sweep_seconds,
+        ),
+        webhook_secret=_plain(settings.mlflow_webhook_secret),
+    )
+
+
+def _mlflow_servers(settings: Settings) -> Iterator[MlflowServer]:
+    if settings.mlflow_url:
+        if DEFAULT in settings.mlflow_servers:
+            raise Invalid(
+                f"TWINLINE_MLFLOW_SERVERS names a server {DEFAULT!r}, which TWINLINE_MLFLOW_URL "
+                "is already; give it another name.",
+                field="mlflow_servers",
+                value=DEFAULT,
+            )
+        yield MlflowServer(
+            settings.mlflow_url,
+            token=_plain(settings.mlflow_token),
+            workspaces=settings.mlflow_workspaces,
+        )
+    for name, one in settings.mlflow_servers.items():
+        yield MlflowServer(
+            one.url,
+            name=name,
+            token=_plain(one.token),
+            username=one.username,
+            password=_plain(one.password),
+            workspaces=one.workspaces,
+        )
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def _settle_garbage() -> None:

@@ -18,6 +18,7 @@ from twinline.client.local.calls import Call, more_of
 from twinline.client.local.files import write_manifest
 from twinline.client.local.following import fetch_signed
 from twinline.client.local.resolved import Resolved
+from twinline.client.mirror import Mirror
 from twinline.client.mlflow_changes import MlflowChanges
 from twinline.client.mlflow_links import MlflowLinks
 from twinline.client.recalls import Recalls
@@ -89,6 +90,7 @@ class Client:
         self._closed = False
         self.prompts = Prompts(self._http)
         self.models = Models(self._http)
+        self.mirror = Mirror(self._http)
         self.bundles = Bundles(self._http)
         self.slots = Slots(self._http)
         self.environments = Environments(self._http)

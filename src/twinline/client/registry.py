@@ -120,10 +120,22 @@ class Models:
         return self._http.write(ModelVersion, "POST", "/models", new, key=key)
 
     def import_from_mlflow(
-        self, name: str, *, number: int | None = None, alias: str | None = None
+        self,
+        name: str,
+        *,
+        number: int | None = None,
+        alias: str | None = None,
+        server: str = "default",
+        workspace: str = "default",
     ) -> ModelVersion:
-        """Have the server read a version from its MLflow: by number, alias, or the newest."""
-        wanted = MlflowImport(name=name, number=number, alias=alias)
+        """Have the server read a version from its MLflow: by number, alias, or the newest.
+
+        It gets the name that the mirror has for it: outside the default workspace of the
+        default server that begins with the ``server`` and the ``workspace``.
+        """
+        wanted = MlflowImport(
+            name=name, number=number, alias=alias, server=server, workspace=workspace
+        )
         return self._http.write(ModelVersion, "POST", "/mlflow/models", wanted)
 
     def list(self) -> Iterator[Model]:

@@ -35,6 +35,8 @@ CHANNEL = "twinline"
 """Where PostgreSQL carries what transactions announce (LISTEN / NOTIFY)."""
 
 _ANNOUNCE = text("select pg_notify(:channel, :topic)")
+_TRY = text("select pg_try_advisory_lock(hashtext('twinline'), hashtext(:work))")
+_STILL = text("select true")
 
 
 class Reading:
@@ -151,6 +153,30 @@ class Database:
                 yield tx
                 tx.finish()
             self.told(tx)
+
+    @contextmanager
+    def alone(self, work: str) -> Generator[Callable[[], bool]]:
+        """Ask, as often as is wanted, whether this process is the one that does ``work``.
+
+        It is from the first yes to the end of the block, for which a connection is kept; so
+        ask again now and then whether it is still there.
+
+        Raises:
+            DatabaseUnavailable: the connection is lost, and with it the work.
+        """
+        with named_errors(), self.engine.connect() as kept:
+            connection = kept.execution_options(isolation_level="AUTOCOMMIT")
+            ours = False
+
+            def is_ours() -> bool:
+                nonlocal ours
+                ours = connection.execute(_STILL if ours else _TRY, {"work": work}).scalar_one()
+                return ours
+
+            try:
+                yield is_ours
+            finally:
+                connection.invalidate()  # a lock ends with its connection, however that is
 
     def lane(self) -> Lane:
         """A connection of its own, outside the pool, opened at its first use."""

@@ -8,6 +8,7 @@ server's deadline.
 from twinline.language.errors import NotFound, VersionChanged
 from twinline.mirror import answers
 from twinline.mirror.asking import Asking
+from twinline.mirror.naming import DEFAULT
 from twinline.mirror.remote import MlflowServer
 
 
@@ -15,7 +16,9 @@ class _Done(answers.Answer):
     """What MLflow answers to a write: nothing that we read."""
 
 
-def alias_at(server: MlflowServer, model: str, alias: str) -> int | None:
+def alias_at(
+    server: MlflowServer, model: str, alias: str, *, workspace: str = DEFAULT
+) -> int | None:
     """The version that an alias is on, None when the model has no such alias.
 
     Raises:
@@ -26,11 +29,17 @@ def alias_at(server: MlflowServer, model: str, alias: str) -> int | None:
     async def read(asking: Asking) -> int | None:
         return await _found(asking, model, alias)
 
-    return server.ask(read)
+    return server.ask(read, workspace=workspace)
 
 
 def put_alias(
-    server: MlflowServer, model: str, alias: str, number: int, source_uri: str
+    server: MlflowServer,
+    model: str,
+    alias: str,
+    number: int,
+    source_uri: str,
+    *,
+    workspace: str = DEFAULT,
 ) -> int | None:
     """Set an alias to a version, and say on which it was found afterwards.
 
@@ -50,10 +59,17 @@ def put_alias(
         await asking.tell(_Done, "POST", "registered-models/alias", body)
         return await _found(asking, model, alias)
 
-    return server.ask(write)
+    return server.ask(write, workspace=workspace)
 
 
-def remove_alias(server: MlflowServer, model: str, alias: str, ours: frozenset[int]) -> bool:
+def remove_alias(
+    server: MlflowServer,
+    model: str,
+    alias: str,
+    ours: frozenset[int],
+    *,
+    workspace: str = DEFAULT,
+) -> bool:
     """Remove an alias while it is on one of ``ours``; whether it was there to remove.
 
     Raises:
@@ -71,7 +87,7 @@ def remove_alias(server: MlflowServer, model: str, alias: str, ours: frozenset[i
         await asking.tell(_Done, "DELETE", "registered-models/alias", body)
         return True
 
-    return server.ask(write)
+    return server.ask(write, workspace=workspace)
 
 
 async def _found(asking: Asking, model: str, alias: str) -> int | None:

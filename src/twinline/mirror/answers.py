@@ -9,6 +9,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 IS_PROMPT = "mlflow.prompt.is_prompt"
+PROMPT_TEXT = "mlflow.prompt.text"
+PROMPT_TYPE = "_mlflow_prompt_type"
+PROMPT_RESPONSE_FORMAT = "_mlflow_prompt_response_format"
+PROMPT_MODEL_CONFIG = "_mlflow_prompt_model_config"
 CONTEXT = "mlflow.data.context"
 
 _LOGGED_MODEL = re.compile(r"(?:models:/)?(m-[0-9a-f]{32})")
@@ -57,9 +61,12 @@ class Numbered(Answer):
 
 
 class RegisteredModel(Answer):
-    """A registered model; MLflow gives its aliases here, and here only all of them."""
+    """A registered model or a prompt; MLflow gives its aliases here, and here only all of
+    them. Times in milliseconds since 1970."""
 
     name: Text
+    created_ms: int = Field(default=0, validation_alias="creation_timestamp")
+    updated_ms: int = Field(default=0, validation_alias="last_updated_timestamp")
     tags: tuple[Entry, ...] = ()
     aliases: tuple[Alias, ...] = ()
     latest_versions: tuple[Numbered, ...] = ()
@@ -69,12 +76,20 @@ class RegisteredModel(Answer):
         """The highest number, over all stages; None when it has no version."""
         return max((known.version for known in self.latest_versions), default=None)
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether MLflow keeps it as a prompt."""
+        return any(tag.key == IS_PROMPT and tag.value.lower() == "true" for tag in self.tags)
+
 
 class Version(Answer):
-    """A version of a registered model."""
+    """A version of a registered model or a prompt; times in milliseconds since 1970."""
 
     name: Text
     version: int
+    created_ms: int = Field(default=0, validation_alias="creation_timestamp")
+    updated_ms: int = Field(default=0, validation_alias="last_updated_timestamp")
+    description: Text = ""
     source: Text = ""
     run_id: Text = ""
     model_id: Text = ""
@@ -159,6 +174,14 @@ class RegisteredModelsAnswer(Answer):
     """One page of ``registered-models/search``."""
 
     registered_models: tuple[RegisteredModel, ...] = ()
+    next_page_token: Text = ""
+
+
+class VersionsAnswer(Answer):
+    """One page of ``model-versions/search``; without any aliases."""
+
+    versions: tuple[Version, ...] = Field(default=(), validation_alias="model_versions")
+    next_page_token: Text = ""
 
 
 class VersionAnswer(Answer):
@@ -183,6 +206,27 @@ class LoggedModelAnswer(Answer):
     """The answer of ``logged-models/ID``."""
 
     model: LoggedModel
+
+
+class Webhook(Answer):
+    """A webhook as MLflow keeps it; it never tells the secret."""
+
+    webhook_id: Text
+    name: Text = ""
+    url: Text = ""
+
+
+class WebhookAnswer(Answer):
+    """The answer to making or changing a webhook."""
+
+    webhook: Webhook
+
+
+class WebhooksAnswer(Answer):
+    """One page of ``webhooks``."""
+
+    webhooks: tuple[Webhook, ...] = ()
+    next_page_token: Text = ""
 
 
 class Failure(Answer):

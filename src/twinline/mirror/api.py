@@ -1,18 +1,28 @@
-"""Read model versions from MLflow, over HTTP."""
+"""The mirror of MLflow over HTTP."""
 
 from typing import Annotated
 
 from fastapi import Request, Response
 
-from twinline.access.gate import Caller, caller, strict_router
+from twinline.access.gate import Caller, Cursor, Limit, caller, reading, strict_router, writing
 from twinline.access.rules import Permission
-from twinline.language.errors import MlflowUnavailable
-from twinline.language.records import MlflowImport, ModelVersion
-from twinline.mirror.remote import MlflowServer
-from twinline.models import actions as models
+from twinline.db.session import Reading, Writing
+from twinline.language.records import (
+    MirrorDrift,
+    MirrorStatus,
+    MlflowImport,
+    ModelVersion,
+    Page,
+    SyncRequest,
+)
+from twinline.mirror import actions
+from twinline.mirror.mirroring import Mirroring
+from twinline.mirror.naming import Place
 
 router = strict_router("mlflow", prefix="/mlflow")
 Importer = Annotated[Caller, caller(Permission.MODELS)]
+Read = Annotated[Reading, reading(Permission.READ)]
+Write = Annotated[Writing, writing(Permission.MODELS)]
 
 
 @router.post(
@@ -22,21 +32,41 @@ Importer = Annotated[Caller, caller(Permission.MODELS)]
     responses={200: {"model": ModelVersion, "description": "The version was known already"}},
 )
 def import_version(body: MlflowImport, request: Request, by: Importer) -> Response:
-    """Read a model version from the MLflow server, with its run and datasets.
+    """Read a model version from an MLflow server, with its run and datasets.
 
-    Reading it again takes over what MLflow says now about params, metrics, tags and
-    aliases; another source or run under the same number is refused.
+    The name in the catalog is the mirror's: the model's own in the default workspace of the
+    default server, with the server and the workspace before it elsewhere. Reading it again
+    takes over what MLflow says now about params, metrics, tags and aliases. What was made
+    again in MLflow gets a name of its own; another source or run under the same number of
+    the same name is refused.
     """
-    read = _server(request).model_version(body)
+    place = Place(body.server, body.workspace)
+    found = mirroring(request).server_of(place).found(body)
     with by.writing() as tx:
-        version, made = models.register(tx, read)
+        version, made = actions.keep_found(tx, place, found)
     return Response(version.model_dump_json(), 201 if made else 200, media_type="application/json")
 
 
-def _server(request: Request) -> MlflowServer:
-    server: MlflowServer | None = request.app.state.mlflow
-    if server is None:
-        raise MlflowUnavailable(
-            "No MLflow server is configured: set TWINLINE_MLFLOW_URL and restart."
-        )
-    return server
+@router.get("/status")
+def status(request: Request, tx: Read) -> MirrorStatus:
+    """How far the mirror is behind each MLflow server, what waits, and what is in its way."""
+    return mirroring(request).status(tx)
+
+
+@router.get("/drift")
+def list_drift(tx: Read, cursor: Cursor = None, limit: Limit = 100) -> Page[MirrorDrift]:
+    """What MLflow no longer has as the catalog knows it: versions and names that were
+    deleted, renamed, made again or tampered with, the newest finding first."""
+    return actions.list_drift(tx, cursor=cursor, limit=limit)
+
+
+@router.post("/sync", status_code=202)
+def sync(request: Request, tx: Write, body: SyncRequest) -> MirrorStatus:
+    """Sweep MLflow now; ``GET /mlflow/status`` shows how far that is."""
+    actions.ask_sync(tx, mirroring(request).places, body)
+    return mirroring(request).status(tx)
+
+
+def mirroring(request: Request) -> Mirroring:
+    """The mirror of this process."""
+    return request.app.state.mirroring

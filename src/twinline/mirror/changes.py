@@ -1,7 +1,7 @@
 """Take what the outbox of an MLflow server tells: every change once, in order, without a gap."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
@@ -9,11 +9,14 @@ from twinline.language.errors import Conflict, Invalid
 from twinline.language.records import (
     ChangeReport,
     ChangesTaken,
+    MirrorKind,
     MlflowChange,
     Page,
     ReportedChange,
 )
 from twinline.mirror import changes_store as store
+from twinline.mirror import marks, places_store
+from twinline.mirror.naming import Place
 
 _TOLD = {"workspace", "entity", "action", "key", "before", "after", "actor"}
 
@@ -40,8 +43,8 @@ def take(tx: Writing, server: str, report: ChangeReport) -> ChangesTaken:
     rows = [_row(server, report, one) for one in report.changes if one.sequence > known]
     if first > known + 1:
         rows.insert(0, _lost(server, report, known + 1))
-    # What keeps a mirror of these names is to be told of `rows` here, in this transaction.
     store.keep(tx, rows)
+    _have_read_again(tx, server, rows)
     return ChangesTaken(through=max(known, last))
 
 
@@ -53,6 +56,19 @@ def list_changes(
     seen = max(after, cursors.decode(listing, cursor, int) or 0)
     items = store.page(tx, server, name, after=seen, limit=limit)
     return cursors.page(listing, items, limit, lambda last: last.number)
+
+
+def _have_read_again(tx: Writing, server: str, rows: list[dict[str, Any]]) -> None:
+    """Mark the names in the workspaces that are mirrored; as what, only MLflow can tell."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row["workspace"], []).extend(
+            name for name in (row["name"], row["new_name"]) if name is not None
+        )
+    for workspace in sorted(names.keys() & places_store.workspaces(tx, server)):
+        for kind in get_args(MirrorKind):
+            marks.mark_many(tx, Place(server, workspace), kind, names[workspace], "change")
+        tx.announce(marks.TOPIC)
 
 
 def _refuse_disorder(report: ChangeReport) -> None:

@@ -3,9 +3,9 @@
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,6 +23,7 @@ RUN_IS_GONE = "deleted in MLflow"
 _NESTED_MAX = 20
 
 Made = TypeVar("Made", bound=BaseModel)
+Value = TypeVar("Value", str, int)
 
 
 def chosen_number(model: answers.RegisteredModel, wanted: MlflowImport) -> int:
@@ -46,13 +47,18 @@ def chosen_number(model: answers.RegisteredModel, wanted: MlflowImport) -> int:
     return model.newest
 
 
+class Facts(NamedTuple):
+    """How a version was made: the run, and the model as that logged it."""
+
+    run: RunFacts | None = None
+    logged: answers.LoggedModel | None = None
+
+
 def record(
-    model: answers.RegisteredModel,
-    version: answers.Version,
-    run: RunFacts | None,
-    logged: answers.LoggedModel | None,
+    model: answers.RegisteredModel, version: answers.Version, facts: Facts, *, name: str
 ) -> NewModelVersion:
-    """The version with what was measured on it: by its run, and on the model itself since.
+    """The version by the ``name`` that the catalog has for it, with what was measured on it:
+    by its run, and on the model itself since.
 
     Where both name a metric or parameter the LoggedModel's counts, as a run may have
     logged several models.
@@ -60,11 +66,12 @@ def record(
     Raises:
         Invalid: MLflow holds something that our records refuse.
     """
-    measured = logged.data if logged else answers.Measured()
-    return _made(
+    run = facts.run
+    measured = facts.logged.data if facts.logged else answers.Measured()
+    return made(
         NewModelVersion,
         f"The MLflow model version {version.name!r} {version.version}",
-        name=version.name,
+        name=name,
         source="mlflow",
         number=version.version,
         source_uri=version.source or f"models:/{version.name}/{version.version}",
@@ -84,7 +91,7 @@ def run_facts(run: answers.Run, experiment: str) -> RunFacts:
         Invalid: MLflow holds something that our records refuse.
     """
     info = run.info
-    return _made(
+    return made(
         RunFacts,
         f"The MLflow run {info.run_id!r}",
         id=info.run_id,
@@ -102,7 +109,23 @@ def run_facts(run: answers.Run, experiment: str) -> RunFacts:
 
 def missing_run(id: str) -> RunFacts:
     """What is left of a run that MLflow does not have any more."""
-    return _made(RunFacts, f"The MLflow run {id!r}", id=id, status=RUN_IS_GONE)
+    return made(RunFacts, f"The MLflow run {id!r}", id=id, status=RUN_IS_GONE)
+
+
+class Changes(NamedTuple, Generic[Value]):
+    """How what was known became what was seen: keys that are no more, or not as they were,
+    and what holds now instead."""
+
+    left: tuple[str, ...]
+    begun: dict[str, Value]
+
+
+def changes(known: Mapping[str, Value], seen: Mapping[str, Value]) -> Changes[Value]:
+    """What became of tags or aliases."""
+    return Changes(
+        tuple(key for key, value in known.items() if seen.get(key) != value),
+        {key: value for key, value in seen.items() if known.get(key) != value},
+    )
 
 
 def entries(given: Iterable[answers.Entry]) -> dict[str, str]:
@@ -126,10 +149,10 @@ def cut(text: str, characters_max: int) -> str:
 
 
 def _refuse_prompt(model: answers.RegisteredModel) -> None:
-    if any(tag.key == answers.IS_PROMPT and tag.value.lower() == "true" for tag in model.tags):
+    if model.is_prompt:
         raise Invalid(
             f"{model.name!r} is a prompt in MLflow, not a model: it has no run and no dataset. "
-            "Register its text as a prompt instead.",
+            "The mirror keeps it as a prompt.",
             field="name",
             value=model.name,
         )
@@ -144,7 +167,7 @@ def _aliased(model: answers.RegisteredModel, alias: str | None) -> int:
 
 def _dataset(given: answers.DatasetInput) -> DatasetFacts:
     dataset = given.dataset
-    return _made(
+    return made(
         DatasetFacts,
         f"The MLflow dataset {dataset.name!r} with digest {dataset.digest!r}",
         name=dataset.name,
@@ -162,11 +185,12 @@ def _profile(text: str) -> dict[str, Any]:
         profile = json.loads(text or "{}")
     except (ValueError, RecursionError):  # too long an integer is a bare ValueError
         return {}
-    return _keepable(profile, _NESTED_MAX) if isinstance(profile, dict) else {}
+    return keepable(profile) if isinstance(profile, dict) else {}
 
 
-def _keepable(value: Any, nested_max: int) -> Any:
-    """The value with None where PostgreSQL could not keep what is there."""
+def keepable(value: Any, nested_max: int = _NESTED_MAX) -> Any:
+    """The JSON value with None where PostgreSQL could not keep what is there, or where it is
+    nested too deep."""
     match value:
         case float() if not math.isfinite(value):
             return None
@@ -176,9 +200,9 @@ def _keepable(value: Any, nested_max: int) -> Any:
             return None
         case dict():
             members = cast("dict[str, Any]", value).items()
-            return {_keepable(name, 0): _keepable(kept, nested_max - 1) for name, kept in members}
+            return {keepable(name, 0): keepable(kept, nested_max - 1) for name, kept in members}
         case list():
-            return [_keepable(item, nested_max - 1) for item in cast("list[Any]", value)]
+            return [keepable(item, nested_max - 1) for item in cast("list[Any]", value)]
         case _:
             return value
 
@@ -192,7 +216,12 @@ def _instant(milliseconds: int) -> datetime | None:
         return None
 
 
-def _made(kind: type[Made], what: str, **members: Any) -> Made:
+def made(kind: type[Made], what: str, **members: Any) -> Made:
+    """A record of ``members``.
+
+    Raises:
+        Invalid: our records refuse one of them; the message names ``what`` holds it.
+    """
     try:
         return kind(**members)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Register model versions and read them, their runs and their datasets."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -63,13 +63,31 @@ def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
         store.follow(tx, id, number, new)
     else:
         store.add_version(tx, id, number, new, digest)
-    store.take_aliases(tx, id, number, new.aliases)
+    if new.aliases:
+        store.take_aliases(tx, id, number, new.aliases)
     version = read_version(tx, ModelVersionRef(new.name, number))
     if version != existing:
         action = "model.update" if existing else "model.register"
         before = existing.model_dump(mode="json") if existing else None
         audit(tx, action, str(version.ref), before=before, after=version.model_dump(mode="json"))
     return version, existing is None
+
+
+def place_aliases(tx: Writing, name: str, aliases: Mapping[str, int]) -> None:
+    """Take over where the registry has a model's aliases now, and that it has no others."""
+    for number, known in store.aliased(tx, name, aliases.values()).items():
+        now = tuple(sorted(alias for alias, on in aliases.items() if on == number))
+        if now != tuple(sorted(known)):
+            before = read_version(tx, ModelVersionRef(name, number))
+            store.set_aliases(tx, name, number, now)
+            after = before.model_copy(update={"aliases": now})
+            audit(
+                tx,
+                "model.update",
+                str(after.ref),
+                before=before.model_dump(mode="json"),
+                after=after.model_dump(mode="json"),
+            )
 
 
 def read_version(tx: Reading, ref: ModelVersionRef | ModelAliasRef) -> ModelVersion:
@@ -90,6 +108,22 @@ def read_version(tx: Reading, ref: ModelVersionRef | ModelAliasRef) -> ModelVers
             latest=known[0],
         )
     return version
+
+
+def find_model(tx: Reading, name: str) -> Model | None:
+    """A model by its name, if there is one."""
+    return store.find(tx, name)
+
+
+def has_version(tx: Reading, ref: ModelVersionRef) -> bool:
+    """Whether a version is known."""
+    return store.version(tx, ref.name, ref.number) is not None
+
+
+def knows_otherwise(tx: Reading, new: NewModelVersion) -> bool:
+    """Whether the number of a version is taken by one with another identity."""
+    known = store.version(tx, new.name, new.number) if new.number else None
+    return known is not None and known.digest != rules.identity_digest(new)
 
 
 def read_model(tx: Reading, name: str) -> Model:

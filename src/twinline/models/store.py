@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Text, cast, delete, func, select, true, update
+from sqlalchemy import RowMapping, Select, Text, cast, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from twinline.db.graph import add_edge, add_node
@@ -92,6 +92,24 @@ def take_aliases(tx: Writing, id: int, number: int, aliases: tuple[str, ...]) ->
             .where(model_version.c.model_id == id, model_version.c.number == row["number"])
             .values(aliases=left)
         )
+
+
+def aliased(tx: Reading, name: str, numbers: Collection[int]) -> dict[int, list[str]]:
+    """The aliases of those versions that have any, and of these."""
+    query = select(model_version.c.number, model_version.c.aliases).join(model)
+    some = or_(model_version.c.aliases != [], model_version.c.number.in_(numbers))
+    rows = tx.rows(query.where(model.c.name == name, some))
+    return {row["number"]: row["aliases"] for row in rows}
+
+
+def set_aliases(tx: Writing, name: str, number: int, aliases: tuple[str, ...]) -> None:
+    """These are a version's aliases, and no others."""
+    it = (model.c.id == model_version.c.model_id, model.c.name == name)
+    tx.run(
+        update(model_version)
+        .where(*it, model_version.c.number == number)
+        .values(aliases=list(aliases))
+    )
 
 
 def add_run(tx: Writing, facts: RunFacts) -> int:

@@ -1,8 +1,10 @@
-"""What came in as traces since this process began, in Prometheus' text format."""
+"""What came in as traces since this process began."""
 
 import threading
 from collections import Counter
 from collections.abc import Mapping
+
+from twinline.language.figures import Figure, Sample
 
 KINDS = ("recorded", "unresolved", "outcome", "waiting", "duplicate", "ignored", "refused")
 REQUESTS = ("accepted", "partial", "refused")
@@ -27,16 +29,15 @@ class Counts:
         with self._turn:
             self._requests["refused"] += 1
 
-    def text(self) -> str:
-        """Both counters, with a line for each result, also those that did not occur."""
+    def figures(self) -> tuple[Figure, Figure]:
+        """Both counters, with a value for each result, also those that did not occur."""
         with self._turn:
-            spans = _lines("twinline_otlp_spans_total", "Spans received.", KINDS, self._spans)
-            requests = _lines(
-                "twinline_otlp_requests_total", "Trace exports.", REQUESTS, self._requests
+            return (
+                _figure("twinline_otlp_spans_total", "Spans received.", KINDS, self._spans),
+                _figure("twinline_otlp_requests_total", "Trace exports.", REQUESTS, self._requests),
             )
-        return spans + requests
 
 
-def _lines(name: str, help: str, results: tuple[str, ...], counted: Counter[str]) -> str:
-    values = "".join(f'{name}{{result="{one}"}} {counted[one]}\n' for one in results)
-    return f"# HELP {name} {help}\n# TYPE {name} counter\n{values}"
+def _figure(name: str, help: str, results: tuple[str, ...], counted: Counter[str]) -> Figure:
+    samples = tuple(Sample({"result": one}, counted[one]) for one in results)
+    return Figure(name, "counter", help, samples)

@@ -27,14 +27,18 @@ _UVICORN = "--lifespan off --no-access-log --log-level warning"
 class MlflowProcess(ChildServer):
     """MLflow with one worker, SQLite and artifacts in ``folder``.
 
-    Importing MLflow takes as long as starting it, so do that meanwhile.
+    Importing MLflow takes as long as starting it, so do that meanwhile. ``also`` stands in
+    its environment beside what keeps it quick and quiet.
     """
 
     name = "MLflow server"
     health_path = "/health"
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, port: int | None = None, also: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(folder, port or free_port(), log_name="mlflow.log")
+        self._also = also or {}
 
     def command(self) -> list[str]:
         """What runs."""
@@ -50,4 +54,4 @@ class MlflowProcess(ChildServer):
         """Ours, without what the user set for an MLflow of their own."""
         ours = super().environment()
         kept = {name: value for name, value in ours.items() if not name.startswith("MLFLOW_")}
-        return kept | _SERVER_ENVIRONMENT
+        return {**kept, **_SERVER_ENVIRONMENT, **self._also}

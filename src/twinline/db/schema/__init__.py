@@ -2,8 +2,9 @@
 
 Three layers: a small graph (nodes and edges: versions, runs, datasets, bundles,
 deployments), pointer history (label moves, deployments, pairings), and facts
-(inferences, outcomes) with exact rollups beside them. Versions, bundles, deployments
-and facts are never updated or deleted: triggers in the migrations refuse it.
+(inferences, outcomes) with exact rollups beside them; and beside all, what is known of
+MLflow. Versions, bundles, deployments and facts are never updated or deleted: triggers in
+the migrations refuse it.
 Partitions of the ledger are made by `inferences/partitions.py`.
 """
 
@@ -40,6 +41,16 @@ from twinline.db.schema.ledger import (
     rollup_hour,
     waiting_call,
 )
+from twinline.db.schema.mirror import (
+    mirror_alias,
+    mirror_drift,
+    mirror_inbox,
+    mirror_mark,
+    mirror_place,
+    mirror_series,
+    mirror_tag,
+    mirror_version,
+)
 from twinline.db.schema.mlflow_changes import mlflow_change
 from twinline.db.schema.slots import (
     client_report,
@@ -70,6 +81,14 @@ __all__ = [
     "kill",
     "label_move",
     "metadata",
+    "mirror_alias",
+    "mirror_drift",
+    "mirror_inbox",
+    "mirror_mark",
+    "mirror_place",
+    "mirror_series",
+    "mirror_tag",
+    "mirror_version",
     "mlflow_change",
     "model",
     "model_name",

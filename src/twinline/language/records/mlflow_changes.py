@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from twinline.language.records.base import Count, Instant, Json, Record, Request
+from twinline.language.records.mirror import ServerName
 
 MlflowEntity = Literal[
     "registered_model",
@@ -26,15 +27,6 @@ OutboxSequence = Annotated[
         ge=1,
         lt=2**62,
         description="Its place in the outbox: 1, 2, 3 ..., in the order of MLflow's commits.",
-    ),
-]
-ServerName = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]*$",
-        max_length=50,
-        description="The MLflow server's name in this catalog.",
-        examples=["default"],
     ),
 ]
 _Key = Annotated[

@@ -15,6 +15,7 @@ from twinline.language.records.base import (
     Request,
     example,
 )
+from twinline.language.records.mirror import ServerName
 from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
 
 ModelSource = Literal["mlflow", "provider"]
@@ -177,5 +178,7 @@ class MlflowImport(Request):
     """Which MLflow model version to read: by number, by alias, or the newest."""
 
     name: FreeName
+    server: Annotated[ServerName, Field(description="One of those in the settings.")] = "default"
+    workspace: Annotated[str, Field(min_length=1, max_length=200)] = "default"
     number: Number | None = None
     alias: Annotated[str | None, Field(min_length=1, max_length=255)] = None

@@ -1,0 +1,115 @@
+"""What the mirror of MLflow says about itself and about what happened there."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from twinline.language.records.base import Count, Instant, Json, Record, Request, example
+
+MirrorKind = Literal["model", "prompt"]
+DriftKind = Literal["deleted", "renamed", "recreated", "tampered"]
+Learnt = Literal["webhook", "sweep", "change"]
+
+SERVER_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,49}$"
+ServerName = Annotated[str, Field(pattern=SERVER_PATTERN, examples=["default"])]
+"""The name of an MLflow server, as the settings give it."""
+
+
+class MirrorPlace(Record):
+    """How far the mirror has come with one workspace of an MLflow server."""
+
+    server: str
+    workspace: str
+    known_since: Instant
+    series: Count = Field(description="Models and prompts that are there now.")
+    versions: Count = Field(description="Their versions.")
+    waiting: Count = Field(description="Names that are still to be read again.")
+    drift: Count = Field(description="What was deleted, renamed, made again or tampered with.")
+    sweeping: Literal["fast", "full"] | None = Field(description="The sweep that is under way.")
+    swept_names: Count = Field(description="Names that this sweep has seen so far.")
+    synced_at: Instant | None = Field(description="When everything was there for the first time.")
+    swept_at: Instant | None = Field(description="When the last whole sweep began.")
+    fully_swept_at: Instant | None = Field(
+        description="When the last sweep that compared every version began."
+    )
+    behind_seconds: float | None = Field(
+        description="What is older than this is in the mirror; None before the first sweep."
+    )
+    trouble: str | None = Field(description="Why it cannot be read; None when it can.")
+    trouble_since: Instant | None
+
+
+class MirrorStatus(Record):
+    """How far the mirror is behind MLflow, and what waits."""
+
+    places: tuple[MirrorPlace, ...]
+    inbox: Count = Field(description="Deliveries of webhooks that wait to be looked at.")
+    refused: dict[str, int] = Field(
+        description="Deliveries that the process which answers refused since it started, by reason."
+    )
+
+
+class MirrorDrift(Record):
+    """Something in MLflow that is no longer what the catalog knows it as."""
+
+    id: int
+    kind: DriftKind
+    server: str
+    workspace: str
+    what: MirrorKind
+    name: str = Field(description="Its name in MLflow.")
+    catalog_name: str
+    number: int | None = Field(description="MLflow's version number; None: the whole name.")
+    before: Json
+    after: Json | None
+    live: bool = Field(description="Whether it was live then, and so is not retired.")
+    found_at: Instant
+    learnt: Learnt
+
+
+class SyncRequest(Request):
+    """Sweep now instead of at the next turn."""
+
+    server: ServerName | None = Field(default=None, description="None: every server.")
+    full: bool = Field(default=False, description="Compare every version, not only what moved.")
+
+    model_config = example(full=True)
+
+
+class HookRequest(Request):
+    """Have an MLflow server tell us of changes."""
+
+    server: ServerName = "default"
+    url: Annotated[
+        str,
+        Field(
+            pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$",
+            max_length=500,
+            description="Where the MLflow server reaches this Twinline.",
+            examples=["https://twinline.example"],
+        ),
+    ]
+
+    model_config = example(server="default", url="https://twinline.example")
+
+
+class InstalledHook(Record):
+    """A webhook as it stands at MLflow."""
+
+    server: str
+    workspace: str
+    url: str
+    webhook_id: str
+    made: bool = Field(description="False: it was there, and was brought up to date.")
+
+
+class InstalledHooks(Record):
+    """The webhooks of a server, one for each workspace."""
+
+    items: tuple[InstalledHook, ...]
+
+
+class HookReceipt(Record):
+    """A delivery of a webhook that is kept, and will be looked at."""
+
+    delivery_id: str

@@ -1,0 +1,365 @@
+"""What reading MLflow changes in the catalog: each verb within one transaction."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from twinline.access.actions import audit
+from twinline.db.session import Reading, Writing
+from twinline.language import cursors
+from twinline.language.errors import Conflict, MlflowUnavailable, VersionChanged
+from twinline.language.nearest import not_found
+from twinline.language.records import (
+    Json,
+    Learnt,
+    MirrorDrift,
+    MirrorKind,
+    ModelVersion,
+    Page,
+    RetireRequest,
+    SyncRequest,
+)
+from twinline.language.refs import ModelVersionRef, PromptVersionRef, parse_ref
+from twinline.lineage import retirements
+from twinline.mirror import answers, content, marks, places_store, rules, store
+from twinline.mirror.marks import Mark, mark_many
+from twinline.mirror.naming import Place, catalog_name, recreated
+from twinline.mirror.reading import Found
+from twinline.mirror.rules import Facts
+from twinline.mirror.store import Kept, Series
+from twinline.models import actions as models
+from twinline.prompts import actions as prompts
+from twinline.withdrawals import actions as withdrawals
+
+VersionRef = ModelVersionRef | PromptVersionRef
+
+
+NO_SERVER = "No MLflow server is configured: set TWINLINE_MLFLOW_URL and restart."
+
+
+class Seen(NamedTuple):
+    """A version as MLflow has it now, with how it was made."""
+
+    version: answers.Version
+    facts: Facts = Facts()
+
+
+# --- names -----------------------------------------------------------------------------
+
+
+def kind_of(model: answers.RegisteredModel) -> MirrorKind:
+    """Whether a name in MLflow is a model's or a prompt's."""
+    return "prompt" if model.is_prompt else "model"
+
+
+def is_it(series: Series, model: answers.RegisteredModel | None) -> bool:
+    """Whether what MLflow has under the name of a series is still that series."""
+    known = (series.kind, series.created_ms)
+    return model is not None and known == (kind_of(model), model.created_ms)
+
+
+def keep_series(tx: Writing, place: Place, model: answers.RegisteredModel) -> Series:
+    """The series of a name that is there; made, or opened again, when it is not known so.
+
+    Whatever else is known to have been made at the same moment is marked: it may have
+    become this by a new name.
+    """
+    kind = kind_of(model)
+    places_store.know(tx, place)
+    places_store.take_turn(tx, place)
+    known = store.series_ever(tx, place, kind, model.name, model.created_ms)
+    if known is not None:
+        store.reopen_series(tx, known.id)
+        return known
+    for other in store.series_made_at(tx, place, model.created_ms):
+        mark_many(tx, place, other.kind, [other.name], "sweep")
+    name = _free_name(tx, place, kind, model.name)
+    return store.add_series(tx, place, kind, model.name, model.created_ms, name)
+
+
+def end(
+    tx: Writing,
+    place: Place,
+    series: Series,
+    now: answers.RegisteredModel | None,
+    heir: answers.RegisteredModel | None,
+    learnt: Learnt,
+) -> None:
+    """A series is no longer under its name: ``heir`` is what it became, ``now`` what has the
+    name instead."""
+    was: Json = {
+        "name": series.name,
+        "catalog_name": series.catalog_name,
+        "created_ms": series.created_ms,
+        "versions": sorted(store.numbers(tx, series.id)),
+    }
+    store.set_state(tx, series.id, "renamed" if heir else "deleted")
+    store.end_series(tx, series.id)
+    if series.kind == "model" and store.has_versions(tx, series.id):
+        models.place_aliases(tx, series.catalog_name, {})
+    successor = heir or now
+    after: Json | None = None
+    if successor is not None:
+        kept = keep_series(tx, place, successor)
+        mark_many(tx, place, kept.kind, [kept.name], learnt)
+        after = {
+            "name": kept.name,
+            "catalog_name": kept.catalog_name,
+            "created_ms": kept.created_ms,
+        }
+    kind = "renamed" if heir else "recreated" if now else "deleted"
+    store.add_drift(tx, series.id, kind, learnt, before=was, after=after)
+    audit(tx, f"mirror.{kind}", f"{place}: {series.name}", before=was, after=after)
+
+
+def settle(
+    tx: Writing, series: Series, model: answers.RegisteredModel, mark: Mark, *, whole: bool
+) -> None:
+    """A name was read to its end: its aliases and tags are these. Unless it was read
+    ``whole``, because versions went away meanwhile, it stays marked."""
+    aliases = {alias.alias: alias.version for alias in model.aliases}
+    change = rules.changes(store.aliases(tx, series.id), aliases)
+    store.move_aliases(tx, series.id, change.left, change.begun, mark.learnt)
+    if series.kind == "model" and (change.left or change.begun):
+        models.place_aliases(tx, series.catalog_name, aliases)
+    _keep_tags(tx, series.id, {None: content.tags(model.tags)}, mark.learnt)
+    fingerprint = content.series_fingerprint(model) if whole else None
+    store.settle_series(tx, series.id, model.updated_ms, fingerprint)
+    if whole:
+        marks.clear(tx, mark)
+
+
+def forget(tx: Writing, mark: Mark) -> None:
+    """There is nothing by this name any more, and that is known."""
+    marks.clear(tx, mark)
+
+
+def _free_name(tx: Reading, place: Place, kind: MirrorKind, name: str) -> str:
+    """What the catalog calls a new series: a name is never given to a second one."""
+    base = catalog_name(place, kind, name)
+    known = models.find_model(tx, base) if kind == "model" else None
+    if known is not None and known.source != "mlflow":
+        base = f"{place}/{name}"
+    times = 0
+    while store.catalog_name_is_taken(tx, kind, recreated(base, times)):
+        times += 1
+    return recreated(base, times)
+
+
+# --- versions --------------------------------------------------------------------------
+
+
+def unread(
+    tx: Reading, series: Series, versions: Collection[answers.Version]
+) -> list[answers.Version]:
+    """Those of these versions that the mirror does not know as they are now."""
+    known = store.versions(tx, series.id, [version.version for version in versions])
+    return [
+        version
+        for version in versions
+        if (kept := known.get(version.version)) is None
+        or kept.fingerprint != content.fingerprint(series.kind, version)
+    ]
+
+
+def keep_versions(
+    tx: Writing,
+    series: Series,
+    model: answers.RegisteredModel,
+    seen: Collection[Seen],
+    learnt: Learnt,
+) -> Series:
+    """Keep versions as MLflow has them now; the series, which may have got another name.
+
+    What has another content under the same number is drift: the version that we have stays
+    what it is, and is retired.
+    """
+    store.lock_series(tx, series.id)
+    known = store.versions(tx, series.id, [one.version.version for one in seen])
+    begun = store.has_versions(tx, series.id)
+    refs: dict[int, VersionRef | None] = {}
+    for one in seen:
+        number = one.version.version
+        kept = known.get(number)
+        if kept is not None and not _same(series, kept, one.version):
+            _replace(tx, series, kept, one.version, learnt)
+        if series.kind == "model" and not begun:
+            series = _named_apart(tx, series, model, one)
+        refs[number] = _made_known(tx, series, model, one)
+        begun = True
+    _keep(tx, series, seen, refs)
+    tags: dict[int | None, dict[str, str]] = {
+        one.version.version: content.tags(one.version.tags) for one in seen
+    }
+    _keep_tags(tx, series.id, tags, learnt)
+    return series
+
+
+def lose_versions(tx: Writing, series: Series, numbers: Collection[int], learnt: Learnt) -> None:
+    """Versions are gone from MLflow."""
+    for number, kept in sorted(store.versions(tx, series.id, numbers).items()):
+        was: Json = {"digest": kept.digest, "created_ms": kept.created_ms}
+        store.add_drift(tx, series.id, "deleted", learnt, number=number, before=was)
+        audit(tx, "mirror.deleted", _words(series, number), before=was)
+    store.set_state(tx, series.id, "deleted", numbers)
+
+
+def keep_found(tx: Writing, place: Place, found: Found) -> tuple[ModelVersion, bool]:
+    """A version that somebody asked for, by the name that the mirror has for it; and whether
+    it had to be made.
+
+    Raises:
+        VersionChanged: the catalog knows another version under this number.
+    """
+    series = keep_series(tx, place, found.model)
+    new = rules.record(found.model, found.version, found.facts, name=series.catalog_name)
+    known = models.has_version(tx, ModelVersionRef(series.catalog_name, found.version.version))
+    one = Seen(found.version, found.facts)
+    series = keep_versions(tx, series, found.model, [one], "sweep")
+    version, made = models.register(tx, new.model_copy(update={"name": series.catalog_name}))
+    return version, made or not known
+
+
+def _same(series: Series, kept: Kept, version: answers.Version) -> bool:
+    now = (version.created_ms, content.identity(series.kind, version))
+    return (kept.created_ms, kept.digest) == now
+
+
+def _replace(
+    tx: Writing, series: Series, kept: Kept, version: answers.Version, learnt: Learnt
+) -> None:
+    was: Json = {"digest": kept.digest, "created_ms": kept.created_ms}
+    now: Json = {
+        "digest": content.identity(series.kind, version),
+        "created_ms": version.created_ms,
+    }
+    kind = "tampered" if kept.created_ms == version.created_ms else "recreated"
+    number = version.version
+    store.add_drift(tx, series.id, kind, learnt, number=number, before=was, after=now)
+    audit(tx, f"mirror.{kind}", _words(series, number), before=was, after=now)
+    store.set_state(tx, series.id, "replaced", [number])
+
+
+def _keep(
+    tx: Writing, series: Series, seen: Collection[Seen], refs: Mapping[int, VersionRef | None]
+) -> None:
+    nodes = store.nodes(tx, [str(ref) for ref in refs.values() if ref is not None])
+    store.keep_versions(
+        tx,
+        series.id,
+        [
+            store.Present(
+                one.version.version,
+                one.version.created_ms,
+                content.identity(series.kind, one.version),
+                content.fingerprint(series.kind, one.version),
+                nodes.get(str(refs[one.version.version])),
+            )
+            for one in seen
+        ],
+    )
+    for ref in store.no_more_retired(tx, nodes.values()):
+        _restore(tx, ref)
+
+
+def _made_known(
+    tx: Writing, series: Series, model: answers.RegisteredModel, one: Seen
+) -> VersionRef | None:
+    """What a version is in the catalog; None when another one has its number there, because
+    a model's number is MLflow's own and no second version can get it."""
+    if series.kind == "prompt":
+        return prompts.create_version(tx, content.prompt(series.catalog_name, one.version))[0].ref
+    new = rules.record(model, one.version, one.facts, name=series.catalog_name)
+    try:
+        return models.register(tx, new)[0].ref
+    except VersionChanged:
+        return None
+
+
+def _named_apart(
+    tx: Writing, series: Series, model: answers.RegisteredModel, first: Seen
+) -> Series:
+    """The series before its first version is kept: by another name, when the catalog knows
+    that version otherwise. It was read before there was a mirror, and made again since."""
+    new = rules.record(model, first.version, first.facts, name=series.catalog_name)
+    if not models.knows_otherwise(tx, new):
+        return series
+    times = 1
+    while store.catalog_name_is_taken(tx, "model", recreated(series.catalog_name, times)):
+        times += 1
+    name = recreated(series.catalog_name, times)
+    store.call_series(tx, series.id, name)
+    return series._replace(catalog_name=name)
+
+
+def _keep_tags(
+    tx: Writing, series_id: int, seen: Mapping[int | None, dict[str, str]], learnt: Learnt
+) -> None:
+    known = store.tags(tx, series_id, seen.keys())
+    found = {number: rules.changes(known[number], tags) for number, tags in seen.items()}
+    left = [(number, key) for number, change in found.items() for key in change.left]
+    begun = [
+        (number, key, value)
+        for number, change in found.items()
+        for key, value in change.begun.items()
+    ]
+    store.change_tags(tx, series_id, left, begun, learnt)
+
+
+def _words(series: Series, number: int) -> str:
+    return f"{series.kind}s:/{series.catalog_name}: MLflow's version {number}"
+
+
+# --- what is gone ----------------------------------------------------------------------
+
+
+def retire_some(tx: Writing, server: str, limit: int) -> int:
+    """Retire versions that are gone or replaced, unless they are live; how many there were."""
+    left = store.to_retire(tx, server, limit)
+    for id, ref in left:
+        reason = f"it is no longer what MLflow server {server!r} has under its name"
+        try:
+            retirements.retire(tx, RetireRequest(node=ref, reason=reason))
+        except Conflict:  # live: people decide what to do about it, the drift says so
+            store.set_retired(tx, id, False)
+        else:
+            store.set_retired(tx, id, True)
+    return len(left)
+
+
+def _restore(tx: Writing, ref: str) -> None:
+    """It is there again as it was: what the mirror retired because it was not, it lets go on."""
+    parsed = parse_ref(ref)
+    assert isinstance(parsed, ModelVersionRef | PromptVersionRef)
+    for one in withdrawals.against(tx, parsed):
+        ours = (one.kind, one.actor, one.node) == ("retired", tx.actor, ref)
+        if ours:
+            withdrawals.lift(tx, "retired", one.number, "MLflow has it again as it was")
+
+
+# --- looking ---------------------------------------------------------------------------
+
+
+def list_drift(tx: Reading, *, cursor: str | None, limit: int) -> Page[MirrorDrift]:
+    """What MLflow no longer has as the catalog knows it, the newest finding first."""
+    before = cursors.decode("drift", cursor, int)
+    items = store.drift(tx, before=before, limit=limit)
+    return cursors.page("drift", items, limit, lambda last: last.id)
+
+
+def ask_sync(tx: Writing, places: Collection[Place], wanted: SyncRequest) -> None:
+    """Have places swept now.
+
+    Raises:
+        MlflowUnavailable: the settings name no server at all.
+        NotFound: they name others.
+    """
+    if not places:
+        raise MlflowUnavailable(NO_SERVER)
+    asked = [place for place in places if wanted.server in (None, place.server)]
+    if not asked:
+        raise not_found("MLflow server", str(wanted.server), {place.server for place in places})
+    for place in asked:
+        places_store.know(tx, place)
+        places_store.ask_sweep(tx, place, full=wanted.full)
+        audit(tx, "mirror.sync", str(place), after=wanted.model_dump(mode="json"))
+    tx.announce(marks.TOPIC)

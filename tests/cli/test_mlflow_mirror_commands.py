@@ -1,0 +1,54 @@
+"""The commands for the mirror of MLflow, at a server with one and at one without."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Ran, Run
+from tests.process.conftest import Up, launch
+
+
+@pytest.fixture(scope="module")
+def mirroring(mlflow_trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A server that mirrors the tests' MLflow."""
+    folder = tmp_path_factory.mktemp("mirroring")
+    up = launch(folder / "home", folder / "up.log", TWINLINE_MLFLOW_URL=mlflow_trained[0].url)
+    yield up
+    up.stop()
+
+
+@pytest.fixture
+def at(run: Run, mirroring: Up) -> Run:
+    def ran(*words: str) -> Ran:
+        key = mirroring.key or ""
+        return run(*words, TWINLINE_URL=mirroring.url, TWINLINE_API_KEY=key)
+
+    return ran
+
+
+def test_sync_reads_everything_and_status_says_so(at: Run) -> None:
+    done = at("mlflow", "sync", "--full")
+    assert done.code == 0, done.err
+    assert "default" in done.out
+    (place,) = json.loads(at("mlflow", "status", "--json").out)["places"]
+    assert (place["waiting"], place["trouble"]) == (0, None)
+    assert place["synced_at"] is not None
+    assert "champion" in at("models", "versions", "ticket-triage").out
+    assert at("mlflow", "drift").code == 0
+    assert at("mlflow", "sync", "--server", "eu").code == 3
+
+
+def test_hooks_are_installed_once(at: Run, mirroring: Up) -> None:
+    first = at("mlflow", "hooks", "install", mirroring.url, "--json")
+    assert first.code == 0, first.err
+    assert json.loads(first.out)["items"][0]["made"] is True
+    assert "brought up to date" in at("mlflow", "hooks", "install", mirroring.url).out
+    assert at("mlflow", "hooks", "install", "ftp://x").code == 2
+
+
+def test_without_an_mlflow_server_that_is_said(run: Run) -> None:
+    assert "TWINLINE_MLFLOW_URL" in run("mlflow", "status").out
+    assert run("mlflow", "drift").out.startswith("MLflow has everything")
+    assert run("mlflow", "sync").code == 6
+    assert run("mlflow", "hooks", "install", "http://127.0.0.1:1").code == 6
