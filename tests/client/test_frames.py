@@ -160,7 +160,7 @@ def test_a_walk_is_a_graph_with_what_is_known_of_it() -> None:
     )  # fmt: skip
     graph = to_networkx(lineage)
     assert nx.ancestors(graph, "models:/churn/3") == {"runs:/r"}
-    known = {"kind": "run", "created_at": AT, "depth": -1, "withdrawn": None}
+    known = {"kind": "run", "created_at": AT, "depth": -1, "withdrawn": None, "pinned": None}
     assert graph.nodes["runs:/r"] == known
     known = {"kind": "made", "since": AT, "until": None}
     assert graph.edges["runs:/r", "models:/churn/3", "made"] == known

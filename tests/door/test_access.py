@@ -82,6 +82,8 @@ def test_each_role_may_do_what_its_permissions_say_and_no_more(
         Permission.KILL: ("POST", "/kills/everything"),
         Permission.AUDIT: ("GET", "/audit"),
         Permission.KEYS: ("GET", "/keys"),
+        Permission.MLFLOW: ("POST", "/mlflow/hooks"),
+        Permission.REPORT: ("POST", "/mlflow/servers/default/changes"),
     }
     assert set(tries) == set(Permission)
     with httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": issue(role)}) as http:

@@ -153,14 +153,11 @@ def writes(client: Client) -> list[Write]:
     return good_writes(client)
 
 
-ELSEWHERE = {
-    ("post", "/mlflow/models"),
-    ("post", "/mlflow/proposals/{number}/accept"),
-    ("post", "/mlflow/proposals/{number}/decline"),
+ELSEWHERE = {("post", f"/mlflow/{what}") for what in ("models", "sync", "hooks")} | {
+    ("post", f"/mlflow/proposals/{{number}}/{what}") for what in ("accept", "decline")
 }
-"""Writes that need another server; `test_mlflow.py` and `test_mlflow_links.py` have them."""
-ELSEWHERE = {("post", f"/mlflow/{what}") for what in ("models", "sync", "hooks")}
-"""Writes that need another server; `test_mlflow.py` and `test_mlflow_hooks.py` have one."""
+"""Writes that need another server; `test_mlflow.py`, `test_mlflow_hooks.py` and
+`test_mlflow_links.py` have one."""
 SIGNED = {("post", "/mlflow/webhooks/{server}")}
 """What is let in by its signature; `test_mlflow_hooks.py` signs."""
 QUESTIONS = {

@@ -70,7 +70,7 @@ def test_no_parameter_of_any_reading_route_can_bring_the_server_down(
     http: httpx.Client, writes: list[Write], openapi: dict[str, Any]
 ) -> None:
     good = {"id": str(new_id()), "slot": "answer@production", "digest": "0" * 12, "number": "1"}
-    good |= {"type": "index", "environment": "production"}
+    good |= {"type": "index", "environment": "production", "server": "default", "provider": "x"}
     needed = {
         "node": "models:/churn/1",
         "change": "version",

@@ -18,16 +18,21 @@ _TEMPLATE = "template_mlflow"
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def template_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+def template_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """A database with MLflow's tables and nothing in them, of one kind."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / _TEMPLATE}.db"
-    else:
-        postgres = request.getfixturevalue("postgres")
-        _administer(postgres, f"create database {_TEMPLATE}")
-        url = _beside(postgres, _TEMPLATE)
+        make_tables(url)
+        yield url
+        return
+    postgres = request.getfixturevalue("postgres")
+    _administer(postgres, f"create database {_TEMPLATE}")
+    url = _beside(postgres, _TEMPLATE)
     make_tables(url)
-    return url
+    yield url
+    _administer(postgres, f"drop database {_TEMPLATE} with (force)")
 
 
 @pytest.fixture
