@@ -78,11 +78,11 @@ def test_a_model_that_was_made_again_under_its_number_is_not_loaded(
 
 
 def test_a_provider_s_model_is_not_mlflow_s_to_load(stage: Stage, application: Client) -> None:
-    stage.admin.models.register(NewModelVersion(name="hosted", source_uri="openai:/gpt-4o"))
-    bundle = stage.admin.bundles.pair("models:/hosted/1", f"prompts:/{PROMPT}/1")
-    stage.admin.slots.deploy("hosted@production", bundle.ref, reason="a test", expected=0)
+    stage.admin.models.register(NewModelVersion(name="by-a-provider", source_uri="openai:/gpt-4o"))
+    bundle = stage.admin.bundles.pair("models:/by-a-provider/1", f"prompts:/{PROMPT}/1")
+    stage.admin.slots.deploy("by-a-provider@production", bundle.ref, reason="a test", expected=0)
     with pytest.raises(NotFound, match="openai:/gpt-4o"):
-        twinline.mlflow.Loader(stage.admin).load(served(stage, application, "hosted"))
+        twinline.mlflow.Loader(stage.admin).load(served(stage, application, "by-a-provider"))
 
 
 def test_an_mlflow_that_is_away_is_named(

@@ -34,21 +34,21 @@ from mirror_place place
 left join (
     select server, workspace, count(*) as series from mirror_series
     where ended_at is null group by server, workspace
-) using (server, workspace)
+) named using (server, workspace)
 left join (
     select server, workspace, count(*) as versions
     from mirror_version join mirror_series series on series.id = series_id
     where state = 'present' and ended_at is null group by server, workspace
-) using (server, workspace)
+) numbered using (server, workspace)
 left join (
     select server, workspace, count(*) as drift
     from mirror_drift join mirror_series series on series.id = series_id
     group by server, workspace
-) using (server, workspace)
+) drifted using (server, workspace)
 left join (
     select server, workspace, count(*) as waiting, min(since) as oldest from mirror_mark
     group by server, workspace
-) using (server, workspace)
+) marked using (server, workspace)
 order by server, workspace
 """)
 
