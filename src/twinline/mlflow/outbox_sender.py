@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
+from weakref import WeakSet
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +32,8 @@ WAITING_MAX = 1_000_000
 KEEP_MS = 7 * 24 * 3600 * 1000
 TRIM_SECONDS = 600.0
 WARN_SECONDS = 60.0
+FORK_SECONDS = 5.0
+"""How long a fork waits for the end of a turn."""
 
 _log = logging.getLogger("twinline.outbox")
 
@@ -51,6 +54,22 @@ class Destination:
         return cls(url, environment.get("TWINLINE_API_KEY"), server) if url else None
 
 
+_senders: WeakSet["Sender"] = WeakSet()
+_paused: list["Sender"] = []
+
+
+def _before_fork() -> None:
+    _paused.extend(sender for sender in list(_senders) if sender.before_fork())
+
+
+def _after_fork() -> None:
+    while _paused:
+        _paused.pop().after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
 class Sender:
     """Tells what waits in an outbox, until it is closed or the process ends.
 
@@ -68,7 +87,9 @@ class Sender:
         self._waiting_max = waiting_max
         self._http: Http | None = None
         self._trimmed = self._warned = -TRIM_SECONDS
+        self._turning = threading.Lock()
         self._begin()
+        _senders.add(self)
         if destination is None:
             self._warn("TWINLINE_URL is not set: changes wait in the outbox, told to nobody.")
 
@@ -89,6 +110,15 @@ class Sender:
         if self._http is not None:
             self._http.close()
 
+    def before_fork(self) -> bool:
+        """Wait for the end of a turn, up to `FORK_SECONDS`, so that the new process has no lock
+        that a thread of this one would have let go; whether it was waited out."""
+        return self._turning.acquire(timeout=FORK_SECONDS)
+
+    def after_fork(self) -> None:
+        """Go on, in both processes, after a fork that was waited for."""
+        self._turning.release()
+
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._woken, self._closed = threading.Event(), threading.Event()
@@ -99,7 +129,8 @@ class Sender:
         while not self._closed.is_set():
             self._woken.clear()
             try:
-                self._turn()
+                with self._turning:
+                    self._turn()
             except SQLAlchemyError as error:
                 self._warn(f"The outbox cannot be read: {error}")
             except Exception:  # noqa: BLE001 -- nobody would start this thread again
