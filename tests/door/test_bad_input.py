@@ -167,6 +167,10 @@ def test_every_answer_has_a_request_id_and_keeps_one_that_is_sane(http: httpx.Cl
     assert odd.headers["x-request-id"] not in ("", "a b\t<script>")
 
 
+NEED_MLFLOW = {"/api/v1/mlflow/models", "/api/v1/mlflow/sync", "/api/v1/mlflow/hooks"}
+"""What says 503 where no MLflow server is configured."""
+
+
 def test_no_operation_answers_garbage_with_a_server_error(
     http: httpx.Client, url: str, key: str
 ) -> None:
@@ -202,7 +206,8 @@ def test_no_operation_answers_garbage_with_a_server_error(
         headers = {"If-Match": "0", "Content-Type": "application/json", "X-API-Key": key}
         content = None if method == "get" else json.dumps(body).encode()
         answer = http.request(method.upper(), sent, content=content, headers=headers)
-        assert answer.status_code < 500, (method, path, query, body, answer.text)
+        if path not in NEED_MLFLOW or answer.status_code != 503:
+            assert answer.status_code < 500, (method, path, query, body, answer.text)
 
     sweep()
 
