@@ -168,7 +168,7 @@ def _answer(foreign: ForeignMoves, move: Move, reverts: int) -> Step:
             return Follow(move, move.after, at_once=foreign == "deploy")
         case "propose" | "deploy":
             return Show(move, "it was removed there, and there is no version to follow it to")
-        case "alert":
+        case _:  # alert
             return Show(move, "the link only shows what others do")
 
 
