@@ -2,7 +2,6 @@
 
 import os
 import socket
-import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +102,7 @@ def test_the_process_says_that_it_lives_while_others_wait_for_the_database(busy:
             assert httpx.get(f"{busy}/healthz", timeout=20).status_code == 200
             spent.append(time.monotonic() - asked)
         assert time.monotonic() - begun > 1, "nobody waited, so this showed nothing"
-    assert statistics.median(spent) < 1.5
+    assert max(spent) < 1.5
 
 
 def _ask(url: str) -> httpx.Response:

@@ -9,6 +9,7 @@ from twinline.language.figures import Figure, Sample, render
 from twinline.language.records import MirrorKind, MirrorPlace, MirrorStatus
 from twinline.mirror import answers, content, gauges, rules
 from twinline.mirror.naming import DEFAULT, Place, catalog_name, recreated
+from twinline.mirror.signatures import AGE_SECONDS_MAX, Headers, refusal, sign
 
 HERE = Place(DEFAULT, DEFAULT)
 
@@ -104,3 +105,15 @@ def test_what_is_not_known_has_no_sample() -> None:
     assert render([Figure("f", "gauge", "h", (Sample({}, 0.5),))]) == (
         "# HELP f h\n# TYPE f gauge\nf 0.5\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("age", "why"),
+    [(AGE_SECONDS_MAX, None), (-AGE_SECONDS_MAX, None)]
+    + [(AGE_SECONDS_MAX + 1, "stale"), (-AGE_SECONDS_MAX - 1, "stale")],
+)
+def test_a_delivery_is_believed_up_to_its_age_and_not_a_second_beyond(
+    age: int, why: str | None
+) -> None:
+    headers = Headers("id", "1000000", sign("id", "1000000", b"{}", "secret"))
+    assert refusal(headers, b"{}", "secret", 1_000_000 + age) == why
