@@ -109,8 +109,12 @@ def test_what_is_not_known_has_no_sample() -> None:
 
 @pytest.mark.parametrize(
     ("age", "why"),
-    [(AGE_SECONDS_MAX, None), (-AGE_SECONDS_MAX, None)]
-    + [(AGE_SECONDS_MAX + 1, "stale"), (-AGE_SECONDS_MAX - 1, "stale")],
+    [
+        (AGE_SECONDS_MAX, None),
+        (-AGE_SECONDS_MAX, None),
+        (AGE_SECONDS_MAX + 1, "stale"),
+        (-AGE_SECONDS_MAX - 1, "stale"),
+    ],
 )
 def test_a_delivery_is_believed_up_to_its_age_and_not_a_second_beyond(
     age: int, why: str | None
