@@ -65,7 +65,8 @@ def take(begin: Begin, spans: Sequence[Span]) -> Taken:
     refused += [one.detail or "" for one in recorded if one.result == "refused"]
     refused += parts.refused
     counts = parts.counts + Counter(one.result for one in recorded)
-    counts |= {"refused": len(refused), "ignored": len(fit) - len(calls)}
+    counts["refused"] = len(refused)
+    counts["ignored"] += len(fit) - len(calls)
     return Taken(counts, tuple(refused))
 
 
@@ -143,10 +144,11 @@ def _add_parts(tx: Writing, calls: Collection[Call]) -> Counter[str]:
         if inference not in present:
             sent = _inference(call, catalog).model_dump(mode="json", exclude_none=True)
             waiting += store.wait(tx, inference, call.id, sent)
-    added = _add_outcomes(
-        tx, [(one, call.id, call.measured) for one, call in about if one in present]
-    )
-    return Counter(waiting=waiting, outcome=added, duplicate=len(about) - waiting - added)
+    parts = [(one, call.id, call.measured) for one, call in about if one in present]
+    silent = sum(measured == Measured() for _, _, measured in parts)
+    added = _add_outcomes(tx, parts)
+    known = len(about) - waiting - silent - added
+    return Counter(waiting=waiting, outcome=added, ignored=silent, duplicate=known)
 
 
 def _add_outcomes(tx: Writing, parts: Iterable[Part]) -> int:
