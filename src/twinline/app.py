@@ -231,8 +231,8 @@ def _chores(database: Database) -> None:
         access_actions.forget(tx)
         manifest_actions.ensure_key(tx)
         manifest_actions.forget_reports(tx)
-        otel_actions.settle(tx)
         mirror_inbox.forget(tx)
+    otel_actions.settle(lambda: database.writing(access_actions.SYSTEM))
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:

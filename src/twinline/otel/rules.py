@@ -128,12 +128,15 @@ def facts(span: Span) -> dict[Fact, Any]:
 
 
 _INHERITED: tuple[Fact, ...] = (
-    *("inference_id", "bundle", "slot", "deployment", "decision"),
+    *("inference_id", "measured", "bundle", "slot", "deployment", "decision"),
     *("prompt_name", "prompt_version", "prompt_text", "linked_prompts"),
 )
-_PROMPT: frozenset[Fact] = frozenset(
-    {"prompt_name", "prompt_version", "prompt_text", "linked_prompts"}
+_TOGETHER: tuple[frozenset[Fact], ...] = (
+    frozenset({"inference_id", "measured"}),
+    frozenset({"prompt_name", "prompt_version", "prompt_text", "linked_prompts"}),
 )
+"""Facts about one thing, which are never taken from two spans: a prompt's name from one and
+its version from another."""
 
 
 def _around(
@@ -157,14 +160,13 @@ def _around(
 
 
 def _inherited(own: Mapping[Fact, Any], around: Mapping[Fact, Any]) -> dict[Fact, Any]:
-    """A span's facts for those below it. A prompt is one thing: its name is never taken from
-    one span and its version from another."""
-    names_prompt = not _PROMPT.isdisjoint(own)
+    """A span's facts for those below it."""
+    settled = {fact for one in _TOGETHER if not one.isdisjoint(own) for fact in one}
     found: dict[Fact, Any] = {}
     for fact in _INHERITED:
         if fact in own:
             found[fact] = own[fact]
-        elif fact in around and not (names_prompt and fact in _PROMPT):
+        elif fact in around and fact not in settled:
             found[fact] = around[fact]
     return found
 
@@ -174,7 +176,9 @@ def _call(span: Span, around: Mapping[Fact, Any]) -> Call:
     told: dict[Fact, Any] = {**own, **_inherited(own, around)}
     about = _inference(told.get("inference_id"))
     measured = _measured(span, own)
-    if about is not None and "inference_id" not in own:
+    if about is not None and str(told.get("measured")).lower() == "true":
+        measured = Measured()
+    elif about is not None and "inference_id" not in own:
         # How long the whole took, and how it ended, is said by whoever records it.
         measured = measured.model_copy(update={"status": None, "latency_ms": None, "score": None})
     return Call(
