@@ -74,10 +74,18 @@ def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
 
 
 def place_aliases(tx: Writing, name: str, aliases: Mapping[str, int]) -> None:
-    """Take over where the registry has a model's aliases now, and that it has no others."""
-    for number, known in store.aliased(tx, name, aliases.values()).items():
-        now = tuple(sorted(alias for alias, on in aliases.items() if on == number))
-        if now != tuple(sorted(known)):
+    """Take over where the registry has a model's aliases now, and that it has no others.
+
+    Versions that only lose some come first, so that the audit log ends with where they are.
+    """
+    known = store.aliased(tx, name, aliases.values())
+    placed = {
+        number: tuple(sorted(alias for alias, on in aliases.items() if on == number))
+        for number in sorted(known)
+    }
+    gains = {number: not set(now) <= set(known[number]) for number, now in placed.items()}
+    for number, now in sorted(placed.items(), key=lambda one: gains[one[0]]):
+        if now != tuple(sorted(known[number])):
             before = read_version(tx, ModelVersionRef(name, number))
             store.set_aliases(tx, name, number, now)
             after = before.model_copy(update={"aliases": now})

@@ -1,0 +1,34 @@
+"""Where an alias of MLflow was at a time, as the catalog remembers it."""
+
+from datetime import UTC, datetime
+
+from tests.mirror.conftest import Mirror
+from tests.support.mirrored_registry import Registry
+from twinline.models import actions as models
+
+
+def test_an_alias_that_is_put_back_is_where_it_was_put(
+    mirror: Mirror, registry: Registry, name: str
+) -> None:
+    registry.make(name)
+    for _ in range(2):
+        registry.add(name)
+    for number in (1, 2, 1):
+        registry.put_alias(name, "production", number)
+        mirror.sweep()
+    assert _history(mirror, name, "production")[-1] == 1
+    written = (
+        "select array_agg(subject order by seq) from audit_event"
+        " where action = 'model.update' and starts_with(subject, :prefix)"
+    )
+    loser, gainer = f"models:/{name}/2", f"models:/{name}/1"
+    subjects = mirror.value(written, prefix=f"models:/{name}/")
+    assert isinstance(subjects, list)
+    assert subjects[-2:] == [loser, gainer]
+
+
+def _history(mirror: Mirror, name: str, alias: str) -> list[int | None]:
+    """The versions that an alias was on, one after the other; None: on none."""
+    until = datetime.max.replace(tzinfo=UTC)
+    with mirror.database.reading() as tx:
+        return [number for _, number in models.alias_history(tx, name, alias, until)]
