@@ -1,9 +1,11 @@
 """Where an alias of MLflow was at a time, as the catalog remembers it."""
 
+import sqlite3
 from datetime import UTC, datetime
 
 from tests.mirror.conftest import Mirror
 from tests.support.mirrored_registry import Registry
+from twinline.language.records import ModelVersion
 from twinline.models import actions as models
 
 
@@ -25,6 +27,33 @@ def test_an_alias_that_is_put_back_is_where_it_was_put(
     subjects = mirror.value(written, prefix=f"models:/{name}/")
     assert isinstance(subjects, list)
     assert subjects[-2:] == [loser, gainer]
+
+
+def test_an_alias_on_a_number_that_bears_something_else_now_names_no_version(
+    mirror: Mirror, registry: Registry, name: str, mlflow_trained
+) -> None:
+    registry.make(name)
+    for number in (1, 2):
+        registry.add(name, "s3://models/good")
+        registry.put_alias(name, "production", number)
+    mirror.catch_up()
+    assert _aliases(mirror, name, 2) == ("production",)
+    with sqlite3.connect(mlflow_trained[0].folder / "mlflow.db") as thief:
+        thief.execute(
+            "update model_versions set source = 's3://models/bad', storage_location = null"
+            " where name = ? and version = 2",
+            (name,),
+        )
+    thief.close()
+    mirror.sweep(full=True)
+    assert [(one.kind, one.number) for one in mirror.drift(name)] == [("tampered", 2)]
+    assert (_aliases(mirror, name, 1), _aliases(mirror, name, 2)) == ((), ())
+
+
+def _aliases(mirror: Mirror, name: str, number: int) -> tuple[str, ...]:
+    version = mirror.version(f"models:/{name}/{number}")
+    assert isinstance(version, ModelVersion)
+    return version.aliases
 
 
 def _history(mirror: Mirror, name: str, alias: str) -> list[int | None]:
