@@ -1,7 +1,6 @@
 """Where an alias of MLflow was at a time, as the catalog remembers it."""
 
 import sqlite3
-from datetime import UTC, datetime
 
 from tests.mirror.conftest import Mirror
 from tests.support.mirrored_registry import Registry
@@ -58,6 +57,5 @@ def _aliases(mirror: Mirror, name: str, number: int) -> tuple[str, ...]:
 
 def _history(mirror: Mirror, name: str, alias: str) -> list[int | None]:
     """The versions that an alias was on, one after the other; None: on none."""
-    until = datetime.max.replace(tzinfo=UTC)
     with mirror.database.reading() as tx:
-        return [number for _, number in models.alias_history(tx, name, alias, until)]
+        return [number for _, number in models.alias_history(tx, name, alias)]

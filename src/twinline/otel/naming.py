@@ -129,11 +129,7 @@ class Catalog:
         if ref.alias != LATEST and self._mirrored.knows("model", ref.name):
             found = self._mirrored.aliased("model", ref.name, ref.alias, at)
             return found if isinstance(found, ModelVersionRef) else None
-        key = ("alias", ref.name, ref.alias)
-        if key not in self._histories:
-            until = datetime.max.replace(tzinfo=at.tzinfo)
-            self._histories[key] = models.alias_history(self._tx, ref.name, ref.alias, until)
-        number = at_time(self._histories[key], at)
+        number = at_time(self._history(models.alias_history, ref.name, ref.alias), at)
         return ModelVersionRef(ref.name, number) if number else None
 
     def _at_source(self, uri: str) -> ModelVersion | None:
