@@ -93,7 +93,13 @@ CALLS: dict[str, tuple[dict[str, Scalar], Words, dict[str, Any]]] = {
             "mlflow.llm.cost": '{"total_cost": 0.25}',
             "mlflow.linkedPrompts": json.dumps(json.dumps([{"name": "answer", "version": "7"}])),
         },
-        Words(provider="openai", asked_model="gpt-4o", prompt="answer", prompt_version="7"),
+        Words(
+            provider="openai",
+            asked_model="gpt-4o",
+            prompt="answer",
+            prompt_version="7",
+            linked=True,
+        ),
         {
             "status": "ok",
             "latency_ms": 250,

@@ -31,7 +31,10 @@ _trace_id, _span_id = re.compile(r"(?!0{32})[0-9a-f]{32}"), re.compile(r"(?!0{16
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The pair of a call, in the words that were sent; None: it says nothing."""
+    """The pair of a call, in the words that were sent; None: it says nothing.
+
+    ``linked``: MLflow linked the prompt, so its name and version are those of MLflow.
+    """
 
     bundle: str | None = None
     provider: str | None = None
@@ -39,6 +42,7 @@ class Words:
     answered_model: str | None = None
     prompt: str | None = None
     prompt_version: str | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,12 @@ def _words(told: Mapping[Fact, Any]) -> Words:
         answered_model=_text(told.get("answered_model")),
         prompt=prompt,
         prompt_version=version,
+        linked=_is_linked(told),
     )
+
+
+def _is_linked(told: Mapping[Fact, Any]) -> bool:
+    return told.get("prompt_name") is None and len(_linked(told.get("linked_prompts"))) == 1
 
 
 def _prompt(told: Mapping[Fact, Any]) -> tuple[str | None, str | None]:
