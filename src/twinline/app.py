@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +25,7 @@ from twinline.aliases import api as aliases
 from twinline.aliases.keeper import LOOK_SECONDS, Keeper
 from twinline.bundles import api as bundles
 from twinline.db.listening import Announcements
-from twinline.db.session import Database
+from twinline.db.session import Database, Writing
 from twinline.deployments import api as deployments
 from twinline.deployments import policies_api as policies
 from twinline.evaluations import api as evaluations
@@ -63,6 +63,16 @@ from twinline.timelines import api as timelines
 from twinline.web import docs
 
 CHORES_SECONDS = 3600
+Chore = Callable[[Writing], object]
+_CHORES: tuple[Chore, ...] = (
+    inference_actions.keep_days,
+    access_actions.forget,
+    manifest_actions.ensure_key,
+    manifest_actions.forget_reports,
+    otel_actions.settle,
+    mirror_inbox.forget,
+)
+
 WORKERS = 200
 """Threads that may serve at once: more than the pool has connections, so that whoever
 finds none free is refused in time instead of waiting for a thread."""
@@ -218,21 +228,23 @@ async def _keep_house(database: Database) -> None:
 
 
 async def _try_chores(database: Database) -> None:
-    """Without them the server still serves; `/readyz` says what is missing."""
+    """Do each in a transaction of its own, so that none holds up another.
+
+    Without them the server still serves; `/readyz` says what is missing.
+    """
+    for chore in _CHORES:
+        await run_in_threadpool(_try_chore, database, chore)
+
+
+def _try_chore(database: Database, chore: Chore) -> None:
+    name = f"{chore.__module__}.{chore.__qualname__}"
     try:
-        await run_in_threadpool(_chores, database)
+        with database.writing(access_actions.SYSTEM) as tx:
+            chore(tx)
     except Unavailable as error:
-        _log.warning("the chores wait for the next hour: %s", error.detail)
-
-
-def _chores(database: Database) -> None:
-    with database.writing(access_actions.SYSTEM) as tx:
-        inference_actions.keep_days(tx)
-        access_actions.forget(tx)
-        manifest_actions.ensure_key(tx)
-        manifest_actions.forget_reports(tx)
-        otel_actions.settle(tx)
-        mirror_inbox.forget(tx)
+        _log.warning("the chore %s waits for the next hour: %s", name, error.detail)
+    except Exception:  # noqa: BLE001 -- the others have to be done, whatever one row holds
+        _log.exception("the chore %s fails, and is tried again in the next hour", name)
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:
