@@ -117,6 +117,26 @@ def other_side(empty_database: Database, side: Side) -> Iterator[Side]:
     return made
 
 
+# --- what goes live in the middle of a turn ---------------------------------------------
+
+
+def test_a_model_that_goes_live_in_a_turn_is_claimed_before_it_is_written(side: Side) -> None:
+    taken = next(_models)
+    side.registry.model(taken, 4)
+    side.learn(taken)
+    side.deploy(1, model=taken, slot="other@production")
+    side.link("alert", slot="other@production")
+    side.turns.take()
+    assert side.alias(taken) == 1
+    side.link("alert")
+    side.way.before_write = lambda: side.deploy(2, model=taken)
+    for _ in range(9):
+        side.turns.take()
+    link = side.read()
+    assert (link.state, side.alias(taken)) == ("error", 1)
+    assert "goes with other@production already" in link.why
+
+
 # --- answers that are lost, writes that come late ---------------------------------------
 
 

@@ -112,6 +112,8 @@ class Turns:
             if link.wanted is None:
                 self._finish(link, looked=False)
                 return
+            if link.wanted.name != link.model:
+                break  # another model went live meanwhile: its alias may be somebody else's
             if self._do(link, link.wanted):
                 return
         self._hurry(link)
