@@ -6,7 +6,9 @@ The servers are small pretended ones: no MLflow would do most of this when asked
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
@@ -17,11 +19,13 @@ from tests.mirror.conftest import Mirror
 from tests.support.mirrored_registry import Registry
 from twinline.db.session import Database
 from twinline.language.errors import MlflowUnavailable
+from twinline.mirror import inbox
 from twinline.mirror.marks import mark_many
 from twinline.mirror.naming import DEFAULT, Place
 from twinline.mirror.remote import MlflowServer
 
 PAGE = 3
+WAITING = text("select count(*) from pg_locks where not granted")
 
 
 @dataclass
@@ -314,3 +318,25 @@ def test_long_prompts_come_in_smaller_pages_and_one_too_long_holds_up_nothing(
     )
     assert "the sweep leaves the rest of its prompts" in caplog.text
     registry.drop(f"{name}-2")
+
+
+def test_deliveries_mark_names_in_the_order_in_which_everybody_does(database: Database) -> None:
+    place = Place("default", DEFAULT)
+
+    def deliveries() -> int:
+        with database.writing("webhooks") as tx:
+            return inbox.take_some(tx, "default", (DEFAULT,), 9)
+
+    with database.writing("test") as tx:
+        mark_many(tx, place, "model", ["a", "b"], "sweep")
+        for name in ("b", "a"):
+            payload = {"entity": "model_version", "data": {"name": name}}
+            assert inbox.keep(tx, "default", name, payload)
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing("changes") as tx:
+            mark_many(tx, place, "model", ["a"], "change")
+            taken = pool.submit(deliveries)
+            while tx.value(WAITING) == 0:
+                time.sleep(0.01)
+            mark_many(tx, place, "model", ["b"], "change")
+        assert taken.result(30) == 2
