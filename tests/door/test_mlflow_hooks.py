@@ -87,7 +87,7 @@ def test_hints_about_one_name_are_one_mark(door: str, rehearsal: Rehearsal) -> N
         marks = tx.rows(text("select kind, name, marks, learnt from mirror_mark order by kind"))
         states = tx.values(text("select state from mirror_inbox order by id"))
     assert [tuple(row.values()) for row in marks] == [
-        ("model", "churn", 2, "webhook"),
+        ("model", "churn", 1, "webhook"),
         ("prompt", "churn", 1, "webhook"),
     ]
     assert states == ["done", "done", "done", "ignored", "ignored"]
