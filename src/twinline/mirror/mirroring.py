@@ -43,6 +43,7 @@ class Mirroring:
         self.refusals = Refusals()
         self._cadence = cadence
         self._webhook_secret = webhook_secret
+        self._secrets: dict[str, str] = {}
 
     @property
     def places(self) -> list[Place]:
@@ -80,15 +81,21 @@ class Mirroring:
             raise not_found(of, place.workspace, found.workspaces)
         return found
 
-    def secret(self, tx: Reading, server: str) -> str:
-        """What the webhooks of a server are signed with.
+    def secret(self, database: Database, server: str) -> str:
+        """What the webhooks of a server are signed with. It is read once: the key that it is
+        derived from is never another.
 
         Raises:
             NotFound: there is no such server.
         """
         if server not in self.servers:
             raise NotFound(f"There is no MLflow server {server!r}.", kind="MLflow server")
-        return self._webhook_secret or derived_secret(manifests.private_key(tx), server)
+        if self._webhook_secret:
+            return self._webhook_secret
+        if server not in self._secrets:
+            with database.reading() as tx:
+                self._secrets[server] = derived_secret(manifests.private_key(tx), server)
+        return self._secrets[server]
 
     def status(self, tx: Reading) -> MirrorStatus:
         """How far the mirror is behind, and what waits."""
