@@ -22,8 +22,10 @@ from twinline.access import api as access
 from twinline.access.gate import BodyRefused
 from twinline.access.keyring import KeyRing
 from twinline.aliases import api as aliases
+from twinline.aliases import gauges as alias_gauges
 from twinline.aliases.keeper import LOOK_SECONDS, Keeper
 from twinline.bundles import api as bundles
+from twinline.db.glances import Glance
 from twinline.db.listening import Announcements
 from twinline.db.session import Database, Writing
 from twinline.deployments import api as deployments
@@ -134,6 +136,7 @@ def make_app(
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
     app.state.otlp = Counts()
+    app.state.alias_figures = Glance(lambda tx: tuple(alias_gauges.figures(tx)))
     app.state.alias_look_seconds = alias_look_seconds
     app.state.mirroring = mirroring or Mirroring()
     serve(app, database)

@@ -5,6 +5,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 from starlette.concurrency import run_in_threadpool
 
+from twinline.db.glances import Glance
 from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
 from twinline.language.errors import MlflowUnavailable, NotFound
@@ -44,6 +45,7 @@ class Mirroring:
         self._cadence = cadence
         self._webhook_secret = webhook_secret
         self._secrets: dict[str, str] = {}
+        self._glance = Glance(self.status)
 
     @property
     def places(self) -> list[Place]:
@@ -104,6 +106,13 @@ class Mirroring:
             inbox=inbox.depth(tx),
             refused=self.refusals.counts(),
         )
+
+    def glance(self, tx: Reading) -> MirrorStatus:
+        """The status of what is mirrored now, for whoever asks: what is counted in the database
+        may be `GLANCE_SECONDS` old."""
+        found = self._glance.at(tx)
+        ours = tuple(one for one in found.places if Place(one.server, one.workspace) in self.places)
+        return found.model_copy(update={"places": ours, "refused": self.refusals.counts()})
 
     @asynccontextmanager
     async def at_work(
