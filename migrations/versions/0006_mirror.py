@@ -141,6 +141,12 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("until is null"),
     )
+    op.create_index(
+        op.f("mirror_alias_series_id_alias_since_idx"),
+        "mirror_alias",
+        ["series_id", "alias", "since"],
+        unique=False,
+    )
     op.create_table(
         "mirror_tag",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

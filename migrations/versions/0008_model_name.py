@@ -1,5 +1,5 @@
-"""Which model version is meant by the names that providers and traces use; and spans that
-wait for the inference that they are about."""
+"""Which model version is meant by the names that providers and traces use; what
+happened to a model's aliases; and spans that wait for the inference that they are about."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,6 +23,13 @@ def upgrade() -> None:
     op.create_index(
         "model_version_source_uri_idx", "model_version", ["source_uri"], postgresql_using="hash"
     )
+    op.create_index(
+        "audit_event_subject_idx",
+        "audit_event",
+        ["subject"],
+        postgresql_ops={"subject": "text_pattern_ops"},
+        postgresql_where=sa.text("action in ('model.register', 'model.update')"),
+    )
     op.create_table(
         "waiting_call",
         sa.Column("inference_id", sa.Uuid, nullable=False),
@@ -36,5 +43,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("waiting_call")
+    op.drop_index("audit_event_subject_idx", "audit_event")
     op.drop_index("model_version_source_uri_idx", "model_version")
     op.drop_table("model_name")

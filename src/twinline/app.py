@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -22,10 +22,12 @@ from twinline.access import api as access
 from twinline.access.gate import BodyRefused
 from twinline.access.keyring import KeyRing
 from twinline.aliases import api as aliases
+from twinline.aliases import gauges as alias_gauges
 from twinline.aliases.keeper import LOOK_SECONDS, Keeper
 from twinline.bundles import api as bundles
+from twinline.db.glances import Glance
 from twinline.db.listening import Announcements
-from twinline.db.session import Database
+from twinline.db.session import Database, Writing
 from twinline.deployments import api as deployments
 from twinline.deployments import policies_api as policies
 from twinline.evaluations import api as evaluations
@@ -63,6 +65,16 @@ from twinline.timelines import api as timelines
 from twinline.web import docs
 
 CHORES_SECONDS = 3600
+Chore = Callable[[Writing], object]
+_CHORES: tuple[Chore, ...] = (
+    inference_actions.keep_days,
+    access_actions.forget,
+    manifest_actions.ensure_key,
+    manifest_actions.forget_reports,
+    mirror_inbox.forget,
+)
+"""What is done in a transaction each; `otel_actions.settle` makes its own."""
+
 WORKERS = 200
 """Threads that may serve at once: more than the pool has connections, so that whoever
 finds none free is refused in time instead of waiting for a thread."""
@@ -124,6 +136,7 @@ def make_app(
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
     app.state.otlp = Counts()
+    app.state.alias_figures = Glance(lambda tx: tuple(alias_gauges.figures(tx)))
     app.state.alias_look_seconds = alias_look_seconds
     app.state.mirroring = mirroring or Mirroring()
     serve(app, database)
@@ -218,21 +231,31 @@ async def _keep_house(database: Database) -> None:
 
 
 async def _try_chores(database: Database) -> None:
-    """Without them the server still serves; `/readyz` says what is missing."""
+    """Do each in a transaction of its own, so that none holds up another.
+
+    Without them the server still serves; `/readyz` says what is missing.
+    """
+
+    def begin() -> AbstractContextManager[Writing]:
+        return database.writing(access_actions.SYSTEM)
+
+    def in_one(chore: Chore) -> None:
+        with begin() as tx:
+            chore(tx)
+
+    for chore in _CHORES:
+        await run_in_threadpool(_try_chore, chore, lambda chore=chore: in_one(chore))
+    await run_in_threadpool(_try_chore, otel_actions.settle, lambda: otel_actions.settle(begin))
+
+
+def _try_chore(chore: Callable[..., object], act: Callable[[], object]) -> None:
+    name = f"{chore.__module__}.{chore.__qualname__}"
     try:
-        await run_in_threadpool(_chores, database)
+        act()
     except Unavailable as error:
-        _log.warning("the chores wait for the next hour: %s", error.detail)
-
-
-def _chores(database: Database) -> None:
-    with database.writing(access_actions.SYSTEM) as tx:
-        inference_actions.keep_days(tx)
-        access_actions.forget(tx)
-        manifest_actions.ensure_key(tx)
-        manifest_actions.forget_reports(tx)
-        otel_actions.settle(tx)
-        mirror_inbox.forget(tx)
+        _log.warning("the chore %s waits for the next hour: %s", name, error.detail)
+    except Exception:  # noqa: BLE001 -- the others have to be done, whatever one row holds
+        _log.exception("the chore %s fails, and is tried again in the next hour", name)
 
 
 async def _answer_ours(_request: Request, error: Exception) -> Response:

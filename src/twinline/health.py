@@ -53,7 +53,7 @@ def _mirror(mirroring: Mirroring, database: Database) -> dict[str, str]:
     if not mirroring.servers:
         return {}
     with database.reading() as tx:
-        places = mirroring.status(tx).places
+        places = mirroring.glance(tx).places
     return {"mirror": "; ".join(_standing(place) for place in places) or "not begun"}
 
 

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from twinline.access.gate import database
-from twinline.aliases import gauges as aliases
 from twinline.db.session import Database
 from twinline.language.errors import DatabaseUnavailable
 from twinline.language.figures import CONTENT_TYPE, Figure, Sample, render
@@ -20,7 +19,9 @@ router = APIRouter(tags=["health"])
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request, database: Annotated[Database, Depends(database)]) -> Response:
     """Figures for Prometheus: how far the mirror of MLflow is behind and what it found, aliases
-    that go with slots, spans by what became of them. No names of the catalog are in it.
+    that go with slots, spans by what became of them. No names of the catalog are in it,
+    but those of MLflow servers and their workspaces. What is counted in the database may be
+    ten seconds old.
 
     Without the database there is what this process counted alone.
     """
@@ -41,5 +42,5 @@ def metrics(request: Request, database: Annotated[Database, Depends(database)]) 
 def _kept(database: Database, app: FastAPI) -> Iterator[Figure]:
     mirroring: Mirroring = app.state.mirroring
     with database.reading() as tx:
-        yield from mirror.figures(mirroring.status(tx))
-        yield from aliases.figures(tx)
+        yield from mirror.figures(mirroring.glance(tx))
+        yield from app.state.alias_figures.at(tx)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.app import make_app
+from twinline.db.session import connect
 from twinline.language.errors import MlflowUnavailable
 from twinline.mirror.hooks import BODY_BYTES_MAX
 from twinline.mirror.mirroring import Mirroring
@@ -87,7 +88,7 @@ def test_hints_about_one_name_are_one_mark(door: str, rehearsal: Rehearsal) -> N
         marks = tx.rows(text("select kind, name, marks, learnt from mirror_mark order by kind"))
         states = tx.values(text("select state from mirror_inbox order by id"))
     assert [tuple(row.values()) for row in marks] == [
-        ("model", "churn", 2, "webhook"),
+        ("model", "churn", 1, "webhook"),
         ("prompt", "churn", 1, "webhook"),
     ]
     assert states == ["done", "done", "done", "ignored", "ignored"]
@@ -129,6 +130,16 @@ def test_what_is_not_signed_as_it_is_sent_and_now_is_refused(
     assert (answer.status_code, answer.json()["reason"]) == (401, reason)
     assert refused(door) == {reason: 1}
     assert waiting(rehearsal) == 0
+
+
+def test_what_is_refused_asks_the_database_nothing() -> None:
+    away = connect("postgresql://127.0.0.1:1/nowhere")
+    mirroring = Mirroring([GONE], webhook_secret=SECRET)
+    with served(make_app(away, mirroring)) as url:
+        assert deliver(url, secret="another").status_code == 401
+        assert deliver(url, **{"X-MLflow-Signature": ""}).status_code == 401
+    assert mirroring.refusals.counts() == {"forged": 1, "unsigned": 1}
+    away.close()
 
 
 def test_what_is_almost_too_old_or_too_early_is_let_in(door: str) -> None:
@@ -173,8 +184,7 @@ def test_without_a_secret_in_the_settings_each_server_has_one_of_its_own(
     servers = [GONE, MlflowServer("http://127.0.0.1:1", name="eu")]
     mirroring = Mirroring(servers)
     with served(make_app(rehearsal, mirroring)) as door:
-        with rehearsal.reading() as tx:
-            ours, theirs = mirroring.secret(tx, "default"), mirroring.secret(tx, "eu")
+        ours, theirs = (mirroring.secret(rehearsal, one) for one in ("default", "eu"))
         assert ours != theirs
         assert len(ours) >= 43
         assert deliver(door, secret=ours).status_code == 202

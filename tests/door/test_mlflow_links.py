@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.support.linked import (
     ALIAS,
@@ -468,3 +469,21 @@ def asked(linked: Linked, role: Role, method: str, path: str, body: dict[str, st
     key = linked.client.keys.issue(role.value, role).key
     url = f"{url_of(linked.client)}/api/v1/mlflow/{path}"
     return httpx.request(method, url, json=body, headers={"X-API-Key": key}).status_code
+
+
+# --- what nobody foresaw ----------------------------------------------------------------
+
+
+def test_a_link_that_nobody_can_read_holds_up_no_other(
+    linked: Linked, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, other = linked.another(2), "other@production"
+    linked.deploy(1, model=model, slot=other)
+    linked.client.mlflow_links.link(SLOT, ALIAS)
+    linked.becomes("in_sync")
+    with database.writing("test") as tx:
+        tx.run(text("update alias_link set puts = '[7]', turn = turn + 1, turn_until = null"))
+    eventually(lambda: caplog.text, lambda said: "a turn with an alias in MLflow fails" in said)
+    linked.client.mlflow_links.link(other, ALIAS)
+    eventually(lambda: linked.alias(model), lambda found: found == 1)
+    assert "Traceback" in caplog.text

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import twinline.mlflow
 from tests.hooks.conftest import MODEL, PROMPT, ROUTE, TEMPLATE, Stage, mlflow
 from twinline.client import Client
 from twinline.language.errors import Invalid, MlflowUnavailable, NotFound, VersionChanged
-from twinline.language.records import NewModelVersion, ServedBundle
+from twinline.language.records import NewModelVersion, RunFacts, ServedBundle
 
 
 def served(stage: Stage, application: Client, route: str = ROUTE) -> ServedBundle:
@@ -50,7 +51,7 @@ def test_other_parameters_are_not_loaded(stage: Stage, application: Client) -> N
 
 
 def test_a_model_that_was_made_again_under_its_number_is_not_loaded(
-    stage: Stage, application: Client
+    stage: Stage, application: Client, tmp_path: Path
 ) -> None:
     registry = mlflow.MlflowClient()
     first, second = (registry.get_model_version(MODEL, str(number)) for number in (1, 2))
@@ -75,6 +76,27 @@ def test_a_model_that_was_made_again_under_its_number_is_not_loaded(
     register(second)
     with pytest.raises(VersionChanged, match="models:/moved/1 has another source or run"):
         twinline.mlflow.Loader(stage.admin).load(before)
+    name = "moved/recreated-2"  # as the mirror calls it
+    run = RunFacts(id=second.run_id)
+    new = NewModelVersion(name=name, source="mlflow", source_uri=second.source, number=1, run=run)
+    again = stage.admin.models.register(new).ref
+    bundle = stage.admin.bundles.pair(again, f"prompts:/{PROMPT}/1")
+    stage.admin.slots.deploy("again@production", bundle.ref, reason="a test", expected=0)
+    loaded = twinline.mlflow.Loader(stage.admin).load(
+        served(stage, stage.application(tmp_path / "later"), "again")
+    )
+    assert loaded.model.metadata.model_uuid == second.source.removeprefix("models:/")
+
+
+def test_a_model_of_another_server_is_named_with_that_server(
+    stage: Stage, application: Client
+) -> None:
+    new = NewModelVersion(name="eu/churn", source="mlflow", source_uri="models:/m-1", number=3)
+    stage.admin.models.register(new)
+    bundle = stage.admin.bundles.pair("models:/eu/churn/3", f"prompts:/{PROMPT}/1")
+    stage.admin.slots.deploy("abroad@production", bundle.ref, reason="a test", expected=0)
+    with pytest.raises(NotFound, match=r"no models:/churn/3, which .*models:/eu/churn/3.*'eu'"):
+        twinline.mlflow.Loader(stage.admin).load(served(stage, application, "abroad"))
 
 
 def test_a_provider_s_model_is_not_mlflow_s_to_load(stage: Stage, application: Client) -> None:
@@ -125,6 +147,18 @@ def test_a_prompt_is_the_bundle_s_inside_a_call_and_mlflow_s_outside(
         other = twinline.mlflow.load_prompt(uri, cache_ttl_seconds=0)
     outside = twinline.mlflow.load_prompt(uri, cache_ttl_seconds=0)
     assert {other.template, outside.template} == {"Say {{ word }} as MLflow had it"}
+
+
+@pytest.mark.parametrize("asked", ["travel", "prompts:/travel@production", "prompts:/travel/2"])
+@pytest.mark.parametrize("name", ["mlflow/travel", "mlflow/eu/travel/recreated-2"])
+def test_a_prompt_that_came_from_mlflow_is_known_by_its_name_there(
+    stage: Stage, application: Client, name: str, asked: str
+) -> None:
+    route = f"{name.count('/')}-{asked.rpartition('/')[2].replace('@', '-')}"
+    stage.release(f"{route}@production", name, "Go to {{ place }}")
+    with twinline.mlflow.inference(application, route):
+        prompt = twinline.mlflow.load_prompt(asked)
+    assert (prompt.name, prompt.template) == (name, "Go to {{ place }}")
 
 
 def test_threads_get_the_prompt_of_their_own_bundle(stage: Stage, application: Client) -> None:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from uuid import UUID
 
+import httpx
 import pytest
 
 from tests.hooks.conftest import ROUTE, Stage, mlflow
@@ -63,6 +65,52 @@ def test_without_mlflow_s_server_the_inference_is_recorded(stage: Stage, tmp_pat
     }
     id, trace_id, _ = run(ANSWER, stage.url, stage.key, tmp_path, **away).split()
     assert stage.inference(id).trace_id == trace_id
+
+
+EXPORTED = f"""
+import sys, mlflow, twinline.mlflow
+from pathlib import Path
+from twinline import Client
+url, key, folder = sys.argv[1:]
+with Client(url, key, folder=Path(folder)) as client:
+    try:
+        with twinline.mlflow.inference(client, "{ROUTE}") as call:
+            for tokens in (5, 7):
+                with mlflow.start_span("llm", span_type="LLM") as span:
+                    span.set_attribute("mlflow.chat.tokenUsage", {{"input_tokens": tokens}})
+            1 / 0
+    except ZeroDivisionError:
+        pass
+mlflow.flush_trace_async_logging()
+print(call.id)
+"""
+
+
+def test_spans_that_are_exported_to_us_too_change_no_measure(stage: Stage, tmp_path: Path) -> None:
+    """What the hook says of the whole stands, however late the spans of its parts come."""
+    dual = {
+        "MLFLOW_TRACKING_URI": stage.mlflow.url,
+        "MLFLOW_TRACE_ENABLE_OTLP_DUAL_EXPORT": "true",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{stage.url}/v1/traces",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-api-key={stage.key}",
+    }
+    before = parts(stage)
+    id = UUID(run(EXPORTED, stage.url, stage.key, tmp_path, **dual))
+    assert parts(stage) - before >= 2
+    httpx.post(
+        f"{stage.url}/v1/traces", json={}, headers={"X-API-Key": stage.key}
+    ).raise_for_status()  # by now the inference is here: what waited for it is settled
+    told = stage.admin.inferences.explain(id)
+    assert told.outcomes == ()
+    assert (told.inference.measured.status, told.inference.measured.input_tokens) == ("error", 12)
+
+
+def parts(stage: Stage) -> int:
+    """How many spans came that belong to an inference, or to none."""
+    lines = httpx.get(f"{stage.url}/metrics").text.splitlines()
+    spans = [line for line in lines if line.startswith("twinline_otlp_spans_total{")]
+    return sum(int(line.rpartition(" ")[2]) for line in spans)
 
 
 def entry_points(folder: Path) -> Path:

@@ -3,7 +3,9 @@
 import os
 import random
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -13,13 +15,14 @@ from tests.support.linked import ALIAS, PROMPT, SLOT
 from tests.support.mlflow_registry import MlflowRegistry
 from tests.support.unruly import Unruly
 from twinline.aliases import actions as aliases
+from twinline.aliases import store
 from twinline.aliases.rules import REVERTS_MAX
 from twinline.aliases.turns import Turns
 from twinline.bundles import actions as bundles
 from twinline.db import migrations
 from twinline.db.session import Database
 from twinline.deployments import actions as deployments
-from twinline.language.errors import NotFound
+from twinline.language.errors import Conflict, NotFound
 from twinline.language.records import (
     AliasLink,
     ForeignMoves,
@@ -34,6 +37,7 @@ from twinline.mirror.remote import MlflowServer
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 
+WAITING = text("select count(*) from pg_locks where not granted")
 HASTEN = text("update alias_link set next_at = clock_timestamp(), turn_until = null")
 
 
@@ -115,6 +119,52 @@ def other_side(empty_database: Database, side: Side) -> Iterator[Side]:
     made = Side(empty_database, side.registry, side.model)
     made.deploy(2)
     return made
+
+
+# --- what goes live in the middle of a turn ---------------------------------------------
+
+
+def test_a_model_that_goes_live_in_a_turn_is_claimed_before_it_is_written(side: Side) -> None:
+    taken = next(_models)
+    side.registry.model(taken, 4)
+    side.learn(taken)
+    side.deploy(1, model=taken, slot="other@production")
+    side.link("alert", slot="other@production")
+    side.turns.take()
+    assert side.alias(taken) == 1
+    side.link("alert")
+    side.way.before_write = lambda: side.deploy(2, model=taken)
+    for _ in range(9):
+        side.turns.take()
+    link = side.read()
+    assert (link.state, side.alias(taken)) == ("error", 1)
+    assert "goes with other@production already" in link.why
+
+
+# --- several who change one link ----------------------------------------------------------
+
+
+def test_who_declines_and_who_links_anew_are_in_no_deadlock(side: Side) -> None:
+    side.link("propose")
+    side.turn()
+    side.registry.move(side.model, ALIAS, 2)
+    number = side.turn().proposal
+    assert number is not None
+
+    def decline() -> None:
+        with side.database.writing("eve") as tx:
+            aliases.decline(tx, number, "no")
+
+    ref, new = SlotRef.parse(SLOT), NewAliasLink(alias=ALIAS, writes=True, foreign="propose")
+    with ThreadPoolExecutor(1) as pool:
+        with side.database.writing("ana") as tx:
+            store.put_link(tx, ref, new, side.model)
+            declined = pool.submit(decline)
+            while tx.value(WAITING) == 0:
+                time.sleep(0.01)
+            store.supersede(tx, ref)
+        with pytest.raises(Conflict, match="superseded"):
+            declined.result(30)
 
 
 # --- answers that are lost, writes that come late ---------------------------------------

@@ -6,7 +6,9 @@ The servers are small pretended ones: no MLflow would do most of this when asked
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
@@ -14,13 +16,16 @@ import pytest
 from sqlalchemy import text
 
 from tests.mirror.conftest import Mirror
+from tests.support.mirrored_registry import Registry
 from twinline.db.session import Database
 from twinline.language.errors import MlflowUnavailable
+from twinline.mirror import inbox
 from twinline.mirror.marks import mark_many
 from twinline.mirror.naming import DEFAULT, Place
 from twinline.mirror.remote import MlflowServer
 
 PAGE = 3
+WAITING = text("select count(*) from pg_locks where not granted")
 
 
 @dataclass
@@ -283,3 +288,55 @@ def test_each_workspace_is_asked_for_by_its_header_and_stands_in_its_names(
     assert mirror.version("models:/m1/1").number == 1
     assert mirror.version("models:/default/team/m1/2").number == 2
     assert mirror.value("select count(*) from mirror_place where synced_at is not null") == 2
+
+
+def test_long_prompts_come_in_smaller_pages_and_one_too_long_holds_up_nothing(
+    mirror: Mirror,
+    registry: Registry,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("twinline.mirror.asking.BODY_BYTES_MAX", 60_000)
+    registry.make(f"{name}-model")
+    registry.add(f"{name}-model")
+    for number in range(7):
+        registry.make(f"{name}-{number}", prompt=True)
+        registry.add_prompt(f"{name}-{number}", "long " * 4000)
+    mirror.catch_up()
+    assert mirror.version(f"models:/{name}-model/1")
+    for number in range(7):
+        assert mirror.version(f"prompts:/mlflow/{name}-{number}/1")
+    registry.add_prompt(f"{name}-2", "longer " * 10_000)
+    registry.add_prompt(f"{name}-6", "new")
+    registry.add(f"{name}-model")
+    mirror.sweep()
+    assert mirror.version(f"models:/{name}-model/2")
+    assert mirror.version(f"prompts:/mlflow/{name}-6/2")
+    assert "shorten its text" in str(
+        mirror.value("select trouble from mirror_mark where name = :name", name=f"{name}-2")
+    )
+    assert "the sweep leaves the rest of its prompts" in caplog.text
+    registry.drop(f"{name}-2")
+
+
+def test_deliveries_mark_names_in_the_order_in_which_everybody_does(database: Database) -> None:
+    place = Place("default", DEFAULT)
+
+    def deliveries() -> int:
+        with database.writing("webhooks") as tx:
+            return inbox.take_some(tx, "default", (DEFAULT,), 9)
+
+    with database.writing("test") as tx:
+        mark_many(tx, place, "model", ["a", "b"], "sweep")
+        for name in ("b", "a"):
+            payload = {"entity": "model_version", "data": {"name": name}}
+            assert inbox.keep(tx, "default", name, payload)
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing("changes") as tx:
+            mark_many(tx, place, "model", ["a"], "change")
+            taken = pool.submit(deliveries)
+            while tx.value(WAITING) == 0:
+                time.sleep(0.01)
+            mark_many(tx, place, "model", ["b"], "change")
+        assert taken.result(30) == 2

@@ -19,6 +19,7 @@ from twinline.client import Client
 from twinline.language.records import Role
 
 GOOD = message([span(CHAT)]).SerializeToString()
+EMPTY = gzip.compress(b"")
 
 
 def nested(depth: int) -> bytes:
@@ -86,6 +87,7 @@ def test_a_body_that_is_none(
         pytest.param(
             413, "gzip", gzip.compress(bytes(9 << 20)) * 2, "16 MB", id="a bomb in two parts"
         ),
+        pytest.param(413, "gzip", gzip.compress(GOOD) + EMPTY * 16, "16 members", id="many parts"),
         pytest.param(413, "deflate", zlib.compress(bytes(64 << 20)), "16 MB", id="a zlib bomb"),
         pytest.param(413, "identity", bytes((16 << 20) + 1), "16 MB", id="too large as it is"),
     ],
@@ -96,6 +98,12 @@ def test_a_body_that_is_packed_wrongly_or_too_large(
     headers = {"Content-Type": PROTOBUF, "Content-Encoding": encoding}
     answer = otlp.post("/v1/traces", content=body, headers=headers)
     assert (answer.status_code, says in _said(answer)) == (status, True), answer.text
+
+
+def test_a_body_that_is_packed_in_several_parts_is_taken(otlp: httpx.Client) -> None:
+    headers = {"Content-Type": PROTOBUF, "Content-Encoding": "gzip"}
+    body = gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:]) + EMPTY * 14
+    assert traces.rejected(otlp.post("/v1/traces", content=body, headers=headers)) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,8 @@ ASKED: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"auth": ("ana", "secret")}, None, "ana"),
     ({"auth": ("ana", "secret"), "headers": {"X-Actor": "eve"}}, None, "ana"),
     ({"auth": ("eve", "?"), "headers": {"X-Actor": "eve"}}, "ana", "ana"),
+    ({"headers": {"X-Actor": "é" * 501}}, None, "é" * 500),
+    ({"auth": ("a" * 9000, "secret")}, None, "a" * 500),
     ({"headers": {"Authorization": "Bearer x"}}, None, None),
     ({"headers": {"Authorization": "Basic nonsense", "X-Actor": ""}}, None, None),
 ]

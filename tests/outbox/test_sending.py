@@ -123,6 +123,37 @@ def test_a_key_that_is_refused_loses_nothing(
     assert "1 changes wait for Twinline" in caplog.text
 
 
+@on_sqlite
+def test_what_is_refused_for_ever_is_told_to_be_lost_and_holds_up_nothing(
+    outbox: Outbox, engine: Engine, twinline: Twinline, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(engine, outbox, "a")
+    with engine.begin() as connection:
+        outbox.append(connection, 0, [change("b") | {"actor": "x" * 501}])
+    with twinline.up() as client, sending(outbox, twinline):
+        eventually(lambda: outbox.position().failures > 0)
+        assert names(client) == ["a"]  # it may yet be taken, and nothing waits for it
+        add(engine, outbox, "c")
+        eventually(lambda: all_told(outbox))
+        changes = list(client.mlflow_changes.list())
+    assert [one.name for one in changes] == ["a", None, "c"]
+    assert changes[1].after == {"first": 2, "last": 2}
+    assert "refuses the change with sequence 2" in caplog.text
+
+
+@on_sqlite
+def test_a_twinline_that_refuses_everything_is_given_up_nothing(
+    outbox: Outbox, engine: Engine, twinline: Twinline, caplog: pytest.LogCaptureFixture
+) -> None:
+    with engine.begin() as connection:
+        outbox.append(connection, 0, [change(name) | {"new": True} for name in "abc"])
+    with twinline.up() as client, sending(outbox, twinline):
+        eventually(lambda: outbox.position().failures > 0)
+        assert names(client) == []
+    assert outbox.position().delivered == 0
+    assert "3 changes wait for Twinline" in caplog.text
+
+
 def test_a_twinline_that_was_put_back_is_told_again_what_is_still_kept(
     outbox: Outbox, engine: Engine, twinline: Twinline
 ) -> None:

@@ -52,27 +52,42 @@ def test_the_nearest_name_counts(
     assert (found.version.number if found else None) == number
 
 
-def test_an_alias_is_where_it_was_put_until_it_is_taken_off() -> None:
-    def event(day: int, number: int, before: list[str] | None, after: list[str]) -> AuditEvent:
-        return AuditEvent(
-            seq=day,
-            at=AT.replace(day=day),
-            actor="me",
-            action="model.update",
-            subject=f"models:/m/{number}",
-            why="",
-            before=None if before is None else {"aliases": before},
-            after={"aliases": after},
-            previous_hash="",
-            hash="",
-        )
+def _event(day: int, number: int, before: list[str] | None, after: list[str]) -> AuditEvent:
+    return AuditEvent(
+        seq=day,
+        at=AT.replace(day=day),
+        actor="me",
+        action="model.update",
+        subject=f"models:/m/{number}",
+        why="",
+        before=None if before is None else {"aliases": before},
+        after={"aliases": after},
+        previous_hash="",
+        hash="",
+    )
 
+
+def _moves(*events: AuditEvent) -> list[tuple[int, int | None]]:
+    return [(at.day, number) for at, number in alias_history(events, "a")]
+
+
+def test_an_alias_is_where_it_was_put_until_it_is_taken_off() -> None:
     events = [
-        event(1, 1, None, ["a", "b"]),
-        event(2, 1, ["a", "b"], ["a", "b"]),
-        event(3, 2, None, ["a"]),
-        event(4, 2, ["a"], []),
+        _event(1, 1, None, ["a", "b"]),
+        _event(2, 1, ["a", "b"], ["a", "b"]),
+        _event(3, 2, None, ["a"]),
+        _event(4, 2, ["a"], []),
     ]
-    moves = [(at.day, number) for at, number in alias_history(events, "a")]
-    assert moves == [(1, 1), (3, 2), (4, None)]
+    assert _moves(*events) == [(1, 1), (3, 2), (4, None)]
     assert alias_history(events, "c") == ()
+
+
+def test_a_move_is_one_whichever_side_of_it_was_written_first() -> None:
+    begun = _event(1, 2, None, ["a"])
+    gained, lost = ([], ["a"]), (["a"], [])
+    assert _moves(begun, _event(2, 1, *gained), _event(3, 2, *lost)) == [(1, 2), (2, 1)]
+    assert _moves(begun, _event(2, 2, *lost), _event(3, 1, *gained)) == [
+        (1, 2),
+        (2, None),
+        (3, 1),
+    ]

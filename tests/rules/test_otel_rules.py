@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinline.language.ids import made_at
+from twinline.language.records import Measured
 from twinline.otel.dialects import DIALECTS, KNOWN
 from twinline.otel.naming import at_time, only_one
 from twinline.otel.rules import Words, calls, facts, id_of, is_call, refusal
 from twinline.otel.spans import Scalar, Span
 
 AT = datetime(2026, 1, 1, 12, 30, 0, 123_000, tzinfo=UTC)
+ID = "01978f6e-5c3a-7b10-8a2e-2f9c0d1e4b5a"
 BEGUN = int(AT.timestamp() * 1000) * 1_000_000
 
 
@@ -91,7 +93,13 @@ CALLS: dict[str, tuple[dict[str, Scalar], Words, dict[str, Any]]] = {
             "mlflow.llm.cost": '{"total_cost": 0.25}',
             "mlflow.linkedPrompts": json.dumps(json.dumps([{"name": "answer", "version": "7"}])),
         },
-        Words(provider="openai", asked_model="gpt-4o", prompt="answer", prompt_version="7"),
+        Words(
+            provider="openai",
+            asked_model="gpt-4o",
+            prompt="answer",
+            prompt_version="7",
+            linked=True,
+        ),
         {
             "status": "ok",
             "latency_ms": 250,
@@ -227,15 +235,34 @@ def test_a_prompt_is_never_put_together_from_two_spans() -> None:
 
 
 def test_a_call_below_an_inference_tells_what_it_used_and_not_how_long_all_took() -> None:
-    id = "01978f6e-5c3a-7b10-8a2e-2f9c0d1e4b5a"
     (none,) = calls([span({"twinline.inference_id": "x" * 36})])
     assert none.about is None
-    around = span({"twinline.inference_id": f"inferences:/{id}"}, span_id="01" * 8)
+    around = span({"twinline.inference_id": f"inferences:/{ID}"}, span_id="01" * 8)
     own = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}
     first, second = calls([around, span(own, parent_id="01" * 8)])
-    assert (str(first.about), str(second.about)) == (id, id)
+    assert (str(first.about), str(second.about)) == (ID, ID)
     assert first.measured.latency_ms == 250
     assert second.measured.model_dump(exclude_none=True) == {"input_tokens": 7}
+
+
+@pytest.mark.parametrize("mark", [True, "true"], ids=["a bool", "MLflow's JSON"])
+def test_a_call_adds_no_measures_where_a_hook_measures_the_whole(mark: Scalar) -> None:
+    hooked: dict[str, Scalar] = {"twinline.inference_id": ID, "twinline.measured": mark}
+    own: dict[str, Scalar] = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}
+    around = span(hooked, span_id="01" * 8)
+    for call in calls([around, span(own, parent_id="01" * 8), span(own | hooked)]):
+        assert (str(call.about), call.measured) == (ID, Measured())
+
+
+def test_the_mark_of_a_hook_holds_for_its_own_inference_alone() -> None:
+    hooked: dict[str, Scalar] = {"twinline.inference_id": ID, "twinline.measured": True}
+    around = span(hooked, span_id="01" * 8)
+    other: dict[str, Scalar] = {"gen_ai.usage.input_tokens": 7}
+    other["twinline.inference_id"] = ID.replace("0", "1")
+    (_, call) = calls([around, span(other, parent_id="01" * 8)])
+    assert call.measured.input_tokens == 7
+    (call,) = calls([span({"twinline.measured": True, "gen_ai.operation.name": "chat"})])
+    assert call.measured.status == "ok"
 
 
 texts = st.text(max_size=20) | st.sampled_from(['"', "[[", '{"a": 1}', "NaN", "1e999", "-1"])

@@ -60,6 +60,14 @@ def events_between(
     return store.events_between(tx, actions, prefixes, first, last, limit)
 
 
+def events_about(
+    tx: Reading, actions: Collection[str], prefix: str, limit: int
+) -> tuple[AuditEvent, ...]:
+    """The newest audit events of these actions whose subject begins with ``prefix``, the
+    newest first."""
+    return store.events_about(tx, actions, prefix, limit)
+
+
 def authorize(tx: Reading, key: str | None, permission: Permission) -> ApiKey:
     """Who holds ``key``, provided that its role has ``permission``.
 

@@ -59,6 +59,17 @@ def events_between(
     return tuple(AuditEvent.model_validate(dict(row)) for row in rows)
 
 
+def events_about(
+    tx: Reading, actions: Collection[str], prefix: str, limit: int
+) -> tuple[AuditEvent, ...]:
+    """The newest events of these actions whose subject begins with ``prefix``, the newest
+    first. Only of actions on models there is an index by subject."""
+    about = audit_event.c.subject.startswith(prefix, autoescape=True)
+    query = select(audit_event).where(audit_event.c.action.in_(actions), about)
+    rows = tx.rows(query.order_by(audit_event.c.seq.desc()).limit(limit))
+    return tuple(AuditEvent.model_validate(dict(row)) for row in rows)
+
+
 def events_until(tx: Reading, at: datetime) -> int:
     """The number of the newest event up to ``at``, 0 for none.
 

@@ -64,6 +64,7 @@ def unlink(tx: Writing, ref: SlotRef) -> AliasLink:
     Raises:
         NotFound: the slot is not linked.
     """
+    store.lock_link(tx, ref)
     before = read(tx, ref)
     store.supersede(tx, ref)
     store.drop_link(tx, ref)
@@ -135,6 +136,7 @@ def decline(tx: Writing, number: int, reason: str) -> ForeignMove:
         Conflict: it does not wait any more.
     """
     proposal = _proposal(tx, number)
+    store.lock_link(tx, proposal.slot)
     if not store.decide(tx, number, "declined"):
         raise _decided(_proposal(tx, number))
     store.ask_again(tx, proposal.slot, f"{tx.actor} declined to follow it")

@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
+from twinline.language.mlflow_names import model_in_mlflow
 from twinline.mirror.naming import DEFAULT, Place
-
-_AGAIN = "recreated-"
 
 
 class Registered(NamedTuple):
@@ -17,8 +16,6 @@ class Registered(NamedTuple):
 def registered(model: str) -> Registered:
     """Where a model that came from MLflow is registered, by its name in the catalog; see
     `twinline.mirror.naming.catalog_name`."""
-    *folders, name = model.split("/")
-    if name.startswith(_AGAIN) and folders:
-        *folders, name = folders
+    folders, name = model_in_mlflow(model)
     server, workspace, *_ = *folders, *[DEFAULT] * 2
     return Registered(Place(server, workspace), name)

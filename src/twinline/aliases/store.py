@@ -113,6 +113,12 @@ def put_link(tx: Writing, ref: SlotRef, new: NewAliasLink, model: str | None) ->
     )
 
 
+def lock_link(tx: Writing, ref: SlotRef) -> None:
+    """Let nobody else change a link until this transaction ends; a link is always locked before
+    its moves."""
+    tx.run(select(alias_link.c.slot_id).where(alias_link.c.slot_id == _id(ref)).with_for_update())
+
+
 def drop_link(tx: Writing, ref: SlotRef) -> None:
     """Forget a link; the moves of others are kept."""
     tx.run(alias_link.delete().where(alias_link.c.slot_id == _id(ref)))

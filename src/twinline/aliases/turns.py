@@ -112,6 +112,8 @@ class Turns:
             if link.wanted is None:
                 self._finish(link, looked=False)
                 return
+            if link.wanted.name != link.model:
+                break  # another model went live meanwhile: its alias may be somebody else's
             if self._do(link, link.wanted):
                 return
         self._hurry(link)
@@ -263,9 +265,9 @@ class Turns:
         why: str,
         deployment: int | None = None,
     ) -> None:
+        _keep(store.note(tx, link, known=move.after, looked_at=access.now(tx)))
         store.supersede(tx, link.slot)
         number = store.add_move(tx, link, move, outcome, why, deployment)
-        _keep(store.note(tx, link, known=move.after, looked_at=access.now(tx)))
         after = {"move": number, "version": move.after, "outcome": outcome}
         named = _named(link.model or "", link.alias)
         audit(tx, "alias.moved", named, why=why, before={"version": move.before}, after=after)

@@ -25,6 +25,7 @@ from twinline.language.records import (
     Inference,
     InferenceBatch,
     LedgerDays,
+    Measured,
     NewInference,
     NewOutcome,
     Outcome,
@@ -142,19 +143,39 @@ def add_outcome(tx: Writing, id: UUID, new: NewOutcome) -> tuple[Outcome, bool]:
     Raises:
         NotFound: there is no such inference.
     """
-    facts = store.lock(tx, id)
-    if facts is None:
-        raise _unknown(id)
-    earlier = store.outcomes(tx, [id])
-    same = next((known for known in earlier if known.id == new.id), None)
-    if same:
-        return same, False
-    first = store.first_measured(facts)
-    before, after = rules.newest(first, earlier), rules.newest(first, [*earlier, new])
     outcome_id = new.id or new_id()
-    store.add_outcome(tx, outcome_id, id, len(earlier) + 1, new)
-    store.count_changed(tx, facts, before, after)
-    return store.outcomes(tx, [id])[-1], True
+    added = add_outcomes(tx, {id: [new.model_copy(update={"id": outcome_id})]})
+    kept = next(one for one in store.outcomes(tx, [id]) if one.id == outcome_id)
+    return kept, added == 1
+
+
+def add_outcomes(tx: Writing, sent: Mapping[UUID, Sequence[NewOutcome]]) -> int:
+    """Keep outcomes by the inference that they are of; how many were new.
+
+    Must be the last of its transaction that touches counts: their rows, which everybody
+    wants, are taken in one statement at the end, in the order that all who count take them.
+
+    Raises:
+        NotFound: there is no such inference.
+    """
+    locked = store.lock(tx, sent)
+    missing = next((id for id in sent if id not in locked), None)
+    if missing:
+        raise _unknown(missing)
+    known = rules.by_inference(store.outcomes(tx, sent))
+    changed: list[tuple[RowMapping, Measured, Measured]] = []
+    added = 0
+    for id, facts in locked.items():
+        earlier = known.get(id, [])
+        new = rules.not_yet(earlier, sent[id])
+        if new:
+            before = rules.newest(store.first_measured(facts), earlier)
+            store.add_outcomes(tx, id, len(earlier) + 1, new)
+            changed.append((facts, before, rules.newest(before, new)))
+            added += len(new)
+    if changed:
+        store.count_changed(tx, changed)
+    return added
 
 
 def read(tx: Reading, id: UUID) -> Inference:

@@ -8,7 +8,7 @@ from math import ceil
 from uuid import UUID
 
 from twinline.language.ids import made_at
-from twinline.language.records import Latency, Measured, Outcome
+from twinline.language.records import Latency, Measured, NewOutcome, Outcome
 
 AHEAD_MAX = timedelta(minutes=5)
 """How far in the future an id may be: clocks differ."""
@@ -41,6 +41,17 @@ def newest(first: Measured, later: Iterable[Measured]) -> Measured:
         known = outcome.model_dump(include=set(Measured.model_fields), exclude_none=True)
         values |= known
     return Measured.model_validate(values)
+
+
+def not_yet(known: Iterable[Outcome], sent: Iterable[NewOutcome]) -> list[NewOutcome]:
+    """Of what was sent what is not known yet, each id once; what has no id is always new."""
+    seen: set[UUID | None] = {one.id for one in known}
+    found: list[NewOutcome] = []
+    for one in sent:
+        if one.id is None or one.id not in seen:
+            seen.add(one.id)
+            found.append(one)
+    return found
 
 
 def by_inference(outcomes: Iterable[Outcome]) -> dict[UUID, list[Outcome]]:

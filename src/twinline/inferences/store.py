@@ -24,7 +24,7 @@ from twinline.db.schema import bundle, inference, outcome, slot
 from twinline.db.session import Reading, Writing
 from twinline.inferences import rollups
 from twinline.inferences.selections import PARTS, Selection
-from twinline.language.ids import EPOCH, first_id, made_at
+from twinline.language.ids import EPOCH, first_id, made_at, new_id
 from twinline.language.records import (
     AffectedDecision,
     Inference,
@@ -101,6 +101,9 @@ select count(*) from signed
 _COUNTED_BY = ("bundle_id", "slot_id", "deployment", "rule", "arm", "role", "at", "decision")
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:id, 7))")
+_LOCK_IN_TURN = text("""
+select pg_advisory_xact_lock(hashtextextended(id, 7)) from unnest(cast(:ids as text[])) as id
+""")
 
 
 def _newest_known(measure: str) -> str:
@@ -228,30 +231,34 @@ def routing(sent: Routing) -> dict[str, Any]:
     return {"role": _ROLES[sent.role], "assigned": assigned}
 
 
-def lock(tx: Writing, id: UUID) -> RowMapping | None:
-    """The facts of an inference; nobody else adds an outcome until we are done."""
-    tx.run(_LOCK, {"id": str(id)})
-    return tx.row(select(inference).where(inference.c.id == id))
+def lock(tx: Writing, ids: Iterable[UUID]) -> dict[UUID, RowMapping]:
+    """The facts of those of these inferences that exist; nobody else adds an outcome to them
+    until we are done. Whoever locks several does it in the order of their ids."""
+    ordered = sorted(ids)
+    tx.run(_LOCK_IN_TURN, {"ids": [str(id) for id in ordered]})
+    rows = tx.rows(select(inference).where(inference.c.id == any_(_uuids(ordered))))
+    return {row["id"]: row for row in rows}
 
 
-def add_outcome(tx: Writing, id: UUID, inference_id: UUID, number: int, new: NewOutcome) -> None:
-    """Append an outcome, under the lock of its inference."""
-    tx.run(
-        outcome.insert().values(
-            id=id,
-            inference_id=inference_id,
-            number=number,
-            source=new.source,
-            at=func.clock_timestamp(),
-            **measures(new),
-        )
+def add_outcomes(tx: Writing, id: UUID, first: int, new: Iterable[NewOutcome]) -> None:
+    """Append outcomes to an inference, numbered from ``first`` on, under its lock."""
+    tx.run_many(
+        outcome.insert().values(at=func.clock_timestamp()),
+        [
+            {"inference_id": id, "number": number, "source": one.source}
+            | {"id": one.id or new_id(), **measures(one)}
+            for number, one in enumerate(new, first)
+        ],
     )
 
 
-def count_changed(tx: Writing, facts: RowMapping, before: Measured, after: Measured) -> None:
-    """Count an inference as it is now instead of as it was."""
-    kept = {name: facts[name] for name in _COUNTED_BY}
-    rows = [{"sign": -1, **kept, **measures(before)}, {"sign": 1, **kept, **measures(after)}]
+def count_changed(tx: Writing, changed: Iterable[tuple[RowMapping, Measured, Measured]]) -> None:
+    """Count inferences, given by their facts, as they are now instead of as they were."""
+    rows: list[dict[str, Any]] = []
+    for facts, before, after in changed:
+        kept = {name: facts[name] for name in _COUNTED_BY}
+        rows.append({"sign": -1, **kept, **measures(before)})
+        rows.append({"sign": 1, **kept, **measures(after)})
     tx.run(_RECOUNT_CHANGED, {"sent": _json(rows)})
 
 

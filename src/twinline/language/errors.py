@@ -27,6 +27,7 @@
     ├── Unavailable                     503
     │   ├── DatabaseUnavailable         503
     │   ├── MlflowUnavailable           503
+    │   │   └── AnswerTooLarge          503
     │   └── Overloaded                  503
     ├── ManifestRefused                 500
     └── StartRefused                    500
@@ -230,6 +231,12 @@ class MlflowUnavailable(Unavailable):
     """The MLflow server does not answer in time, or not as MLflow does."""
 
     code = "mlflow-unavailable"
+
+
+class AnswerTooLarge(MlflowUnavailable):
+    """The MLflow server answers with more than we read at once."""
+
+    code = "mlflow-answer-too-large"
 
 
 class Overloaded(Unavailable):

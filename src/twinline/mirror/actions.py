@@ -119,8 +119,11 @@ def settle(
     aliases = {alias.alias: alias.version for alias in model.aliases}
     change = rules.changes(store.aliases(tx, series.id), aliases)
     store.move_aliases(tx, series.id, change.left, change.begun, mark.learnt)
-    if series.kind == "model" and (change.left or change.begun):
-        models.place_aliases(tx, series.catalog_name, aliases)
+    if series.kind == "model" and store.has_versions(tx, series.id):
+        # Even where none moved: under an alias's number there may be another version now.
+        ours = store.numbers_in_catalog(tx, series.id)
+        placed = {alias: number for alias, number in aliases.items() if number in ours}
+        models.place_aliases(tx, series.catalog_name, placed)
     _keep_tags(tx, series.id, {None: content.tags(model.tags)}, mark.learnt)
     fingerprint = content.series_fingerprint(model) if whole else None
     store.settle_series(tx, series.id, model.updated_ms, fingerprint)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from twinline.language.errors import Invalid, MlflowUnavailable
+from twinline.language.errors import AnswerTooLarge, Invalid, MlflowUnavailable
 from twinline.mirror import answers
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -36,6 +36,7 @@ class Asking:
 
         Raises:
             MlflowUnavailable: it does not answer, or not as MLflow does.
+            AnswerTooLarge: it answers with more than `BODY_BYTES_MAX`.
             Invalid: it refuses a parameter.
         """
         reply = await self._send("GET", _API + path, params=params)
@@ -97,19 +98,24 @@ class Asking:
     async def _send(self, method: str, path: str, **sent: Any) -> _Reply:
         try:
             async with self._http.stream(method, path, **sent) as response:
-                body = await self._body(response)
+                body = await self._body(response, path)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise unavailable(self._url, f"cannot be read ({reason})") from error
         content_type = response.headers.get("content-type", "no content type")
         return _Reply(response.status_code, content_type, body)
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx.Response, path: str) -> bytes:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > BODY_BYTES_MAX:
-                raise unavailable(self._url, f"answers with more than {BODY_BYTES_MAX} bytes")
+                raise AnswerTooLarge(
+                    f"MLflow at {self._url} answers {path} with more than {BODY_BYTES_MAX} bytes. "
+                    "What is so large by itself has to be made smaller in MLflow: shorten its "
+                    "text, or remove tags.",
+                    url=self._url,
+                )
         return bytes(body)
 
     def _none_or_raise(self, reply: _Reply, params: dict[str, str]) -> None:

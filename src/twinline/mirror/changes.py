@@ -66,7 +66,7 @@ def _have_read_again(tx: Writing, server: str, rows: list[dict[str, Any]]) -> No
             name for name in (row["name"], row["new_name"]) if name is not None
         )
     for workspace in sorted(names.keys() & places_store.workspaces(tx, server)):
-        for kind in get_args(MirrorKind):
+        for kind in sorted(get_args(MirrorKind)):
             marks.mark_many(tx, Place(server, workspace), kind, names[workspace], "change")
         tx.announce(marks.TOPIC)
 

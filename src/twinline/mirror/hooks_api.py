@@ -16,7 +16,7 @@ from twinline.language.records import HookReceipt, HookRequest, InstalledHooks
 from twinline.language.records.mirror import SERVER_PATTERN
 from twinline.mirror import hooks
 from twinline.mirror.api import mirroring
-from twinline.mirror.signatures import Headers
+from twinline.mirror.signatures import Headers, is_unsigned
 
 router = strict_router("mlflow", prefix="/mlflow")
 PATH = "/api/v1/mlflow/webhooks/{server}"
@@ -32,8 +32,7 @@ def install(body: HookRequest, request: Request, by: Installer) -> InstalledHook
     that everything is swept once more.
     """
     server = mirroring(request).server(body.server)
-    with by.database.reading() as tx:
-        secret = mirroring(request).secret(tx, server.name)
+    secret = mirroring(request).secret(by.database, server.name)
     url = body.url.rstrip("/") + PATH.format(server=server.name)
     made = tuple(hooks.install(server, one, url, secret) for one in server.workspaces)
     installed = InstalledHooks(items=made)
@@ -56,19 +55,20 @@ async def receive(
     not come before. It is kept, and what it is about is read from MLflow again later.
     """
     refusals = mirroring(request).refusals
+    headers = Headers(x_mlflow_delivery_id, x_mlflow_timestamp, x_mlflow_signature)
+    if is_unsigned(headers):
+        raise refusals.count("unsigned")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > hooks.BODY_BYTES_MAX:
             raise refusals.count("too-large")
-    headers = Headers(x_mlflow_delivery_id, x_mlflow_timestamp, x_mlflow_signature)
     return await run_in_threadpool(_keep, request, server, headers, bytes(body))
 
 
 def _keep(request: Request, server: str, headers: Headers, body: bytes) -> HookReceipt:
     mirror, catalog = mirroring(request), database(request)
-    with catalog.reading() as tx:
-        secret = mirror.secret(tx, server)
+    secret = mirror.secret(catalog, server)
     payload = hooks.verify(headers, body, secret, time.time(), mirror.refusals)
     with catalog.writing(SYSTEM) as tx:
         return hooks.receive(tx, server, headers, payload, mirror.refusals)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.schema import mirror_inbox
 from twinline.db.session import Reading, Writing
-from twinline.language.records import Json
+from twinline.language.records import Json, MirrorKind
 from twinline.mirror import marks
 from twinline.mirror.naming import DEFAULT, Place
 
@@ -28,9 +28,9 @@ class Hint(BaseModel):
     workspace: str = DEFAULT
 
     @property
-    def is_of_prompt(self) -> bool:
-        """Whether it is about a prompt."""
-        return self.entity.startswith("prompt")
+    def kind(self) -> MirrorKind:
+        """What it is about."""
+        return "prompt" if self.entity.startswith("prompt") else "model"
 
 
 def keep(tx: Writing, server: str, delivery_id: str, payload: Json) -> bool:
@@ -56,14 +56,16 @@ def take_some(tx: Writing, server: str, workspaces: tuple[str, ...], limit: int)
     waiting = (mirror_inbox.c.server == server, mirror_inbox.c.state == "waiting")
     query = select(mirror_inbox.c.id, mirror_inbox.c.payload).where(*waiting)
     rows = tx.rows(query.order_by(mirror_inbox.c.id).limit(limit).with_for_update())
+    names: dict[tuple[Place, MirrorKind], list[str]] = {}
     for row in rows:
         hint = _hint(row["payload"])
         known = hint is not None and hint.workspace in workspaces
         if hint is not None and known:
-            place = Place(server, hint.workspace)
-            kind = "prompt" if hint.is_of_prompt else "model"
-            marks.mark_many(tx, place, kind, [hint.data.name], "webhook")
+            named = (Place(server, hint.workspace), hint.kind)
+            names.setdefault(named, []).append(hint.data.name)
         _done(tx, row["id"], "done" if known else "ignored")
+    for place, kind in sorted(names):  # as whoever else marks the same names
+        marks.mark_many(tx, place, kind, names[place, kind], "webhook")
     return len(rows)
 
 

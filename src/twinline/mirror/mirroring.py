@@ -5,6 +5,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 from starlette.concurrency import run_in_threadpool
 
+from twinline.db.glances import Glance
 from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
 from twinline.language.errors import MlflowUnavailable, NotFound
@@ -43,6 +44,8 @@ class Mirroring:
         self.refusals = Refusals()
         self._cadence = cadence
         self._webhook_secret = webhook_secret
+        self._secrets: dict[str, str] = {}
+        self._glance = Glance(self.status)
 
     @property
     def places(self) -> list[Place]:
@@ -80,15 +83,21 @@ class Mirroring:
             raise not_found(of, place.workspace, found.workspaces)
         return found
 
-    def secret(self, tx: Reading, server: str) -> str:
-        """What the webhooks of a server are signed with.
+    def secret(self, database: Database, server: str) -> str:
+        """What the webhooks of a server are signed with. It is read once: the key that it is
+        derived from is never another.
 
         Raises:
             NotFound: there is no such server.
         """
         if server not in self.servers:
             raise NotFound(f"There is no MLflow server {server!r}.", kind="MLflow server")
-        return self._webhook_secret or derived_secret(manifests.private_key(tx), server)
+        if self._webhook_secret:
+            return self._webhook_secret
+        if server not in self._secrets:
+            with database.reading() as tx:
+                self._secrets[server] = derived_secret(manifests.private_key(tx), server)
+        return self._secrets[server]
 
     def status(self, tx: Reading) -> MirrorStatus:
         """How far the mirror is behind, and what waits."""
@@ -97,6 +106,13 @@ class Mirroring:
             inbox=inbox.depth(tx),
             refused=self.refusals.counts(),
         )
+
+    def glance(self, tx: Reading) -> MirrorStatus:
+        """The status of what is mirrored now, for whoever asks: what is counted in the database
+        may be `GLANCE_SECONDS` old."""
+        found = self._glance.at(tx)
+        ours = tuple(one for one in found.places if Place(one.server, one.workspace) in self.places)
+        return found.model_copy(update={"places": ours, "refused": self.refusals.counts()})
 
     @asynccontextmanager
     async def at_work(

@@ -1,17 +1,20 @@
 """What is read from MLflow, question by question; each within whoever asks' deadline."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from twinline.language.errors import Invalid, MlflowUnavailable, NotFound
+from twinline.language.errors import AnswerTooLarge, Invalid, MlflowUnavailable, NotFound
 from twinline.language.nearest import not_found
 from twinline.language.records import MirrorKind, MlflowImport
 from twinline.mirror import answers, rules
 from twinline.mirror.asking import Asking
 from twinline.mirror.rules import Facts
 
-PAGE = 1000
-"""Names or versions on a page: the most that MLflow gives of names."""
+PAGES: dict[MirrorKind, int] = {"model": 1000, "prompt": 100}
+"""Names or versions on a page. 1,000 is the most that MLflow gives of names; a prompt's text may
+have 100,000 characters, and comes with its name too."""
+
+Page = TypeVar("Page", bound=answers.Answer)
 
 
 class Found(NamedTuple):
@@ -63,22 +66,31 @@ async def version(server: Asking, name: str, number: int) -> answers.Version | N
 async def names(
     server: Asking, kind: MirrorKind, token: str, *, newest_first: bool = False
 ) -> answers.RegisteredModelsAnswer:
-    """One page of models or of prompts, by name or from the one that moved last."""
-    query = {"max_results": str(PAGE), "filter": _of_kind(kind)}
+    """One page of models or of prompts, by name or from the one that moved last.
+
+    Raises:
+        AnswerTooLarge: the next one alone is too large to be read.
+    """
+    query = {"filter": _of_kind(kind)}
     if newest_first:
         query["order_by"] = "last_updated_timestamp DESC"
     if token:
         query["page_token"] = token
-    page = await server.ask(answers.RegisteredModelsAnswer, "registered-models/search", **query)
-    return page or answers.RegisteredModelsAnswer()
+    return await _page(
+        server, answers.RegisteredModelsAnswer, "registered-models/search", PAGES[kind], query
+    )
 
 
 async def versions(
     server: Asking, kind: MirrorKind, token: str, *, name: str | None = None
 ) -> answers.VersionsAnswer:
     """One page of the versions of a name in their order; of all names, from the version that
-    moved last."""
-    query = {"max_results": str(PAGE), "filter": _of_kind(kind)}
+    moved last.
+
+    Raises:
+        AnswerTooLarge: the next one alone is too large to be read.
+    """
+    query = {"filter": _of_kind(kind)}
     if name is None:
         query["order_by"] = "last_updated_timestamp DESC"
     else:
@@ -86,8 +98,7 @@ async def versions(
         query["order_by"] = "version_number ASC"
     if token:
         query["page_token"] = token
-    page = await server.ask(answers.VersionsAnswer, "model-versions/search", **query)
-    return page or answers.VersionsAnswer()
+    return await _page(server, answers.VersionsAnswer, "model-versions/search", PAGES[kind], query)
 
 
 async def renamed(
@@ -122,6 +133,20 @@ async def facts(server: Asking, version: answers.Version, experiments: dict[str,
         await _run(server, version.run_id, experiments),
         await _logged_model(server, version.logged_model),
     )
+
+
+async def _page(
+    server: Asking, kind: type[Page], path: str, size: int, query: dict[str, str]
+) -> Page:
+    """A page of ``size``, or of as many as are not too large together. The token of the next is
+    an offset, so that it may have another size."""
+    while True:
+        try:
+            return await server.ask(kind, path, max_results=str(size), **query) or kind()
+        except AnswerTooLarge:
+            if size == 1:
+                raise
+            size = max(1, size // 4)  # what was read in vain costs a third more, all together
 
 
 async def _run(server: Asking, id: str, experiments: dict[str, str]) -> rules.RunFacts | None:

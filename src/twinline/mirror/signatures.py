@@ -31,7 +31,7 @@ def refusal(headers: Headers, body: bytes, secret: str, now_seconds: float) -> R
 
     Its time is looked at only when the signature is right, because that covers it.
     """
-    if not all(headers) or len(headers.delivery_id) > 200:
+    if is_unsigned(headers):
         return "unsigned"
     expected = sign(headers.delivery_id, headers.timestamp, body, secret).encode()
     given = (one.encode() for one in headers.signature.split(" ")[:5])
@@ -42,6 +42,11 @@ def refusal(headers: Headers, body: bytes, secret: str, now_seconds: float) -> R
     except ValueError:
         return "stale"
     return None if abs(age_seconds) <= AGE_SECONDS_MAX else "stale"
+
+
+def is_unsigned(headers: Headers) -> bool:
+    """Whether a delivery lacks what it takes to be believed, whatever the secret is."""
+    return not all(headers) or len(headers.delivery_id) > 200
 
 
 def sign(delivery_id: str, timestamp: str, body: bytes, secret: str) -> str:

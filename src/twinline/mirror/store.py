@@ -197,6 +197,12 @@ def numbers(tx: Reading, series_id: int) -> set[int]:
     return set(tx.values(query.where(mirror_version.c.series_id == series_id, _present())))
 
 
+def numbers_in_catalog(tx: Reading, series_id: int) -> set[int]:
+    """The numbers of those that are there and are what the catalog has under them."""
+    query = select(mirror_version.c.number).where(mirror_version.c.series_id == series_id)
+    return set(tx.values(query.where(_present(), mirror_version.c.node_id.is_not(None))))
+
+
 def has_versions(tx: Reading, series_id: int) -> bool:
     """Whether any version was ever kept of a series."""
     return tx.value(select(exists().where(mirror_version.c.series_id == series_id)))

@@ -10,12 +10,14 @@ Each page is a transaction, which also keeps how far the sweep has come. So a sw
 on where it was stopped, and needs no more memory than a page.
 """
 
+import logging
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from twinline.db.session import Database, Reading, Writing
+from twinline.language.errors import AnswerTooLarge
 from twinline.language.records import MirrorKind
 from twinline.mirror import answers, content, marks, places_store, reading, store
 from twinline.mirror.catching import READ_SECONDS, actor
@@ -25,6 +27,8 @@ from twinline.mirror.remote import MlflowServer
 OVERLAP_MS = 60_000
 """How far a sweep of versions looks back before the newest that the last one saw: clocks of
 several MLflow processes differ, and a commit comes after its time."""
+
+_log = logging.getLogger("twinline")
 
 Phase = Literal["models", "prompts", "moved models", "moved prompts"]
 _NEXT: dict[Phase, Phase | None] = {
@@ -80,6 +84,16 @@ def take_step(database: Database, server: MlflowServer, place: Place, cadence: C
         sweep = _due(tx, place, cadence)
     if sweep is None:
         return False
+    try:
+        _turn(database, server, place, sweep)
+    except AnswerTooLarge as error:
+        _log.warning("%s: the sweep leaves the rest of its %s: %s", place, sweep.phase, error)
+        with database.writing(actor(server.name)) as tx:
+            _pass_over(tx, place, sweep)
+    return True
+
+
+def _turn(database: Database, server: MlflowServer, place: Place, sweep: Sweep) -> None:
     if sweep.phase in ("models", "prompts"):
         names = server.ask(
             lambda asking: reading.names(asking, sweep.kind, sweep.token),
@@ -88,7 +102,7 @@ def take_step(database: Database, server: MlflowServer, place: Place, cadence: C
         )
         with database.writing(actor(server.name)) as tx:
             _take_names(tx, place, sweep, names)
-        return True
+        return
     versions = server.ask(
         lambda asking: reading.versions(asking, sweep.kind, sweep.token),
         workspace=place.workspace,
@@ -96,7 +110,14 @@ def take_step(database: Database, server: MlflowServer, place: Place, cadence: C
     )
     with database.writing(actor(server.name)) as tx:
         _take_versions(tx, place, sweep, versions)
-    return True
+
+
+def _pass_over(tx: Writing, place: Place, sweep: Sweep) -> None:
+    """Leave the rest of a phase: known names that it should have seen are marked and asked for
+    by themselves, and versions that it should have seen are looked for in the next sweep."""
+    if sweep.phase.startswith("moved") and sweep.since_ms is not None:
+        sweep = sweep.model_copy(update={"newest_ms": sweep.since_ms + OVERLAP_MS})
+    _go_on(tx, place, sweep, "")
 
 
 def _due(tx: Writing, place: Place, cadence: Cadence) -> Sweep | None:

@@ -12,7 +12,12 @@ from contextlib import contextmanager
 
 from twinline.db.listening import ANYTHING
 from twinline.db.session import Database
-from twinline.language.errors import DatabaseUnavailable, MlflowUnavailable, TwinlineError
+from twinline.language.errors import (
+    AnswerTooLarge,
+    DatabaseUnavailable,
+    MlflowUnavailable,
+    TwinlineError,
+)
 from twinline.mirror import actions, inbox, marks, places_store, sweeping
 from twinline.mirror.catching import Catching, actor
 from twinline.mirror.marks import Mark
@@ -130,17 +135,22 @@ class Worker:
             self._catching.catch_up(mark)
         except DatabaseUnavailable:
             raise
+        except AnswerTooLarge as error:
+            self._leave(mark, error)
         except MlflowUnavailable as error:
             # Perhaps it is only this name; the others need not wait for it.
             self._put_off(mark, error.detail, RETRY_SECONDS_MAX)
             raise
         except TwinlineError as error:
-            _log.warning("the mirror cannot keep %r: %s", mark.name, error.detail)
-            self._put_off(mark, error.detail, _UNKEEPABLE_SECONDS_MAX)
+            self._leave(mark, error)
         except Exception as error:  # noqa: BLE001 -- one name must not hold up the others
             _log.exception("the mirror fails at %r", mark.name)
             self._put_off(mark, repr(error), _UNKEEPABLE_SECONDS_MAX)
         return True
+
+    def _leave(self, mark: Mark, error: TwinlineError) -> None:
+        _log.warning("the mirror cannot keep %r: %s", mark.name, error.detail)
+        self._put_off(mark, error.detail, _UNKEEPABLE_SECONDS_MAX)
 
     def _put_off(self, mark: Mark, trouble: str, seconds_max: float) -> None:
         with self._database.writing(actor(self._server.name)) as tx:

@@ -16,8 +16,9 @@ from twinline.language.errors import (
     VersionChanged,
 )
 from twinline.language.identity import model_digest, pair_digest, prompt_digest
+from twinline.language.mlflow_names import model_in_mlflow
 from twinline.language.records import ServedBundle
-from twinline.language.refs import BundleRef
+from twinline.language.refs import BundleRef, ModelVersionRef
 from twinline.mlflow.prompts import as_mlflow
 
 if TYPE_CHECKING:
@@ -117,18 +118,23 @@ class Loader:
 
 
 def _version(bundle: ServedBundle) -> "ModelVersion":
-    """The model version as MLflow knows it now."""
+    """The model version as MLflow knows it now, by MLflow's own name for it.
+
+    If it is another one there, on another server or made again, its digest says so.
+    """
     import mlflow
     from mlflow.exceptions import MlflowException
 
     ref = bundle.model.ref
+    folders, name = model_in_mlflow(ref.name)
     try:
-        return mlflow.MlflowClient().get_model_version(ref.name, str(ref.number))
+        return mlflow.MlflowClient().get_model_version(name, str(ref.number))
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise NotFound(
-                f"MLflow at {mlflow.get_registry_uri()} has no {ref}. If it is a provider's "
-                f"model, call {bundle.model.uri} by the provider's own library.",
+                f"MLflow at {mlflow.get_registry_uri()} has no models:/{name}/{ref.number}"
+                f"{_where(ref, folders)}. If it is a provider's model, call {bundle.model.uri} "
+                "by the provider's own library.",
                 kind="MLflow model version",
                 name=str(ref),
             ) from error
@@ -138,12 +144,21 @@ def _version(bundle: ServedBundle) -> "ModelVersion":
         ) from error
 
 
+def _where(ref: ModelVersionRef, folders: tuple[str, ...]) -> str:
+    if not folders:
+        return ""
+    return (
+        f", which would be {ref}: set MLFLOW_TRACKING_URI, and MLFLOW_WORKSPACE if it has any, "
+        f"to what Twinline calls {'/'.join(folders)!r}"
+    )
+
+
 def _model_digest(bundle: ServedBundle, version: "ModelVersion") -> str:
     """As the catalog takes it of a version that it reads from MLflow."""
     return model_digest(
         name=bundle.model.ref.name,
         source="mlflow",
-        source_uri=version.source or str(bundle.model.ref),
+        source_uri=version.source or f"models:/{version.name}/{version.version}",
         pinned=True,
         run=version.run_id or None,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import InstanceState, ORMExecuteState, Session, SessionTransaction
 
+from twinline.language.records.mlflow_changes import ACTOR_CHARACTERS_MAX
 from twinline.mlflow import outbox_rows as rows
 from twinline.mlflow.outbox import Outbox
 from twinline.mlflow.outbox_rows import ALIAS, KINDS, MODEL, TABLES, Change, Row
@@ -117,10 +118,15 @@ class Recorder:
             return
         session.flush()
         if self._changes:
-            said = {"actor": rows.plain(self._actor())}
+            said = {"actor": self._known_actor()}
             contents = [change | said for change in self._changes]
             self._outbox.append(session.connection(), time.time_ns() // 1_000_000, contents)
             self._written = True
+
+    def _known_actor(self) -> str | None:
+        """On whose behalf, as Twinline will take it: it refuses what is longer."""
+        actor = self._actor()
+        return actor and rows.plain(actor[:ACTOR_CHARACTERS_MAX])
 
     def _after_commit(self, _session: Session) -> None:
         if self._written:

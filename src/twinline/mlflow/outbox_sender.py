@@ -19,7 +19,7 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from twinline.client.http import Http, segment
-from twinline.language.errors import Conflict, TwinlineError
+from twinline.language.errors import Conflict, Invalid, TwinlineError
 from twinline.language.records import ChangesTaken
 from twinline.mlflow.outbox import Outbox, Position, Waiting
 
@@ -34,6 +34,11 @@ TRIM_SECONDS = 600.0
 WARN_SECONDS = 60.0
 FORK_SECONDS = 5.0
 """How long a fork waits for the end of a turn."""
+
+_GIVEN_UP = (
+    "Twinline refuses the change with sequence %d of the outbox, and was told that it is lost; "
+    "table twinline_outbox still has it for some days: %s"
+)
 
 _log = logging.getLogger("twinline.outbox")
 
@@ -151,7 +156,10 @@ class Sender:
         try:
             delivered = position.delivered
             while batch := self._outbox.after(delivered, rows_max=ROWS_MAX, bytes_max=BYTES_MAX):
-                delivered = self._tell(destination, position.outbox, delivered, batch)
+                try:
+                    delivered = self._tell(destination, position.outbox, delivered, batch)
+                except Invalid:
+                    delivered = self._tell_singly(destination, position.outbox, delivered, batch)
                 self._outbox.settle(delivered, LEASE_MS)
             self._outbox.release()
         except _Anew as anew:
@@ -178,6 +186,32 @@ class Sender:
             if wanted is None or wanted - 1 == delivered:
                 raise
             return wanted - 1
+
+    def _tell_singly(
+        self, destination: Destination, outbox: str, delivered: int, batch: Sequence[Waiting]
+    ) -> int:
+        """Tell the changes of a batch that is refused one by one; from where to go on.
+
+        What Twinline will never take is told to be lost, with the next change that it takes,
+        so that one does not hold up the others. If it takes none, more is wrong than a change:
+        nothing is given up then.
+        """
+        begun, refusals = delivered, dict[int, Invalid]()
+        for change in batch:
+            try:
+                through = self._tell(destination, outbox, delivered, [change])
+            except Invalid as error:
+                refusals[change.sequence] = error
+                continue
+            if through < change.sequence:  # it wants to be told from there on
+                return through
+            for sequence in range(delivered + 1, change.sequence):
+                if sequence in refusals:
+                    _log.error(_GIVEN_UP, sequence, refusals[sequence])
+            delivered = through
+        if delivered == begun:
+            raise refusals[batch[-1].sequence]
+        return delivered
 
     def _put_off(self, position: Position, error: Exception) -> None:
         pause_ms = min(PAUSE_MS << min(position.failures, 20), PAUSE_MS_MAX)

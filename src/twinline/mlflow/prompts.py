@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from twinline.client.local.calls import current_call
 from twinline.language.errors import Invalid
+from twinline.language.mlflow_names import prompt_in_mlflow
 from twinline.language.records.bundles import ServedPrompt
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import PromptVersion
-
-MIRRORED = "mlflow/"
-"""What stands before the name of a prompt that was read from MLflow."""
 
 
 def load_prompt(name_or_uri: str, *arguments: Any, **more: Any) -> "PromptVersion":
@@ -23,8 +21,8 @@ def load_prompt(name_or_uri: str, *arguments: Any, **more: Any) -> "PromptVersio
     Model code that loads ``prompts:/answer@production`` answers differently as soon as
     somebody moves the alias, under the same model version. With this function it is given
     the version of its bundle, whatever alias or version it names, when the name is that of
-    the bundle's prompt. Every other prompt, and every prompt outside of calls, is
-    MLflow's to load.
+    the bundle's prompt, here or in the MLflow that it came from. Every other prompt, and
+    every prompt outside of calls, is MLflow's to load.
 
     Raises:
         Invalid: MLflow has no form for the bundle's prompt.
@@ -68,4 +66,4 @@ def _names(name_or_uri: str, name: str) -> bool:
     base, slash, last = asked.rpartition("/")
     if slash and last.isdigit():
         asked = base
-    return asked in (name, name.removeprefix(MIRRORED))
+    return asked == name or asked in prompt_in_mlflow(name)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LINKED_PROMPTS = "mlflow.linkedPrompts"
 TOKENS, COST, MODEL = "mlflow.chat.tokenUsage", "mlflow.llm.cost", "mlflow.llm.model"
+MEASURED = "twinline.measured"
 NO_TRACE = "MLFLOW_NO_OP_SPAN_TRACE_ID"
 
 _log = logging.getLogger("twinline.mlflow")
@@ -96,9 +97,13 @@ class CallSpan:
             self._span.set_outputs(outputs)
 
     def saw(self, span: "LiveSpan") -> None:
-        """Name a span that ends, and note what it says."""
+        """Name a span that ends, and note what it says.
+
+        Wherever it is exported, it says too that what it measures is counted already.
+        """
         for name, value in self._names.items():
             span.set_attribute(name, value)
+        span.set_attribute(MEASURED, True)
         tokens: dict[str, int] = span.get_attribute(TOKENS) or {}
         cost: dict[str, float] = span.get_attribute(COST) or {}
         facts = SpanFacts(

@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from twinline.access.actions import audit, events_between
+from twinline.access.actions import audit, events_about, events_between
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
 from twinline.language.errors import Conflict, NotFound, VersionChanged
-from twinline.language.ids import EPOCH
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import (
@@ -27,6 +26,8 @@ from twinline.language.refs import DatasetRef, ModelAliasRef, ModelVersionRef
 from twinline.models import rules, store
 
 HISTORY_MOST = 1_000
+ALIAS_EVENTS = ("model.register", "model.update")
+"""What the audit log calls that which may move an alias; it has an index of them."""
 
 
 class AliasMove(NamedTuple):
@@ -74,10 +75,18 @@ def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
 
 
 def place_aliases(tx: Writing, name: str, aliases: Mapping[str, int]) -> None:
-    """Take over where the registry has a model's aliases now, and that it has no others."""
-    for number, known in store.aliased(tx, name, aliases.values()).items():
-        now = tuple(sorted(alias for alias, on in aliases.items() if on == number))
-        if now != tuple(sorted(known)):
+    """Take over where the registry has a model's aliases now, and that it has no others.
+
+    Versions that only lose some come first, so that the audit log ends with where they are.
+    """
+    known = store.aliased(tx, name, aliases.values())
+    placed = {
+        number: tuple(sorted(alias for alias, on in aliases.items() if on == number))
+        for number in sorted(known)
+    }
+    gains = {number: not set(now) <= set(known[number]) for number, now in placed.items()}
+    for number, now in sorted(placed.items(), key=lambda one: gains[one[0]]):
+        if now != tuple(sorted(known[number])):
             before = read_version(tx, ModelVersionRef(name, number))
             store.set_aliases(tx, name, number, now)
             after = before.model_copy(update={"aliases": now})
@@ -215,22 +224,19 @@ def aliases_moved(
     version is registered or read again. Of the events from then, ``limit`` are looked at.
     """
     prefixes = [f"models:/{name}/" for name in names]
-    events = events_between(tx, ("model.register", "model.update"), prefixes, since, until, limit)
+    events = events_between(tx, ALIAS_EVENTS, prefixes, since, until, limit)
     return tuple(move for event in events for move in _alias_moves(event))
 
 
-def alias_history(
-    tx: Reading, name: str, alias: str, until: datetime
-) -> tuple[tuple[datetime, int | None], ...]:
+def alias_history(tx: Reading, name: str, alias: str) -> tuple[tuple[datetime, int | None], ...]:
     """When an alias came to be on which version (None: on none), the oldest first.
 
-    As far as it is known: see `aliases_moved`. Of the events on this model up to ``until``,
-    the last 1,000 are looked at; ``latest`` came to each version when that was made known.
+    As far as it is known: see `aliases_moved`. Of the events on this model the last 1,000
+    are looked at; ``latest`` came to each version when that was made known.
     """
     if alias == LATEST:
         return store.version_history(tx, name)
-    actions, prefixes = ("model.register", "model.update"), [f"models:/{name}/"]
-    events = events_between(tx, actions, prefixes, EPOCH, until, HISTORY_MOST)
+    events = events_about(tx, ALIAS_EVENTS, f"models:/{name}/", HISTORY_MOST)
     return rules.alias_history(reversed(events), alias)
 
 

@@ -43,12 +43,18 @@ def alias_history(
     events: Iterable[AuditEvent], alias: str
 ) -> tuple[tuple[datetime, int | None], ...]:
     """When an alias came to be on which version, from what happened to a model's versions,
-    the oldest first; None: it was taken off."""
+    the oldest first; None: it was taken off.
+
+    A version that loses an alias which another has meanwhile takes it off nothing: of a move,
+    either side may have been written first.
+    """
     moves: list[tuple[datetime, int | None]] = []
+    on: int | None = None
     for event in events:
         before = alias in (event.before or {}).get("aliases", ())
         after = alias in (event.after or {}).get("aliases", ())
-        if before != after:
-            number = ModelVersionRef.parse(event.subject).number
-            moves.append((event.at, number if after else None))
+        number = ModelVersionRef.parse(event.subject).number
+        if before != after and (after or on == number):
+            on = number if after else None
+            moves.append((event.at, on))
     return tuple(moves)

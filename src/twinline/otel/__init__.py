@@ -9,6 +9,7 @@ and of the others neither prompts nor answers are looked at, let alone kept.
 
 Invariants: a span is counted once, however often and in whatever order it comes, because
 its inference's id follows from its trace id, span id and start. A label or an alias means
-the version that it was on when the span began. What cannot be resolved is kept as
+the version that it was on when the span began, and a prompt that MLflow linked means what
+the mirror knew under that name and number then. What cannot be resolved is kept as
 unresolved in the words that were sent.
 """

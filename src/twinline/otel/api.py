@@ -79,8 +79,7 @@ def take(
     """
     encoding = wire.encoding_of(content_type)
     spans = wire.spans(wire.unpacked_body(body, content_encoding), encoding)
-    with by.writing() as tx:
-        taken = actions.take(tx, spans)
+    taken = actions.take(by.writing, spans)
     counted.took(taken.counts)
     answer = wire.accepted(encoding, len(taken.refused), taken.why)
     return Response(answer.content, media_type=answer.encoding)

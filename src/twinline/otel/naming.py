@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from twinline.db.session import Reading
 from twinline.language.errors import InvalidReference, NotFound
+from twinline.language.names import LATEST
 from twinline.language.records import ModelVersion
 from twinline.language.refs import (
     ModelAliasRef,
@@ -23,6 +24,7 @@ from twinline.language.refs import (
     Ref,
     parse_ref,
 )
+from twinline.mirror.meaning import Mirrored
 from twinline.models import actions as models
 from twinline.models.rules import named
 from twinline.otel.rules import UNNAMED, Words, cut
@@ -54,6 +56,7 @@ class Catalog:
     def __init__(self, tx: Reading) -> None:
         self._tx = tx
         self._names = models.names(tx).items
+        self._mirrored = Mirrored(tx)
         self._histories: dict[Key, History] = {}
         self._sources: dict[str, ModelVersion | None] = {}
 
@@ -63,9 +66,9 @@ class Catalog:
         if words.prompt is None:
             return None
         name, version = _said(words.prompt, words.prompt_version)
-        number = self._prompt_number(name, version, at)
-        if number is not None:
-            return str(PromptVersionRef(name, number))
+        found = self._prompt(name, version, at, linked=words.linked)
+        if found is not None:
+            return str(found)
         return cut(name if version is None else f"{name}@{version}")
 
     def model(self, words: Words, at: datetime) -> str | None:
@@ -88,12 +91,21 @@ class Catalog:
         said = " -> ".join(dict.fromkeys(_without_scheme(one) for one in (asked, answered) if one))
         return cut("/".join(one for one in (words.provider, said) if one)) or None
 
-    def _prompt_number(self, name: str, version: str | None, at: datetime) -> int | None:
+    def _prompt(self, name: str, version: str | None, at: datetime, *, linked: bool) -> Ref | None:
         if version is None:
-            return only_one(self._history(prompts.version_history, name), at)
+            only = only_one(self._history(prompts.version_history, name), at)
+            return PromptVersionRef(name, only) if only else None
+        said = _number.fullmatch(version)
+        # MLflow's own names hold no slash; what our hooks link has the catalog's.
+        if linked and "/" not in name and self._mirrored.is_mirrored():
+            return self._mirrored.linked(name, int(said[1]), at) if said else None
         labelled = at_time(self._history(prompts.label_history, name, version), at)
-        number = _number.fullmatch(version)
-        return labelled or (int(number[1]) if number else None)
+        if labelled is None and self._mirrored.knows("prompt", name):
+            aliased = self._mirrored.aliased("prompt", name, version, at)
+            if aliased is not None:
+                return aliased
+        number = labelled or (int(said[1]) if said else None)
+        return PromptVersionRef(name, number) if number else None
 
     def _model(self, provider: str | None, word: str, at: datetime) -> ModelVersionRef | None:
         ref = _reference(word)
@@ -114,11 +126,10 @@ class Catalog:
         return ModelVersionRef(word, number) if number else None
 
     def _aliased(self, ref: ModelAliasRef, at: datetime) -> ModelVersionRef | None:
-        key = ("alias", ref.name, ref.alias)
-        if key not in self._histories:
-            until = datetime.max.replace(tzinfo=at.tzinfo)
-            self._histories[key] = models.alias_history(self._tx, ref.name, ref.alias, until)
-        number = at_time(self._histories[key], at)
+        if ref.alias != LATEST and self._mirrored.knows("model", ref.name):
+            found = self._mirrored.aliased("model", ref.name, ref.alias, at)
+            return found if isinstance(found, ModelVersionRef) else None
+        number = at_time(self._history(models.alias_history, ref.name, ref.alias), at)
         return ModelVersionRef(ref.name, number) if number else None
 
     def _at_source(self, uri: str) -> ModelVersion | None:

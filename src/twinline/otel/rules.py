@@ -31,7 +31,10 @@ _trace_id, _span_id = re.compile(r"(?!0{32})[0-9a-f]{32}"), re.compile(r"(?!0{16
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The pair of a call, in the words that were sent; None: it says nothing."""
+    """The pair of a call, in the words that were sent; None: it says nothing.
+
+    ``linked``: MLflow linked the prompt, so its name and version are those of MLflow.
+    """
 
     bundle: str | None = None
     provider: str | None = None
@@ -39,6 +42,7 @@ class Words:
     answered_model: str | None = None
     prompt: str | None = None
     prompt_version: str | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +132,15 @@ def facts(span: Span) -> dict[Fact, Any]:
 
 
 _INHERITED: tuple[Fact, ...] = (
-    *("inference_id", "bundle", "slot", "deployment", "decision"),
+    *("inference_id", "measured", "bundle", "slot", "deployment", "decision"),
     *("prompt_name", "prompt_version", "prompt_text", "linked_prompts"),
 )
-_PROMPT: frozenset[Fact] = frozenset(
-    {"prompt_name", "prompt_version", "prompt_text", "linked_prompts"}
+_TOGETHER: tuple[frozenset[Fact], ...] = (
+    frozenset({"inference_id", "measured"}),
+    frozenset({"prompt_name", "prompt_version", "prompt_text", "linked_prompts"}),
 )
+"""Facts about one thing, which are never taken from two spans: a prompt's name from one and
+its version from another."""
 
 
 def _around(
@@ -157,14 +164,13 @@ def _around(
 
 
 def _inherited(own: Mapping[Fact, Any], around: Mapping[Fact, Any]) -> dict[Fact, Any]:
-    """A span's facts for those below it. A prompt is one thing: its name is never taken from
-    one span and its version from another."""
-    names_prompt = not _PROMPT.isdisjoint(own)
+    """A span's facts for those below it."""
+    settled = {fact for one in _TOGETHER if not one.isdisjoint(own) for fact in one}
     found: dict[Fact, Any] = {}
     for fact in _INHERITED:
         if fact in own:
             found[fact] = own[fact]
-        elif fact in around and not (names_prompt and fact in _PROMPT):
+        elif fact in around and fact not in settled:
             found[fact] = around[fact]
     return found
 
@@ -174,7 +180,9 @@ def _call(span: Span, around: Mapping[Fact, Any]) -> Call:
     told: dict[Fact, Any] = {**own, **_inherited(own, around)}
     about = _inference(told.get("inference_id"))
     measured = _measured(span, own)
-    if about is not None and "inference_id" not in own:
+    if about is not None and str(told.get("measured")).lower() == "true":
+        measured = Measured()
+    elif about is not None and "inference_id" not in own:
         # How long the whole took, and how it ended, is said by whoever records it.
         measured = measured.model_copy(update={"status": None, "latency_ms": None, "score": None})
     return Call(
@@ -198,7 +206,12 @@ def _words(told: Mapping[Fact, Any]) -> Words:
         answered_model=_text(told.get("answered_model")),
         prompt=prompt,
         prompt_version=version,
+        linked=_is_linked(told),
     )
+
+
+def _is_linked(told: Mapping[Fact, Any]) -> bool:
+    return told.get("prompt_name") is None and len(_linked(told.get("linked_prompts"))) == 1
 
 
 def _prompt(told: Mapping[Fact, Any]) -> tuple[str | None, str | None]:

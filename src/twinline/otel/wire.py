@@ -25,6 +25,9 @@ from twinline.otel.spans import Scalar, Span
 
 UNPACKED_BYTES_MAX = 16 << 20
 SPANS_MAX = 20_000
+MEMBERS_MAX = 16
+"""Members of gzip in one body: what follows a member is copied, so many empty ones would
+take the square of their number."""
 _NANOSECONDS_MAX = (1 << 64) - 1
 
 Encoding = Literal["application/x-protobuf", "application/json"]
@@ -68,7 +71,7 @@ def unpacked_body(body: bytes, content_encoding: str | None) -> bytes:
 
     Raises:
         UnsupportedMedia: it is compressed in another way than gzip or deflate.
-        TooLarge: it is larger than 16 MB, or would be.
+        TooLarge: it is larger than 16 MB, or would be, or is of more than 16 members.
         MalformedOtlp: it is not compressed as it says.
     """
     way = (content_encoding or "identity").strip().lower()
@@ -141,6 +144,11 @@ def _inflated(body: bytes) -> bytes:
     parts: list[bytes] = []
     left = UNPACKED_BYTES_MAX
     while body:
+        if len(parts) == MEMBERS_MAX:
+            raise TooLarge(
+                f"The body is packed in more than {MEMBERS_MAX} members of gzip; pack it in one.",
+                limit_members=MEMBERS_MAX,
+            )
         reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either header
         part = reader.decompress(body, left + 1)
         left -= len(part)

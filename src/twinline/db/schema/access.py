@@ -1,6 +1,15 @@
 """Keys, the audit log, and remembered answers."""
 
-from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from twinline.db.schema.columns import at_, json_, metadata, text_
 
@@ -29,6 +38,12 @@ audit_event = Table(
     json_("after", null=True),
     text_("previous_hash"),
     Column("hash", Text, nullable=False, unique=True),
+    Index(
+        None,
+        "subject",
+        postgresql_ops={"subject": "text_pattern_ops"},
+        postgresql_where=text("action in ('model.register', 'model.update')"),
+    ),
 )
 idempotency = Table(
     "idempotency",

@@ -111,6 +111,7 @@ mirror_alias = Table(
     text_("actor", null=True),
     _learnt(),
     Index(None, "series_id", "alias", unique=True, postgresql_where=text("until is null")),
+    Index(None, "series_id", "alias", "since"),
 )
 mirror_tag = Table(
     "mirror_tag",

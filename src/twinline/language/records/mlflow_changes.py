@@ -21,6 +21,9 @@ tag of the version. ``outbox`` is the outbox itself, when it lost changes."""
 
 MlflowAction = Literal["insert", "update", "delete", "lost"]
 
+ACTOR_CHARACTERS_MAX = 500
+"""What is kept of an actor; MLflow takes a header of any length for one."""
+
 OutboxSequence = Annotated[
     int,
     Field(
@@ -45,7 +48,7 @@ _After = Annotated[
 _Actor = Annotated[
     str | None,
     Field(
-        max_length=500,
+        max_length=ACTOR_CHARACTERS_MAX,
         description="Whom MLflow's request named; None: MLflow was not told.",
     ),
 ]

@@ -1,7 +1,8 @@
 """Our own attributes: what an application says that resolved here, or took part in it.
 
 ``twinline.inference_id`` is the inference that a span is about; the span then adds an
-outcome to it.
+outcome to it. ``twinline.measured`` is said by the hooks: what came of that inference as a
+whole is recorded by them, so the span adds no measures.
 """
 
 from twinline.otel.dialects.table import At, Dialect
@@ -11,6 +12,7 @@ DIALECT = Dialect(
     signs=frozenset({"twinline.inference_id", "twinline.bundle"}),
     facts={
         "inference_id": (At("twinline.inference_id"),),
+        "measured": (At("twinline.measured"),),
         "bundle": (At("twinline.bundle"),),
         "slot": (At("twinline.slot"),),
         "deployment": (At("twinline.deployment"),),

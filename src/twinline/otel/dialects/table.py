@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 Fact = Literal[
     "inference_id",
+    "measured",
     "bundle",
     "slot",
     "deployment",
