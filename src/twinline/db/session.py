@@ -34,6 +34,9 @@ _CONNECTION_OPTIONS = " ".join(
 CHANNEL = "twinline"
 """Where PostgreSQL carries what transactions announce (LISTEN / NOTIFY)."""
 
+WAIT_SECONDS = 2.0
+"""How long somebody waits for what is busy, before we say so or go on without it."""
+
 _ANNOUNCE = text("select pg_notify(:channel, :topic)")
 _TRY = text("select pg_try_advisory_lock(hashtext('twinline'), hashtext(:work))")
 _STILL = text("select true")
@@ -105,10 +108,15 @@ class Writing(Reading):
 
 
 class Database:
-    """A PostgreSQL, and a bounded pool of connections to it."""
+    """A PostgreSQL, and a bounded pool of connections to it.
 
-    def __init__(self, engine: Engine) -> None:
+    Attributes:
+        wait_seconds: how long somebody who asks for something may be kept waiting for it.
+    """
+
+    def __init__(self, engine: Engine, wait_seconds: float = WAIT_SECONDS) -> None:
         self.engine = engine
+        self.wait_seconds = wait_seconds
         self.on_announced: Callable[[str], None] | None = None
 
     @property
@@ -187,11 +195,12 @@ class Database:
         self.engine.dispose()
 
 
-def connect(url: str, *, pool_size: int = 20, wait_seconds: float = 2.0) -> Database:
+def connect(url: str, *, pool_size: int = 20, wait_seconds: float = WAIT_SECONDS) -> Database:
     """A database at a ``postgresql://`` URL; nothing is opened before the first use.
 
     ``wait_seconds`` is how long a transaction waits for a free connection before it is
-    refused, so that an overloaded server says so instead of queueing without bound.
+    refused, so that an overloaded server says so instead of queueing without bound; and
+    how long a request waits for a newer manifest before the last one has to do.
     """
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
@@ -201,7 +210,7 @@ def connect(url: str, *, pool_size: int = 20, wait_seconds: float = 2.0) -> Data
         pool_pre_ping=True,
         connect_args={"options": _CONNECTION_OPTIONS, "connect_timeout": 3},
     )
-    return Database(engine)
+    return Database(engine, wait_seconds)
 
 
 @contextmanager

@@ -22,8 +22,6 @@ from twinline.routing.evaluation import Made
 from twinline.routing.manifest import Make, Router, Signed
 
 RETRY_SECONDS = 1.0
-REFRESH_SECONDS = 2.0
-"""How long a request waits for a newer manifest before the last one has to do."""
 
 _log = logging.getLogger("twinline")
 
@@ -168,7 +166,7 @@ class Feed(Generic[Made]):
             await self._refresh(environment, shelf)
             return
         refreshing = asyncio.ensure_future(self._refresh(environment, shelf))
-        done, _ = await asyncio.wait([refreshing], timeout=REFRESH_SECONDS)
+        done, _ = await asyncio.wait([refreshing], timeout=self._database.wait_seconds)
         if not done:
             shelf.retry_at = time.monotonic() + RETRY_SECONDS
 

@@ -103,7 +103,7 @@ async def evaluate_flags_in(
 
 async def _one(resolver: Resolver, environment: str, key: str, body: Evaluation) -> JSONResponse:
     status, answer = await _evaluate(resolver, environment, key, body.context, record=True)
-    return JSONResponse(answer, status)
+    return JSONResponse(rules.aged(answer, resolver.feed.stale_seconds(environment)), status)
 
 
 async def _all(
@@ -119,11 +119,13 @@ async def _all(
         _, answer = await _evaluate(resolver, environment, key, body.context, record=False)
         flags.append(answer)
     metadata = {"manifestVersion": held.version, "environment": environment}
-    text = json.dumps({"flags": flags, "metadata": metadata}).encode()
-    etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+    answer: Json = {"flags": flags, "metadata": metadata}
+    etag = f'"{hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:32]}"'
     if known == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    return Response(text, headers={"ETag": etag}, media_type="application/json")
+    return JSONResponse(
+        rules.aged(answer, resolver.feed.stale_seconds(environment)), headers={"ETag": etag}
+    )
 
 
 async def _evaluate(

@@ -45,6 +45,13 @@ def evaluated(key: str, resolution: Json) -> Json:
     }
 
 
+def aged(answer: Json, seconds: float) -> Json:
+    """An answer that says how long ago it was known to be the newest, unless it is."""
+    if not seconds:
+        return answer
+    return {**answer, "metadata": {**answer.get("metadata", {}), "staleSeconds": seconds}}
+
+
 def failed(key: str | None, error: TwinlineError) -> tuple[int, Json]:
     """The status and the body for a flag that has no value.
 
