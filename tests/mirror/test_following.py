@@ -175,6 +175,39 @@ def test_a_rename_ends_the_old_name_and_says_what_it_became(
     )
 
 
+def test_names_that_were_exchanged_are_two_renames(
+    mirror: Mirror, registry: MlflowRegistry, name: str
+) -> None:
+    one, other, aside = (f"{name}-{which}" for which in ("one", "other", "aside"))
+    for called in (one, other):
+        registry.make(called)
+        registry.add(called, f"s3://models/{called}")
+    mirror.catch_up()
+    for called, to in ((one, aside), (other, one), (aside, other)):
+        registry.rename(called, to)
+    mirror.sweep()
+    found = {drift.name: drift for drift in mirror.drift(name)}
+    assert {drift.kind for drift in found.values()} == {"renamed"}
+    became = {called: (drift.after or {})["catalog_name"] for called, drift in found.items()}
+    assert became == {one: f"{other}/recreated-2", other: f"{one}/recreated-2"}
+    assert mirror.version(f"models:/{became[one]}/1").source_uri == f"s3://models/{one}"
+    assert mirror.value("select count(*) from mirror_mark") == 0
+
+
+def test_a_name_that_another_took_over_was_made_again(
+    mirror: Mirror, registry: MlflowRegistry, name: str
+) -> None:
+    for called in (f"{name}-a", f"{name}-b"):
+        registry.make(called, versions=1)
+    mirror.catch_up()
+    registry.drop(f"{name}-b")
+    registry.rename(f"{name}-a", f"{name}-b")
+    mirror.sweep()
+    kinds = {one.name: one.kind for one in mirror.drift(name)}
+    assert kinds == {f"{name}-a": "renamed", f"{name}-b": "recreated"}
+    assert mirror.value("select count(*) from mirror_mark") == 0
+
+
 def test_a_template_that_was_overwritten_is_drift_and_a_version_of_its_own(
     mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:

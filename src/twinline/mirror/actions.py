@@ -43,6 +43,15 @@ class Seen(NamedTuple):
     facts: Facts = Facts()
 
 
+class Gone(NamedTuple):
+    """A series that is no longer under its name: ``now`` is what has the name instead, ``heir``
+    what the series is by another name."""
+
+    series: Series
+    now: answers.RegisteredModel | None
+    heir: answers.RegisteredModel | None
+
+
 # --- names -----------------------------------------------------------------------------
 
 
@@ -62,10 +71,19 @@ def keep_series(tx: Writing, place: Place, model: answers.RegisteredModel) -> Se
 
     Whatever else is known to have been made at the same moment is marked: it may have
     become this by a new name.
+
+    Raises:
+        Conflict: what had the name before is not known to have ended.
     """
     kind = kind_of(model)
     places_store.know(tx, place)
     places_store.take_turn(tx, place)
+    there = store.series_named(tx, place, [model.name]).get(model.name)
+    if there is not None and not is_it(there, model):
+        raise Conflict(
+            f"{model.name!r} was made again in MLflow while it was read. Ask again.",
+            name=model.name,
+        )
     known = store.series_ever(tx, place, kind, model.name, model.created_ms)
     if known is not None:
         store.reopen_series(tx, known.id)
@@ -76,26 +94,32 @@ def keep_series(tx: Writing, place: Place, model: answers.RegisteredModel) -> Se
     return store.add_series(tx, place, kind, model.name, model.created_ms, name)
 
 
-def end(
-    tx: Writing,
-    place: Place,
-    series: Series,
-    now: answers.RegisteredModel | None,
-    heir: answers.RegisteredModel | None,
-    learnt: Learnt,
-) -> None:
-    """A series is no longer under its name: ``heir`` is what it became, ``now`` what has the
-    name instead."""
+def end(tx: Writing, place: Place, gone: Collection[Gone], learnt: Learnt) -> None:
+    """End series, and keep what became of them: all together, because the name that one has
+    now may have been another's. What somebody else ended meanwhile is left alone."""
+    places_store.take_turn(tx, place)
+    left = [one for one in gone if store.is_there(tx, one.series.id)]
+    ended = [(one, _ended(tx, one.series, renamed=one.heir is not None)) for one in left]
+    for one, was in ended:
+        _succeeded(tx, place, one, was, learnt)
+
+
+def _ended(tx: Writing, series: Series, *, renamed: bool) -> Json:
     was: Json = {
         "name": series.name,
         "catalog_name": series.catalog_name,
         "created_ms": series.created_ms,
         "versions": sorted(store.numbers(tx, series.id)),
     }
-    store.set_state(tx, series.id, "renamed" if heir else "deleted")
+    store.set_state(tx, series.id, "renamed" if renamed else "deleted")
     store.end_series(tx, series.id)
     if series.kind == "model" and store.has_versions(tx, series.id):
         models.place_aliases(tx, series.catalog_name, {})
+    return was
+
+
+def _succeeded(tx: Writing, place: Place, gone: Gone, was: Json, learnt: Learnt) -> None:
+    series, now, heir = gone
     successor = heir or now
     after: Json | None = None
     if successor is not None:
@@ -211,7 +235,8 @@ def keep_found(tx: Writing, place: Place, found: Found) -> tuple[ModelVersion, b
     it had to be made.
 
     Raises:
-        VersionChanged: the catalog knows another version under this number.
+        Conflict: what had the name before is not known to have ended; or the catalog knows
+            another version under this number (`VersionChanged`).
     """
     series = keep_series(tx, place, found.model)
     new = rules.record(found.model, found.version, found.facts, name=series.catalog_name)

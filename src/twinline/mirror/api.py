@@ -16,6 +16,7 @@ from twinline.language.records import (
     SyncRequest,
 )
 from twinline.mirror import actions
+from twinline.mirror.catching import Catching
 from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.naming import Place
 
@@ -41,7 +42,10 @@ def import_version(body: MlflowImport, request: Request, by: Importer) -> Respon
     the same name is refused.
     """
     place = Place(body.server, body.workspace)
-    found = mirroring(request).server_of(place).found(body)
+    server = mirroring(request).server_of(place)
+    found = server.found(body)
+    catching = Catching(by.database, server, read_seconds=None)
+    catching.end_what_is_gone(place, found.model.name, found.model, "sweep")
     with by.writing() as tx:
         version, made = actions.keep_found(tx, place, found)
     return Response(version.model_dump_json(), 201 if made else 200, media_type="application/json")
