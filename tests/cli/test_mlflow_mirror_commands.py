@@ -39,6 +39,18 @@ def test_sync_reads_everything_and_status_says_so(at: Run) -> None:
     assert at("mlflow", "sync", "--server", "eu").code == 3
 
 
+def test_the_history_of_a_model_s_aliases_and_tags_is_shown(at: Run) -> None:
+    at("mlflow", "sync")
+    said = at("mlflow", "history", "ticket-triage")
+    assert (said.code, "champion" in said.out) == (0, True)
+    (alias,) = json.loads(at("mlflow", "history", "ticket-triage", "--json").out)
+    assert (alias["alias"], alias["number"], alias["until"]) == ("champion", 2, None)
+    assert at("mlflow", "history", "ticket-triage", "--tags").code == 0
+    unknown = at("mlflow", "history", "ticket-triag")
+    assert (unknown.code, "ticket-triage" in unknown.err) == (3, True)
+    assert at("mlflow", "history", "ticket-triage", "--prompt").code == 3
+
+
 def test_hooks_are_installed_once(at: Run, mirroring: Up) -> None:
     first = at("mlflow", "hooks", "install", mirroring.url, "--json")
     assert first.code == 0, first.err

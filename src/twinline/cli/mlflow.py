@@ -17,9 +17,12 @@ from twinline.client.mirror import Mirror
 from twinline.language.records import (
     InstalledHook,
     InstalledHooks,
+    MirrorAlias,
     MirrorDrift,
+    MirrorKind,
     MirrorPlace,
     MirrorStatus,
+    MirrorTag,
 )
 
 app = typer.Typer(
@@ -39,6 +42,8 @@ app.command("accept")(mlflow_links.accept)
 app.command("decline")(mlflow_links.decline)
 
 LOOK_SECONDS = 0.5
+_MODEL: MirrorKind = "model"
+_PROMPT: MirrorKind = "prompt"
 ServerOption = Annotated[str | None, typer.Option(help="One MLflow server; default: all.")]
 
 
@@ -74,6 +79,27 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 def drift(context: typer.Context, as_json: AsJson = False) -> None:
     """List what MLflow no longer has as the catalog knows it."""
     show_list(client(context).mirror.drift(), as_json, _drift, "MLflow has everything as it was.")
+
+
+@app.command("history")
+def history(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model's name in the catalog, as eu/churn.")],
+    tags: Annotated[bool, typer.Option("--tags", help="Tags instead of aliases.")] = False,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="It is a prompt, as mlflow/answer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Where a model's aliases were in MLflow, from when until when; the newest first.
+
+    Who moved one is known where MLflow runs with Twinline's outbox.
+    """
+    mirror, kind = client(context).mirror, _PROMPT if prompt else _MODEL
+    if tags:
+        show_list(mirror.tags(name, kind), as_json, _tags, "It has had no tag in MLflow.")
+    else:
+        show_list(mirror.aliases(name, kind), as_json, _aliases, "It has had no alias in MLflow.")
 
 
 @hooks.command("install")
@@ -192,6 +218,20 @@ def _drift(found: Iterable[MirrorDrift]) -> Table:
             )
             for one in found
         ),
+    )
+
+
+def _aliases(found: Iterable[MirrorAlias]) -> Table:
+    return table_of(
+        ("alias", "version#", "since", "until", "by"),
+        ((one.alias, one.number, one.since, one.until, one.actor) for one in found),
+    )
+
+
+def _tags(found: Iterable[MirrorTag]) -> Table:
+    return table_of(
+        ("tag", "version#", "value", "since", "until", "by"),
+        ((one.key, one.number, one.value, one.since, one.until, one.actor) for one in found),
     )
 
 

@@ -11,8 +11,10 @@ from twinline.language.nearest import not_found
 from twinline.language.records import (
     Json,
     Learnt,
+    MirrorAlias,
     MirrorDrift,
     MirrorKind,
+    MirrorTag,
     ModelVersion,
     Page,
     RetireRequest,
@@ -20,7 +22,16 @@ from twinline.language.records import (
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, parse_ref
 from twinline.lineage import retirements
-from twinline.mirror import answers, content, marks, places_store, rules, store
+from twinline.mirror import (
+    answers,
+    content,
+    history_store,
+    marks,
+    meaning_store,
+    places_store,
+    rules,
+    store,
+)
 from twinline.mirror.marks import Mark, mark_many
 from twinline.mirror.naming import Place, catalog_name, recreated
 from twinline.mirror.reading import Found
@@ -149,6 +160,7 @@ def settle(
         placed = {alias: number for alias, number in aliases.items() if number in ours}
         models.place_aliases(tx, series.catalog_name, placed)
     _keep_tags(tx, series.id, {None: content.tags(model.tags)}, mark.learnt)
+    history_store.name_actors(tx, mark.place, series)
     fingerprint = content.series_fingerprint(model) if whole else None
     store.settle_series(tx, series.id, model.updated_ms, fingerprint)
     if whole:
@@ -372,6 +384,42 @@ def list_drift(tx: Reading, *, cursor: str | None, limit: int) -> Page[MirrorDri
     before = cursors.decode("drift", cursor, int)
     items = store.drift(tx, before=before, limit=limit)
     return cursors.page("drift", items, limit, lambda last: last.id)
+
+
+def list_aliases(
+    tx: Reading, name: str, kind: MirrorKind, *, cursor: str | None, limit: int
+) -> Page[MirrorAlias]:
+    """Where the aliases were of what the catalog calls so, the newest first.
+
+    Raises:
+        NotFound: nothing that the mirror knows is called so.
+    """
+    listing = f"aliases of {kind} {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = history_store.aliases(tx, _called(tx, name, kind), before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def list_tags(
+    tx: Reading, name: str, kind: MirrorKind, *, cursor: str | None, limit: int
+) -> Page[MirrorTag]:
+    """What the tags were of what the catalog calls so and of its versions, the newest first.
+
+    Raises:
+        NotFound: nothing that the mirror knows is called so.
+    """
+    listing = f"tags of {kind} {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = history_store.tags(tx, _called(tx, name, kind), before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def _called(tx: Reading, name: str, kind: MirrorKind) -> int:
+    series_id = meaning_store.called(tx, kind, name)
+    if series_id is None:
+        near = history_store.near_names(tx, kind, name)
+        raise not_found(f"{kind} that is mirrored from MLflow", name, near)
+    return series_id
 
 
 def ask_sync(tx: Writing, places: Collection[Place], wanted: SyncRequest) -> None:

@@ -67,6 +67,43 @@ class MirrorDrift(Record):
     learnt: Learnt
 
 
+_Since = Annotated[Instant, Field(description="When the mirror found it so.")]
+_Until = Annotated[Instant | None, Field(description="When it was so no more; None: it still is.")]
+_PutBy = Annotated[
+    str | None,
+    Field(description="Who did it, as the outbox of the MLflow server told; None: nobody said."),
+]
+_Learnt = Annotated[
+    Learnt,
+    Field(description="What made the mirror look: a webhook, a sweep, or a change of the outbox."),
+]
+
+
+class MirrorAlias(Record):
+    """A time in which an alias was on a version in MLflow."""
+
+    id: int = Field(description="Higher for what was found later.")
+    alias: str
+    number: int = Field(description="MLflow's version number.")
+    since: _Since
+    until: _Until
+    actor: _PutBy
+    learnt: _Learnt
+
+
+class MirrorTag(Record):
+    """A time in which a tag had a value in MLflow."""
+
+    id: int = Field(description="Higher for what was found later.")
+    number: int | None = Field(description="MLflow's version number; None: the whole name's tag.")
+    key: str
+    value: str = Field(description="Its first 8,000 characters.")
+    since: _Since
+    until: _Until
+    actor: _PutBy
+    learnt: _Learnt
+
+
 class SyncRequest(Request):
     """Sweep now instead of at the next turn."""
 
