@@ -37,9 +37,7 @@ def test_whatever_happens_every_change_arrives_once_in_order_with_its_actor(
     twinline, acknowledged = Twinline(database), Acknowledged()
 
     def server() -> OutboxMlflow:
-        return OutboxMlflow(
-            tmp_path / "mlflow", url, registry="twinline+", workers=workers, told=twinline.told
-        )
+        return OutboxMlflow(tmp_path / "mlflow", url, workers=workers, told=twinline.told)
 
     with server() as mlflow:
         mlflow.wait_until_ready()
