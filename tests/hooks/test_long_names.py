@@ -9,7 +9,7 @@ import twinline.mlflow
 from tests.client.conftest import soon
 from tests.hooks.conftest import Stage, mlflow
 from tests.hooks.test_calls import LONG, Shipped
-from tests.support.mlflow_servers import OtherMlflow
+from tests.support.mlflow_servers import START_SECONDS, OtherMlflow
 from twinline.client import Client
 from twinline.db.session import Database
 
@@ -22,7 +22,7 @@ def on_postgres(empty_database: Database, tmp_path: Path) -> Iterator[None]:
     url = empty_database.engine.url.render_as_string(hide_password=False)
     known = mlflow.get_tracking_uri()
     with OtherMlflow(tmp_path, database=url) as server:
-        server.wait_until_ready()
+        server.wait_until_ready(deadline_seconds=START_SECONDS)
         mlflow.set_tracking_uri(server.url)
         mlflow.set_experiment("long names")
         yield

@@ -8,13 +8,11 @@ import pytest
 
 from tests.mirror.conftest import Mirror
 from tests.support.mlflow_registry import TEXT, MlflowRegistry
-from tests.support.mlflow_servers import OLDER, OtherMlflow, older_python
+from tests.support.mlflow_servers import OLDER, START_SECONDS, OtherMlflow, older_python
 from twinline.db.session import Database
 from twinline.language.records import ModelVersion, PromptVersion
 from twinline.mirror import actions
 from twinline.mirror.remote import MlflowServer
-
-START_SECONDS = 120.0
 
 
 def release(url: str) -> str:

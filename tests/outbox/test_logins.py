@@ -10,6 +10,7 @@ import pytest
 from tests.mirror.conftest import Mirror
 from tests.outbox.servers import OutboxMlflow, Twinline
 from tests.support.mlflow_registry import MlflowRegistry
+from tests.support.mlflow_servers import START_SECONDS
 from twinline.cli import serving
 from twinline.client import Client
 from twinline.db.session import Database
@@ -38,7 +39,7 @@ def mlflow(twinline: Twinline, tmp_path: Path) -> Iterator[OutboxMlflow]:
     options = ("--app-name", "basic-auth")
     told = twinline.told | WITH_LOGINS
     with OutboxMlflow(tmp_path / "mlflow", url, told=told, options=options) as server:
-        server.wait_until_ready()
+        server.wait_until_ready(deadline_seconds=START_SECONDS)
         for user in ("ana", "reader"):
             made = {"username": user, "password": PASSWORDS[user]}
             asked(server, "admin", "users/create", made).raise_for_status()

@@ -8,6 +8,8 @@ from twinline.cli.demo.mlflow_server import MlflowProcess
 
 OLDER = "3.16.1"
 """The last release of the minor before ours."""
+START_SECONDS = 180.0
+"""Four workers take 20 s where nothing else runs."""
 
 
 class OtherMlflow(MlflowProcess):
