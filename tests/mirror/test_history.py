@@ -123,5 +123,5 @@ def test_a_prompt_has_its_history_and_what_is_not_mirrored_has_none(
     assert (alias.alias, alias.number, alias.until) == ("production", 1, None)
     with pytest.raises(NotFound, match=f"mlflow/{name}"):
         list(client.mirror.aliases(f"mlflow/{name}x", "prompt"))
-    with pytest.raises(NotFound, match="mirrored from MLflow"):
+    with pytest.raises(NotFound, match="no mirrored model"):
         list(client.mirror.tags(f"mlflow/{name}"))

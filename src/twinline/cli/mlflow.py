@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twinline.cli import mlflow_backfill, mlflow_changes, mlflow_links
-from twinline.cli.output import AsJson, err, number, plural, show, show_list, table_of
+from twinline.cli.output import UNKNOWN, AsJson, err, plural, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.client.mirror import Mirror
 from twinline.language.records import (
@@ -31,17 +31,9 @@ app = typer.Typer(
 )
 hooks = typer.Typer(help="Webhooks by which MLflow tells of changes.", no_args_is_help=True)
 app.add_typer(hooks, name="hooks")
-app.command("changes")(mlflow_changes.changes)
-app.command("backfill")(mlflow_backfill.backfill)
-app.command("link")(mlflow_links.link)
-app.command("links")(mlflow_links.links)
-app.command("unlink")(mlflow_links.unlink)
-app.command("moves")(mlflow_links.moves)
-app.command("proposals")(mlflow_links.proposals)
-app.command("accept")(mlflow_links.accept)
-app.command("decline")(mlflow_links.decline)
 
 LOOK_SECONDS = 0.5
+_NO_DRIFT = "Nothing that was read from MLflow is gone from there, or other than it was."
 _MODEL: MirrorKind = "model"
 _PROMPT: MirrorKind = "prompt"
 ServerOption = Annotated[str | None, typer.Option(help="One MLflow server; default: all.")]
@@ -50,9 +42,11 @@ ServerOption = Annotated[str | None, typer.Option(help="One MLflow server; defau
 @app.command("sync")
 def sync(
     context: typer.Context,
-    full: Annotated[bool, typer.Option("--full", help="Compare every version.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare every version, not only what moved.")
+    ] = False,
     server: ServerOption = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Until it is done.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Return when it is done.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Look through MLflow now, and show how far that is.
@@ -78,7 +72,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("drift")
 def drift(context: typer.Context, as_json: AsJson = False) -> None:
     """List what MLflow no longer has as the catalog knows it."""
-    show_list(client(context).mirror.drift(), as_json, _drift, "MLflow has everything as it was.")
+    show_list(client(context).mirror.drift(), as_json, _drift, _NO_DRIFT)
 
 
 @app.command("history")
@@ -117,6 +111,18 @@ def install(
     """
     made = client(context).mirror.install_hooks(url, server)
     show(made, as_json, lambda: _installed(made))
+
+
+# In the order in which help lists them: as somebody comes to need them.
+app.command("backfill")(mlflow_backfill.backfill)
+app.command("link")(mlflow_links.link)
+app.command("links")(mlflow_links.links)
+app.command("unlink")(mlflow_links.unlink)
+app.command("moves")(mlflow_links.moves)
+app.command("proposals")(mlflow_links.proposals)
+app.command("accept")(mlflow_links.accept)
+app.command("decline")(mlflow_links.decline)
+app.command("changes")(mlflow_changes.changes)
 
 
 Times = dict[tuple[str, str], object]
@@ -199,7 +205,7 @@ def _row(place: MirrorPlace) -> tuple[object, ...]:
         place.versions,
         place.waiting,
         place.drift,
-        number(place.behind_seconds, " s"),
+        UNKNOWN if place.behind_seconds is None else f"{place.behind_seconds:,.0f} s",
         sweeping or place.swept_at,
     )
 

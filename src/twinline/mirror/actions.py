@@ -6,8 +6,8 @@ from typing import NamedTuple
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, MlflowUnavailable, VersionChanged
-from twinline.language.nearest import not_found
+from twinline.language.errors import Conflict, MlflowUnavailable, NotFound, VersionChanged
+from twinline.language.nearest import nearest, not_found
 from twinline.language.records import (
     Json,
     Learnt,
@@ -45,6 +45,17 @@ VersionRef = ModelVersionRef | PromptVersionRef
 
 
 NO_SERVER = "No MLflow server is configured: set TWINLINE_MLFLOW_URL and restart."
+
+
+def no_server(name: str, known: Collection[str]) -> NotFound:
+    """The error for an MLflow server that the settings do not name."""
+    return NotFound(
+        f"There is no MLflow server {name!r}; the settings name {', '.join(sorted(known))}. "
+        "TWINLINE_MLFLOW_SERVERS adds others.",
+        kind="MLflow server",
+        name=name,
+        nearest=nearest(name, known),
+    )
 
 
 class Seen(NamedTuple):
@@ -418,7 +429,7 @@ def _called(tx: Reading, name: str, kind: MirrorKind) -> int:
     series_id = meaning_store.called(tx, kind, name)
     if series_id is None:
         near = history_store.near_names(tx, kind, name)
-        raise not_found(f"{kind} that is mirrored from MLflow", name, near)
+        raise not_found(f"mirrored {kind}", name, near)
     return series_id
 
 
@@ -433,7 +444,7 @@ def ask_sync(tx: Writing, places: Collection[Place], wanted: SyncRequest) -> Non
         raise MlflowUnavailable(NO_SERVER)
     asked = [place for place in places if wanted.server in (None, place.server)]
     if not asked:
-        raise not_found("MLflow server", str(wanted.server), {place.server for place in places})
+        raise no_server(str(wanted.server), {place.server for place in places})
     for place in asked:
         places_store.know(tx, place)
         places_store.ask_sweep(tx, place, full=wanted.full)

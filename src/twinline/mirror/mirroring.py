@@ -13,7 +13,7 @@ from twinline.language.nearest import not_found
 from twinline.language.records import MirrorStatus
 from twinline.manifests import actions as manifests
 from twinline.mirror import inbox, places_store
-from twinline.mirror.actions import NO_SERVER
+from twinline.mirror.actions import NO_SERVER, no_server
 from twinline.mirror.hooks import Refusals
 from twinline.mirror.naming import Place
 from twinline.mirror.remote import MlflowServer
@@ -68,7 +68,7 @@ class Mirroring:
             return found
         if not self.servers:
             raise MlflowUnavailable(NO_SERVER)
-        raise not_found("MLflow server", name, self.servers)
+        raise no_server(name, self.servers.keys())
 
     def server_of(self, place: Place) -> MlflowServer:
         """The server of a workspace that is mirrored.

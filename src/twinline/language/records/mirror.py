@@ -1,8 +1,9 @@
 """What the mirror of MLflow says about itself and about what happened there."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from twinline.language.records.base import Count, Instant, Json, Record, Request, example
 
@@ -113,6 +114,15 @@ class SyncRequest(Request):
     model_config = example(full=True)
 
 
+_ADDRESS = r"^https?://[^\s/]+(/[^\s?#]*)?$"
+
+
+def _is_address(url: str) -> str:
+    if not re.fullmatch(_ADDRESS, url):
+        raise ValueError(f"{url!r} is no address like https://twinline.example")
+    return url
+
+
 class HookRequest(Request):
     """Have an MLflow server tell us of changes."""
 
@@ -120,11 +130,12 @@ class HookRequest(Request):
     url: Annotated[
         str,
         Field(
-            pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$",
             max_length=500,
             description="Where the MLflow server reaches this Twinline.",
             examples=["https://twinline.example"],
+            json_schema_extra={"pattern": _ADDRESS},
         ),
+        AfterValidator(_is_address),
     ]
 
     model_config = example(server="default", url="https://twinline.example")
