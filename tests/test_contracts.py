@@ -488,11 +488,17 @@ MIRRORS = [
         records.MirrorPlace,
         schema.mirror_place,
         {
-            **dict.fromkeys(("series", "versions", "waiting", "drift"), "(counted)"),
+            **dict.fromkeys(("series", "versions", "waiting", "stuck", "drift"), "(counted)"),
             **dict.fromkeys(("sweeping", "swept_names"), "(sweep)"),
             "behind_seconds": "(swept_at and the oldest mark)",
         },
         frozenset({"sweep_at", "full_sweep_at", "sweep", "watermark_ms"}),
+    ),
+    Mirror(
+        records.StuckName,
+        schema.mirror_mark,
+        {"trouble": "(trouble, where there is some)"},
+        frozenset({"trouble", "learnt", "marks", "not_before"}),
     ),
     Mirror(
         records.MirrorDrift,

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import Ran, Run
 from tests.process.conftest import Up, launch
+from tests.support.mlflow_registry import MlflowRegistry
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,19 @@ def test_sync_reads_everything_and_status_says_so(at: Run) -> None:
     assert at("mlflow", "drift").code == 0
     unknown = at("mlflow", "sync", "--server", "eu")
     assert (unknown.code, "TWINLINE_MLFLOW_SERVERS" in unknown.err) == (3, True)
+
+
+def test_a_name_that_cannot_be_kept_is_said_and_holds_up_no_sync(at: Run, mlflow_trained) -> None:
+    with MlflowRegistry(mlflow_trained[0].url) as registry:
+        registry.make("mute", prompt=True)
+        registry.add_prompt("mute", "")
+        done = at("mlflow", "sync")
+        assert (done.code, "'mute' 1 cannot be kept" in done.out) == (0, True), done.err
+        found = json.loads(at("mlflow", "status", "--json").out)
+        assert [one["name"] for one in found["stuck"]] == ["mute"]
+        registry.drop("mute")
+        at("mlflow", "sync", "--full")
+    assert json.loads(at("mlflow", "status", "--json").out)["stuck"] == []
 
 
 def test_the_history_of_a_model_s_aliases_and_tags_is_shown(at: Run) -> None:

@@ -144,7 +144,7 @@ def _watch(mirror: Mirror, server: str | None, before: Times, full: bool) -> Mir
             found = mirror.status()
             places = [place for place in found.places if server in (None, place.server)]
             names = sum(max(place.series, place.swept_names) for place in places)
-            waiting = sum(place.waiting for place in places)
+            waiting = sum(place.waiting - place.stuck for place in places)
             progress.update(bar, total=max(names, waiting), completed=max(names - waiting, 0))
             _refuse_trouble(places)
             now = _swept(found, full)
@@ -177,6 +177,10 @@ def _standing(found: MirrorStatus) -> Group:
         Text(f"{place.server}: {place.trouble}", style="red")
         for place in found.places
         if place.trouble
+    ]
+    lines += [
+        Text(f"not kept, tried {plural(one.tries, 'time')}: {one.trouble}", style="yellow")
+        for one in found.stuck
     ]
     return Group(
         table_of(

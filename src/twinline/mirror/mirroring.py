@@ -12,7 +12,7 @@ from twinline.language.errors import MlflowUnavailable, NotFound
 from twinline.language.nearest import not_found
 from twinline.language.records import MirrorStatus
 from twinline.manifests import actions as manifests
-from twinline.mirror import inbox, places_store
+from twinline.mirror import inbox, marks, places_store
 from twinline.mirror.actions import NO_SERVER, no_server
 from twinline.mirror.hooks import Refusals
 from twinline.mirror.naming import Place
@@ -20,6 +20,8 @@ from twinline.mirror.remote import MlflowServer
 from twinline.mirror.signatures import derived_secret
 from twinline.mirror.sweeping import Cadence
 from twinline.mirror.worker import Worker
+
+STUCK_SHOWN = 20
 
 
 class Mirroring:
@@ -103,6 +105,7 @@ class Mirroring:
         """How far the mirror is behind, and what waits."""
         return MirrorStatus(
             places=places_store.standing(tx),
+            stuck=marks.stuck(tx, STUCK_SHOWN),
             inbox=inbox.depth(tx),
             refused=self.refusals.counts(),
         )

@@ -155,6 +155,7 @@ from twinline.language.records.mirror import (
     MirrorStatus,
     MirrorTag,
     ServerName,
+    StuckName,
     SyncRequest,
 )
 from twinline.language.records.mlflow_changes import (
@@ -434,6 +435,7 @@ __all__ = [
     "SlotPlan",
     "Standing",
     "Status",
+    "StuckName",
     "Suspect",
     "SyncRequest",
     "Tally",

@@ -25,6 +25,9 @@ class MirrorPlace(Record):
     series: Count = Field(description="Models and prompts that are there now.")
     versions: Count = Field(description="Their versions.")
     waiting: Count = Field(description="Names that are still to be read again.")
+    stuck: Count = Field(
+        description="Those of them that could not be read or kept, until they are tried again."
+    )
     drift: Count = Field(description="What was deleted, renamed, made again or tampered with.")
     sweeping: Literal["fast", "full"] | None = Field(description="The sweep that is under way.")
     swept_names: Count = Field(description="Names that this sweep has seen so far.")
@@ -40,10 +43,25 @@ class MirrorPlace(Record):
     trouble_since: Instant | None
 
 
+class StuckName(Record):
+    """A name in MLflow that could not be read or kept, and is tried again later."""
+
+    server: str
+    workspace: str
+    kind: MirrorKind
+    name: str
+    trouble: str = Field(description="Why, and what to do about it in MLflow.")
+    since: Instant
+    tries: Count
+
+
 class MirrorStatus(Record):
     """How far the mirror is behind MLflow, and what waits."""
 
     places: tuple[MirrorPlace, ...]
+    stuck: tuple[StuckName, ...] = Field(
+        description="Names that could not be kept: up to 20, those that wait longest first."
+    )
     inbox: Count = Field(description="Deliveries of webhooks that wait to be looked at.")
     refused: dict[str, int] = Field(
         description="Deliveries that the process which answers refused since it started, by reason."
