@@ -33,6 +33,5 @@ def mlflow_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow
     """The empty registry of a running MLflow; each test takes model names of its own."""
     with MlflowProcess(tmp_path_factory.mktemp("mlflow-registry")) as server:
         server.wait_until_ready()
-        registry = MlflowRegistry(server.url)
-        yield registry
-        registry.close()
+        with MlflowRegistry(server.url) as registry:
+            yield registry

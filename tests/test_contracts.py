@@ -484,6 +484,35 @@ MIRRORS = [
     Mirror(records.Ownership, schema.ownership, {}),
     Mirror(records.ReportedClient, schema.client_report, {}),
     Mirror(records.MlflowChange, schema.mlflow_change, {}),
+    Mirror(
+        records.MirrorPlace,
+        schema.mirror_place,
+        {
+            **dict.fromkeys(("series", "versions", "waiting", "stuck", "drift"), "(counted)"),
+            **dict.fromkeys(("sweeping", "swept_names"), "(sweep)"),
+            "behind_seconds": "(swept_at and the oldest mark)",
+        },
+        frozenset({"sweep_at", "full_sweep_at", "sweep", "watermark_ms"}),
+    ),
+    Mirror(
+        records.StuckName,
+        schema.mirror_mark,
+        {"trouble": "(trouble, where there is some)"},
+        frozenset({"trouble", "learnt", "marks", "not_before"}),
+    ),
+    Mirror(
+        records.MirrorDrift,
+        schema.mirror_drift,
+        {
+            **dict.fromkeys(
+                ("server", "workspace", "what", "name", "catalog_name"), "(mirror_series)"
+            ),
+            "live": "(mirror_version)",
+        },
+        frozenset({"series_id"}),
+    ),
+    Mirror(records.MirrorAlias, schema.mirror_alias, {}, frozenset({"series_id"})),
+    Mirror(records.MirrorTag, schema.mirror_tag, {}, frozenset({"series_id"})),
     Mirror(records.ApiKey, schema.api_key, {}, frozenset({"hash"})),
     Mirror(records.AuditEvent, schema.audit_event, {}),
 ]

@@ -13,7 +13,7 @@ ALIAS = "production"
 
 @pytest.fixture(scope="module")
 def server(mlflow_registry: MlflowRegistry) -> MlflowServer:
-    mlflow_registry.model("remote-churn", versions=2)
+    mlflow_registry.make("remote-churn", versions=2)
     return MlflowServer(mlflow_registry.url)
 
 

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     mlflow_token: Annotated[
         SecretStr | None, Field(description="Bearer token for the MLflow server.")
     ] = None
+    mlflow_username: Annotated[
+        str | None,
+        Field(description="The user for an MLflow server with basic authentication."),
+    ] = None
+    mlflow_password: Annotated[SecretStr | None, Field(description="That user's password.")] = None
     mlflow_alias_seconds: Annotated[
         float, Field(ge=1, le=3600, description="How often linked aliases in MLflow are looked at.")
     ] = 10

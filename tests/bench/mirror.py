@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from tests.mlflow_fixtures import TELLING
-from tests.support.mirrored_registry import TEXT, Registry
+from tests.support.mlflow_registry import TEXT, MlflowRegistry
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
@@ -66,7 +66,7 @@ def until_synced(client: Client) -> None:
         time.sleep(0.1)
 
 
-def visible_after(registry: Registry, client: Client) -> list[float]:
+def visible_after(registry: MlflowRegistry, client: Client) -> list[float]:
     """Milliseconds from MLflow's answer to a registration until the catalog has it."""
     name = f"told-{uuid4().hex[:8]}"
     registry.make(name)
@@ -87,7 +87,7 @@ def _has(client: Client, name: str, number: int) -> bool:
         return False
 
 
-def fill(registry: Registry, mlflow: MlflowProcess, versions: int) -> None:
+def fill(registry: MlflowRegistry, mlflow: MlflowProcess, versions: int) -> None:
     """Put versions into MLflow: the names by its API, the bulk into its database, where
     nobody has to wait for it."""
     each = versions // NAMES
@@ -132,10 +132,13 @@ def peak_mb() -> float:
 def main() -> None:
     """Measure and print."""
     versions = int(sys.argv[1]) if len(sys.argv) > 1 else VERSIONS
-    with TemporaryDirectory() as name, MlflowProcess(Path(name) / "mlflow", also=TELLING) as mlflow:
+    with (
+        TemporaryDirectory() as name,
+        MlflowProcess(Path(name) / "mlflow", also=TELLING) as mlflow,
+        MlflowRegistry(mlflow.url) as registry,
+    ):
         folder = Path(name)
         mlflow.wait_until_ready()
-        registry = Registry(mlflow.url)
         with catalog(folder / "first") as database, at_work(database, mlflow.url) as (url, client):
             until_synced(client)
             client.mirror.install_hooks(url)
@@ -158,7 +161,6 @@ def main() -> None:
                         break
                     time.sleep(0.1)
                 again = time.perf_counter() - begun
-        registry.http.close()
     p99 = taken[int(0.99 * len(taken)) - 1]
     print(f"{'registered -> visible, by webhook, ms':40} p50 {statistics.median(taken):8.0f}"
           f"  p99 {p99:8.0f}")  # fmt: skip

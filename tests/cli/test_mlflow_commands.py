@@ -23,3 +23,4 @@ def test_changes_of_a_registry_are_shown_with_old_and_new_and_by_whom(run: Run, 
         assert word in said.out
     assert [one["sequence"] for one in json.loads(run("mlflow", "changes", "--json").out)] == [1, 2]
     assert json.loads(run("mlflow", "changes", "other", "--json").out) == []
+    assert "No change of 'other' was told" in run("mlflow", "changes", "other").out

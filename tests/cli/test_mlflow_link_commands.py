@@ -33,7 +33,7 @@ def test_a_link_from_its_beginning_to_its_end(run: Run, linked: Linked) -> None:
     assert "in sync" in done(run("mlflow", "links", COLUMNS="200")).out
     assert "Nobody else has moved" in done(run("mlflow", "moves", SLOT)).out
     assert "Nothing is proposed" in done(run("mlflow", "proposals")).out
-    linked.registry.move(linked.model, ALIAS, 3)
+    linked.registry.put_alias(linked.model, ALIAS, 3)
     (number,) = eventually(lambda: waiting(run), lambda found: len(found) == 1)
     assert "drifted" in done(run("mlflow", "links", SLOT)).out
     assert "proposed" in done(run("mlflow", "moves", SLOT)).out
@@ -51,7 +51,7 @@ def test_a_proposal_is_declined_and_a_stale_one_wants_to_be_looked_at(
 ) -> None:
     done(run("mlflow", "link", SLOT, ALIAS, "--no-writes", "--foreign", "propose"))
     eventually(lambda: linked.client.mlflow_links.get(SLOT), lambda link: bool(link.looked_at))
-    linked.registry.move(linked.model, ALIAS, 3)
+    linked.registry.put_alias(linked.model, ALIAS, 3)
     (number,) = eventually(lambda: waiting(run), lambda found: len(found) == 1)
     linked.deploy(2)
     assert "proposed, stale" in done(run("mlflow", "proposals", COLUMNS="200")).out

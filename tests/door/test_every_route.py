@@ -73,6 +73,8 @@ WHO_MAY: dict[Operation, str] = {
     ("post", "/mlflow/proposals/{number}/decline"): "releaser admin",
     ("get", "/mlflow/status"): READERS,
     ("get", "/mlflow/drift"): READERS,
+    ("get", "/mlflow/history/aliases"): READERS,
+    ("get", "/mlflow/history/tags"): READERS,
     ("post", "/mlflow/sync"): "author admin",
     ("post", "/mlflow/hooks"): "admin",
     ("post", "/bundles"): "author releaser admin",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from tests.support.mlflow_registry import MlflowRegistry
 from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.app import make_app
@@ -49,6 +50,31 @@ def test_reading_it_again_is_the_same_version(importing: Client) -> None:
     first = importing.models.import_from_mlflow(MODEL, number=1)
     assert importing.models.import_from_mlflow(MODEL, number=1) == first
     assert len(list(importing.models.versions(MODEL))) == 1
+
+
+def test_what_was_made_again_under_its_name_is_told_apart(
+    importing: Client, mlflow_trained: Trained
+) -> None:
+    """Also where no mirror looked in between."""
+    with MlflowRegistry(mlflow_trained[0].url) as registry:
+        for number, source in enumerate(("s3://models/a", "s3://models/b"), 1):
+            registry.make("again")
+            registry.add("again", source)
+            made = importing.models.import_from_mlflow("again", number=1)
+            assert made.source_uri == source
+            assert made.name == ("again" if number == 1 else "again/recreated-2")
+            assert importing.models.import_from_mlflow("again", number=1) == made
+            if number == 1:
+                registry.drop("again")
+        registry.rename("again", "again-renamed")
+        registry.make("again", versions=1)
+    assert importing.models.import_from_mlflow("again").name == "again/recreated-3"
+    assert importing.models.get("again", 1).source_uri == "s3://models/a"
+    found = [one for one in importing.mirror.drift() if one.name == "again"]
+    assert [(one.kind, one.catalog_name) for one in reversed(found)] == [
+        ("recreated", "again"),
+        ("renamed", "again/recreated-2"),
+    ]
 
 
 def test_a_dataset_s_lineage_reaches_the_models_that_learned_from_it(importing: Client) -> None:

@@ -153,7 +153,7 @@ def test_the_alias_leaves_a_model_that_is_live_no_more_when_it_is_ours(linked: L
     linked.deploy(3, model=other)
     linked.becomes("in_sync")
     assert (linked.alias(), linked.alias(other)) == (None, 3)
-    linked.registry.move(other, ALIAS, 4)
+    linked.registry.put_alias(other, ALIAS, 4)
     only_move(linked)
     linked.deploy(2)
     linked.becomes("in_sync")
@@ -179,8 +179,10 @@ def test_while_mlflow_is_away_nothing_waits_and_the_newest_is_written_later(
     port = free_port()
     with MlflowProcess(tmp_path / "mlflow", port=port) as mlflow:
         mlflow.wait_until_ready()
-        registry = MlflowRegistry(mlflow.url)
-        with twinline_beside(database, mlflow.url) as client:
+        with (
+            MlflowRegistry(mlflow.url) as registry,
+            twinline_beside(database, mlflow.url) as client,
+        ):
             linked = Linked(client, registry)
             linked.deploy(1)
             client.mlflow_links.link(SLOT, ALIAS)
@@ -199,7 +201,6 @@ def test_while_mlflow_is_away_nothing_waits_and_the_newest_is_written_later(
                 assert linked.alias() == 4
             written = [one for one in client.audit.events() if one.action == "alias.write"]
             assert [(one.after or {})["version"] for one in written] == [4, 1]
-        registry.close()
 
 
 def gauges(client: Client) -> str:
@@ -227,7 +228,7 @@ def moved(linked: Linked, foreign: ForeignMoves, *, writes: bool = True, to: int
     """Link, and have somebody move the alias when all is quiet."""
     linked.client.mlflow_links.link(SLOT, ALIAS, writes=writes, foreign=foreign)
     linked.becomes("in_sync")
-    linked.registry.move(linked.model, ALIAS, to)
+    linked.registry.put_alias(linked.model, ALIAS, to)
 
 
 def test_a_foreign_move_is_shown_and_stays_until_the_next_deployment(linked: Linked) -> None:
@@ -249,7 +250,7 @@ def test_a_foreign_move_is_reverted(linked: Linked) -> None:
     moved(linked, "revert")
     assert (only_move(linked).outcome, linked.becomes("in_sync").why) == ("reverted", "")
     eventually(linked.alias, lambda number: number == 1)
-    linked.registry.take_away(linked.model, ALIAS)
+    linked.registry.drop_alias(linked.model, ALIAS)
     eventually(linked.alias, lambda number: number == 1)
     assert linked.live_number() == 1
 
@@ -259,10 +260,10 @@ def test_somebody_who_never_gives_in_is_left_alone_after_a_while(linked: Linked)
     for _ in range(5):
         eventually(linked.alias, lambda number: number == 1)
         linked.becomes("in_sync")
-        linked.registry.move(linked.model, ALIAS, 2)
+        linked.registry.put_alias(linked.model, ALIAS, 2)
     eventually(linked.alias, lambda number: number == 1)
     linked.becomes("in_sync")
-    linked.registry.move(linked.model, ALIAS, 2)
+    linked.registry.put_alias(linked.model, ALIAS, 2)
     link = linked.becomes("drifted")
     assert "put back 5 times within 1 h" in link.why
     assert linked.alias() == 2
@@ -295,8 +296,8 @@ def test_a_version_that_we_never_saw_is_read_before_it_is_followed(linked: Linke
     eventually(
         lambda: linked.client.mlflow_links.get(SLOT), lambda link: link.looked_at is not None
     )
-    linked.registry.version(linked.model, 5)
-    linked.registry.move(linked.model, ALIAS, 5)
+    linked.registry.add(linked.model, f"openai:/{linked.model}-5")
+    linked.registry.put_alias(linked.model, ALIAS, 5)
     eventually(linked.live, lambda ref: ref == f"models:/{linked.model}/5")
 
 
@@ -311,7 +312,7 @@ def test_what_may_not_go_live_is_not_followed_and_the_drift_says_why(linked: Lin
     link = linked.becomes("drifted")
     assert "declared incompatible by ana: answers in another language" in link.why
     assert (only_move(linked).outcome, linked.live_number(), linked.alias()) == ("refused", 1, 3)
-    linked.registry.move(linked.model, ALIAS, 4)
+    linked.registry.put_alias(linked.model, ALIAS, 4)
     eventually(linked.live, lambda ref: ref == f"models:/{linked.model}/4")
     linked.becomes("in_sync")
 
@@ -319,7 +320,7 @@ def test_what_may_not_go_live_is_not_followed_and_the_drift_says_why(linked: Lin
 def test_an_alias_that_is_taken_away_cannot_be_followed(linked: Linked) -> None:
     linked.client.mlflow_links.link(SLOT, ALIAS, foreign="deploy")
     linked.becomes("in_sync")
-    linked.registry.take_away(linked.model, ALIAS)
+    linked.registry.drop_alias(linked.model, ALIAS)
     assert "has no alias production in MLflow" in linked.becomes("drifted").why
     assert (only_move(linked).after, linked.live_number()) == (None, 1)
 
@@ -370,9 +371,9 @@ def test_a_declined_proposal_puts_the_alias_back(linked: Linked) -> None:
 def test_a_newer_move_takes_a_proposal_s_place(linked: Linked) -> None:
     moved(linked, "propose")
     first = waiting(linked)
-    linked.registry.move(linked.model, ALIAS, 4)
+    linked.registry.put_alias(linked.model, ALIAS, 4)
     eventually(lambda: waiting(linked), lambda proposal: proposal.after == 4)
-    linked.registry.move(linked.model, ALIAS, 1)
+    linked.registry.put_alias(linked.model, ALIAS, 1)
     linked.becomes("in_sync")
     moves = list(linked.client.mlflow_links.moves(SLOT))
     assert [move.outcome for move in moves] == ["superseded", "superseded"]
@@ -381,7 +382,7 @@ def test_a_newer_move_takes_a_proposal_s_place(linked: Linked) -> None:
 
 
 def test_a_proposal_is_stale_when_another_deployment_is_live(linked: Linked) -> None:
-    linked.registry.move(linked.model, ALIAS, 1)
+    linked.registry.put_alias(linked.model, ALIAS, 1)
     moved(linked, "propose", writes=False)
     proposal = waiting(linked)
     linked.deploy(2)
@@ -406,7 +407,7 @@ def test_a_link_that_does_not_write_leaves_the_alias_alone(linked: Linked) -> No
     linked.client.mlflow_links.link(SLOT, ALIAS, writes=False)
     link = linked.becomes("drifted")
     assert "has no alias production in MLflow" in link.why
-    linked.registry.move(linked.model, ALIAS, 1)
+    linked.registry.put_alias(linked.model, ALIAS, 1)
     linked.becomes("in_sync")
     linked.deploy(2)
     linked.becomes("drifted")

@@ -9,25 +9,11 @@ import twinline.mlflow
 from tests.client.conftest import soon
 from tests.hooks.conftest import Stage, mlflow
 from tests.hooks.test_calls import LONG, Shipped
-from twinline.cli.demo.mlflow_server import MlflowProcess
+from tests.support.mlflow_servers import START_SECONDS, OtherMlflow
 from twinline.client import Client
 from twinline.db.session import Database
 
 SHORT = "a-short-name"
-
-
-class MlflowOnPostgres(MlflowProcess):
-    """MLflow with one worker over a database of PostgreSQL."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        super().__init__(folder)
-        self._url = url
-
-    def command(self) -> list[str]:
-        return [
-            self._url if argument.startswith("sqlite:") else argument
-            for argument in super().command()
-        ]
 
 
 @pytest.fixture
@@ -35,8 +21,8 @@ def on_postgres(empty_database: Database, tmp_path: Path) -> Iterator[None]:
     """MLflow's client talks to a server over PostgreSQL."""
     url = empty_database.engine.url.render_as_string(hide_password=False)
     known = mlflow.get_tracking_uri()
-    with MlflowOnPostgres(tmp_path, url) as server:
-        server.wait_until_ready()
+    with OtherMlflow(tmp_path, database=url) as server:
+        server.wait_until_ready(deadline_seconds=START_SECONDS)
         mlflow.set_tracking_uri(server.url)
         mlflow.set_experiment("long names")
         yield

@@ -7,6 +7,7 @@ import pytest
 
 from tests.lineage.histories import History
 from tests.support import ml_metadata
+from tests.support.environments import NotToBeHad
 from tests.support.rehearsal import Rehearsal
 from twinline.db.session import Reading
 from twinline.lineage.walks import walk
@@ -26,7 +27,7 @@ def test_walks_find_what_ml_metadata_finds(rehearsal: Rehearsal) -> None:
     steps = [(sources, target) for (target, _), sources in history.steps.items() if sources]
     try:
         theirs = ml_metadata.ask(WALKS, {"nodes": nodes, "steps": steps, "roots": roots})
-    except ml_metadata.NotToBeHad as why:
+    except NotToBeHad as why:
         pytest.skip(f"there is no ML Metadata for this Python or machine: {why}")
     with rehearsal.reading() as tx:
         ours = {root: _around(tx, root) for root in roots}

@@ -106,7 +106,7 @@ _models = iter(f"turns-{number}" for number in range(1, 1000))
 def side(database: Database, mlflow_registry: MlflowRegistry) -> Side:
     """Version 1 is live."""
     model = next(_models)
-    mlflow_registry.model(model, 4)
+    mlflow_registry.make(model, versions=4)
     made = Side(database, mlflow_registry, model)
     made.deploy(1)
     return made
@@ -126,7 +126,7 @@ def other_side(empty_database: Database, side: Side) -> Iterator[Side]:
 
 def test_a_model_that_goes_live_in_a_turn_is_claimed_before_it_is_written(side: Side) -> None:
     taken = next(_models)
-    side.registry.model(taken, 4)
+    side.registry.make(taken, versions=4)
     side.learn(taken)
     side.deploy(1, model=taken, slot="other@production")
     side.link("alert", slot="other@production")
@@ -147,7 +147,7 @@ def test_a_model_that_goes_live_in_a_turn_is_claimed_before_it_is_written(side: 
 def test_who_declines_and_who_links_anew_are_in_no_deadlock(side: Side) -> None:
     side.link("propose")
     side.turn()
-    side.registry.move(side.model, ALIAS, 2)
+    side.registry.put_alias(side.model, ALIAS, 2)
     number = side.turn().proposal
     assert number is not None
 
@@ -201,7 +201,7 @@ def test_a_removal_whose_answer_is_lost_is_tried_again(side: Side) -> None:
     side.link("alert")
     side.turn()
     other = next(_models)
-    side.registry.model(other, 4)
+    side.registry.make(other, versions=4)
     side.learn(other)
     side.deploy(1, model=other)
     side.way.keep_back = 1
@@ -244,9 +244,9 @@ def test_somebody_who_moves_it_while_we_write_is_not_overlooked(side: Side) -> N
     side.link("alert")
     side.turn()
     side.deploy(2)
-    side.way.before_write = lambda: side.registry.move(side.model, ALIAS, 4)
+    side.way.before_write = lambda: side.registry.put_alias(side.model, ALIAS, 4)
     assert side.turn(2).state == "in_sync"
-    side.registry.move(side.model, ALIAS, 4)
+    side.registry.put_alias(side.model, ALIAS, 4)
     assert side.turn().state == "drifted"
 
 
@@ -290,7 +290,7 @@ def test_processes_share_the_links_and_each_has_one_at_a_time(side: Side) -> Non
     slots = [f"slot-{number}@production" for number in range(4)]
     for slot in slots:
         name = next(_models)
-        side.registry.model(name, 4)
+        side.registry.make(name, versions=4)
         side.learn(name)
         side.deploy(1, model=name, slot=slot)
         side.link("alert", slot=slot)
@@ -360,9 +360,9 @@ def test_whatever_happens_on_both_sides_they_agree_in_the_end(
             case 0 | 1:
                 side.deploy(chance.randint(1, 4))
             case 2 | 3:
-                side.registry.move(side.model, ALIAS, chance.randint(1, 4))
+                side.registry.put_alias(side.model, ALIAS, chance.randint(1, 4))
             case 4:
-                side.registry.take_away(side.model, ALIAS)
+                side.registry.drop_alias(side.model, ALIAS)
             case 5:
                 side.way.lose_answers, side.way.keep_back = chance.choice([(1, 0), (0, 1), (0, 0)])
             case 6:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from tests.support.mirrored_registry import Registry
+from tests.support.mlflow_registry import MlflowRegistry
 from twinline.db.session import Database
 from twinline.language.records import MirrorDrift, ModelVersion, PromptVersion
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, parse_ref
@@ -75,10 +75,9 @@ class Mirror:
 
 
 @pytest.fixture
-def registry(mlflow_trained) -> Iterator[Registry]:
-    made = Registry(mlflow_trained[0].url)
-    yield made
-    made.http.close()
+def registry(mlflow_trained) -> Iterator[MlflowRegistry]:
+    with MlflowRegistry(mlflow_trained[0].url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import sqlite3
 
 from tests.mirror.conftest import Mirror
-from tests.support.mirrored_registry import Registry
+from tests.support.mlflow_registry import MlflowRegistry
 from twinline.language.records import ModelVersion
 from twinline.models import actions as models
 
 
 def test_an_alias_that_is_put_back_is_where_it_was_put(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name)
     for _ in range(2):
@@ -29,7 +29,7 @@ def test_an_alias_that_is_put_back_is_where_it_was_put(
 
 
 def test_an_alias_on_a_number_that_bears_something_else_now_names_no_version(
-    mirror: Mirror, registry: Registry, name: str, mlflow_trained
+    mirror: Mirror, registry: MlflowRegistry, name: str, mlflow_trained
 ) -> None:
     registry.make(name)
     for number in (1, 2):

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from tests.support.mirrored_registry import Registry
+from tests.support.mlflow_registry import MlflowRegistry
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
@@ -58,7 +58,7 @@ def synced(client: Client) -> bool:
 
 
 def test_what_is_registered_is_there_by_a_webhook(
-    database: Database, mlflow_trained, registry: Registry, name: str
+    database: Database, mlflow_trained, registry: MlflowRegistry, name: str
 ) -> None:
     with at_work(database, [MlflowServer(mlflow_trained[0].url)]) as (url, client):
         eventually(lambda: synced(client))
@@ -79,7 +79,7 @@ def test_what_is_registered_is_there_by_a_webhook(
 
 
 def test_one_of_two_processes_does_it_and_the_other_takes_over(
-    database: Database, mlflow_trained, registry: Registry, name: str
+    database: Database, mlflow_trained, registry: MlflowRegistry, name: str
 ) -> None:
     servers = [MlflowServer(mlflow_trained[0].url)]
     with ExitStack() as first, ExitStack() as second:
@@ -94,7 +94,7 @@ def test_one_of_two_processes_does_it_and_the_other_takes_over(
 
 
 def test_two_servers_are_mirrored_side_by_side_and_trouble_with_one_is_its_own(
-    database: Database, mlflow_trained, registry: Registry, name: str
+    database: Database, mlflow_trained, registry: MlflowRegistry, name: str
 ) -> None:
     url = mlflow_trained[0].url
     servers = [MlflowServer("http://127.0.0.1:1"), MlflowServer(url, name="eu")]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.mirror.conftest import Mirror
 from tests.support.apps import asked, managed
-from tests.support.mirrored_registry import TEXT, Registry
+from tests.support.mlflow_registry import TEXT, MlflowRegistry
 from twinline.cli.demo.training import MODEL
 from twinline.language.errors import BundleWithdrawn
 from twinline.language.records import MlflowImport, ModelVersion, PromptVersion
@@ -31,7 +31,7 @@ def test_a_model_comes_with_its_run_datasets_and_aliases(mirror: Mirror, mlflow_
 
 
 def test_prompts_stand_in_a_folder_text_and_chat(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     chat = json.dumps([{"role": "system", "content": "Be {{ tone }}."}])
     odd = json.dumps([{"role": "user", "content": [{"type": "image_url"}]}])
@@ -54,7 +54,7 @@ def test_prompts_stand_in_a_folder_text_and_chat(
 
 
 def test_versions_of_one_content_are_one_in_the_catalog_and_live_as_long_as_one_of_them(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name, prompt=True)
     for text in ("same", "other", "same"):
@@ -77,7 +77,7 @@ def test_versions_of_one_content_are_one_in_the_catalog_and_live_as_long_as_one_
 
 
 def test_aliases_and_tags_are_followed_and_their_history_is_kept(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name)
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_aliases_and_tags_are_followed_and_their_history_is_kept(
 
 
 def test_a_version_s_tag_which_moves_no_time_is_found_by_a_full_sweep(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name)
     registry.add(name)
@@ -128,7 +128,7 @@ def test_a_version_s_tag_which_moves_no_time_is_found_by_a_full_sweep(
 
 
 def test_what_is_made_again_gets_a_name_of_its_own_and_bridges_nothing(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     for _ in range(3):
         registry.make(name, prompt=True)
@@ -149,7 +149,7 @@ def test_what_is_made_again_gets_a_name_of_its_own_and_bridges_nothing(
 
 
 def test_a_rename_ends_the_old_name_and_says_what_it_became(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(f"{name}-a")
     registry.add(f"{name}-a")
@@ -175,8 +175,41 @@ def test_a_rename_ends_the_old_name_and_says_what_it_became(
     )
 
 
+def test_names_that_were_exchanged_are_two_renames(
+    mirror: Mirror, registry: MlflowRegistry, name: str
+) -> None:
+    one, other, aside = (f"{name}-{which}" for which in ("one", "other", "aside"))
+    for called in (one, other):
+        registry.make(called)
+        registry.add(called, f"s3://models/{called}")
+    mirror.catch_up()
+    for called, to in ((one, aside), (other, one), (aside, other)):
+        registry.rename(called, to)
+    mirror.sweep()
+    found = {drift.name: drift for drift in mirror.drift(name)}
+    assert {drift.kind for drift in found.values()} == {"renamed"}
+    became = {called: (drift.after or {})["catalog_name"] for called, drift in found.items()}
+    assert became == {one: f"{other}/recreated-2", other: f"{one}/recreated-2"}
+    assert mirror.version(f"models:/{became[one]}/1").source_uri == f"s3://models/{one}"
+    assert mirror.value("select count(*) from mirror_mark") == 0
+
+
+def test_a_name_that_another_took_over_was_made_again(
+    mirror: Mirror, registry: MlflowRegistry, name: str
+) -> None:
+    for called in (f"{name}-a", f"{name}-b"):
+        registry.make(called, versions=1)
+    mirror.catch_up()
+    registry.drop(f"{name}-b")
+    registry.rename(f"{name}-a", f"{name}-b")
+    mirror.sweep()
+    kinds = {one.name: one.kind for one in mirror.drift(name)}
+    assert kinds == {f"{name}-a": "renamed", f"{name}-b": "recreated"}
+    assert mirror.value("select count(*) from mirror_mark") == 0
+
+
 def test_a_template_that_was_overwritten_is_drift_and_a_version_of_its_own(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name, prompt=True)
     registry.add_prompt(name, "good")
@@ -201,7 +234,7 @@ def test_a_template_that_was_overwritten_is_drift_and_a_version_of_its_own(
 
 
 def test_a_model_version_whose_source_was_changed_is_drift_and_stays_what_it_was(
-    mirror: Mirror, registry: Registry, name: str, mlflow_trained
+    mirror: Mirror, registry: MlflowRegistry, name: str, mlflow_trained
 ) -> None:
     registry.make(name)
     registry.add(name, "s3://models/good")
@@ -221,7 +254,7 @@ def test_a_model_version_whose_source_was_changed_is_drift_and_stays_what_it_was
 
 
 def test_what_is_live_is_not_retired_until_something_else_is(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name)
     for _ in range(2):
@@ -246,7 +279,7 @@ def test_what_is_live_is_not_retired_until_something_else_is(
 
 
 def test_a_version_that_somebody_asks_for_is_the_mirror_s(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     for source in ("s3://models/a", "s3://models/b"):
         registry.make(name)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from tests.mirror.conftest import Mirror
-from tests.support.mirrored_registry import TEXT, Registry
+from tests.support.mlflow_registry import TEXT, MlflowRegistry
 from twinline.mirror.meaning import content_at
 from twinline.mirror.meaning_store import Change, Content
 from twinline.otel.naming import Catalog
@@ -11,7 +11,7 @@ from twinline.otel.rules import Words
 
 
 def test_a_prompt_that_mlflow_linked_is_the_mirror_s_and_never_ours_of_that_name(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name, prompt=True)
     for text in ("same", "other", "same"):
@@ -33,7 +33,7 @@ def test_a_prompt_that_mlflow_linked_is_the_mirror_s_and_never_ours_of_that_name
 
 
 def test_an_alias_of_mlflow_means_what_it_was_on(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name)
     prompt = f"{name}-prompt"
@@ -56,7 +56,7 @@ def test_an_alias_of_mlflow_means_what_it_was_on(
 
 
 def test_a_number_whose_content_was_overwritten_means_what_it_held(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     registry.make(name, prompt=True)
     registry.add_prompt(name, "good")

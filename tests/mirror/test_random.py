@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.mirror.conftest import Mirror
-from tests.support.mirrored_registry import TEXT, Registry
+from tests.support.mlflow_registry import TEXT, MlflowRegistry
 from twinline.language.records import Json
 from twinline.mirror import inbox
 
@@ -26,7 +26,7 @@ Drift = tuple[str, str, int | None]
 class History:
     """Changes in MLflow by chance, the hints that it would send, and what they amount to."""
 
-    registry: Registry
+    registry: MlflowRegistry
     prefix: str
     chance: random.Random
     hints: list[Json] = field(default_factory=list)
@@ -132,7 +132,7 @@ class History:
 
 @pytest.mark.slow
 def test_the_mirror_is_equal_in_the_end_and_each_drift_has_its_name(
-    mirror: Mirror, registry: Registry, name: str
+    mirror: Mirror, registry: MlflowRegistry, name: str
 ) -> None:
     history = History(registry, f"{name}-", random.Random(CHANGES))
     history.go_on()
@@ -154,7 +154,7 @@ def test_the_mirror_is_equal_in_the_end_and_each_drift_has_its_name(
     _compare(mirror, registry, f"{name}-")
 
 
-def _compare(mirror: Mirror, registry: Registry, prefix: str) -> None:
+def _compare(mirror: Mirror, registry: MlflowRegistry, prefix: str) -> None:
     """Every name, version, content, alias and tag, in both directions."""
     there = registry.series(prefix)
     known = (

@@ -2,11 +2,13 @@
 
 import json
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
 from twinline.cli import serving
 from twinline.language.errors import Invalid
+from twinline.mirror.remote import MlflowServer
 from twinline.settings import Settings
 
 
@@ -33,6 +35,29 @@ def test_servers_and_workspaces_stand_side_by_side(name_servers) -> None:
         "eu",
         "eu/risk",
     ]
+
+
+def test_a_user_or_a_token_is_for_the_default_server(name_servers) -> None:
+    url, user = "http://here:5000", {"TWINLINE_MLFLOW_USERNAME": "ann"}
+    settings = name_servers(
+        {"eu": {"url": url}}, TWINLINE_MLFLOW_URL=url, TWINLINE_MLFLOW_PASSWORD="pw", **user
+    )
+    servers = serving.mirroring(settings).servers
+    assert sent_by(servers["default"]) == "Basic YW5uOnB3"
+    assert sent_by(servers["eu"]) is None
+
+
+def sent_by(server: MlflowServer) -> str | None:
+    """The credentials that a server is asked with."""
+    seen: list[str | None] = []
+
+    def listening(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        return httpx.Response(200, text="OK")
+
+    server._transport = httpx.MockTransport(listening)
+    assert server.reachable()
+    return seen[0]
 
 
 def test_no_two_servers_are_the_default(name_servers) -> None:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.mirror.conftest import Mirror
-from tests.support.mirrored_registry import Registry
+from tests.support.mlflow_registry import MlflowRegistry
 from twinline.db.session import Database
 from twinline.language.errors import MlflowUnavailable
 from twinline.mirror import inbox
@@ -292,7 +292,7 @@ def test_each_workspace_is_asked_for_by_its_header_and_stands_in_its_names(
 
 def test_long_prompts_come_in_smaller_pages_and_one_too_long_holds_up_nothing(
     mirror: Mirror,
-    registry: Registry,
+    registry: MlflowRegistry,
     name: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -4,7 +4,7 @@ the Twinline that it tells."""
 import os
 import signal
 import tomllib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import httpx
 from sqlalchemy import make_url
 
 from tests.outbox.histories import Step
+from tests.support.mlflow_servers import OtherMlflow
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
-from twinline.cli.demo.mlflow_server import MlflowProcess
 from twinline.cli.demo.process import free_port
 from twinline.client import Client
 from twinline.db.session import Database, connect
@@ -37,37 +37,34 @@ def installed_in(folder: Path) -> Path:
     return folder
 
 
-class OutboxMlflow(MlflowProcess):
-    """MLflow over a database that exists, with the outbox when ``registry`` says so.
+class OutboxMlflow(OtherMlflow):
+    """MLflow with the outbox.
 
     Args:
         folder: for its log and artifacts.
         url: the database for runs and models.
-        registry: what goes before the database's URL, as ``twinline+``.
+        told: the environment of the outbox, and whatever else stands there.
         workers: how many.
-        told: the environment of the outbox.
+        options: further words of its command line.
     """
 
     def __init__(
-        self, folder: Path, url: str, *, registry: str, workers: int, told: dict[str, str]
+        self,
+        folder: Path,
+        url: str,
+        *,
+        told: dict[str, str],
+        workers: int = 1,
+        options: Sequence[str] = (),
     ) -> None:
-        super().__init__(folder)
-        self._database, self._registry = url, f"{registry}{url}"
-        self._workers, self._told = workers, told
+        words = ("--registry-store-uri", f"twinline+{url}", *options)
+        super().__init__(folder, database=url, workers=workers, options=words, also=told)
         plugin = folder / "plugin"
         self._path = plugin if plugin.exists() else installed_in(plugin)
 
-    def command(self) -> list[str]:
-        return [
-            *super().command(),
-            *("--workers", str(self._workers), "--backend-store-uri", self._database),
-            *("--registry-store-uri", self._registry),
-        ]
-
     def environment(self) -> dict[str, str]:
-        ours = super().environment()
         path = os.pathsep.join([str(self._path), str(ROOT / "src")])
-        return ours | self._told | {"PYTHONPATH": path}
+        return super().environment() | {"PYTHONPATH": path}
 
     def kill(self) -> None:
         """All its processes at once, as when the machine fails."""

@@ -16,6 +16,7 @@ from tests.outbox.conftest import DatabaseUrl
 from tests.outbox.histories import Step, history
 from tests.outbox.replica import Replica, Rows, really
 from tests.outbox.servers import ROOT, OutboxMlflow, Twinline, ask, installed_in, with_driver
+from tests.support.mlflow_servers import START_SECONDS
 from twinline.client import Client
 from twinline.db.session import Database
 from twinline.language.records import MlflowChange
@@ -37,12 +38,10 @@ def test_whatever_happens_every_change_arrives_once_in_order_with_its_actor(
     twinline, acknowledged = Twinline(database), Acknowledged()
 
     def server() -> OutboxMlflow:
-        return OutboxMlflow(
-            tmp_path / "mlflow", url, registry="twinline+", workers=workers, told=twinline.told
-        )
+        return OutboxMlflow(tmp_path / "mlflow", url, workers=workers, told=twinline.told)
 
     with server() as mlflow:
-        mlflow.wait_until_ready()
+        mlflow.wait_until_ready(deadline_seconds=START_SECONDS)
         with twinline.up() as client:
             work(mlflow, range(workers), acknowledged)
             eventually(lambda: heard(client) == registry(url))
@@ -57,7 +56,7 @@ def test_whatever_happens_every_change_arrives_once_in_order_with_its_actor(
         work(mlflow, range(10, 10 + workers), acknowledged, length=10_000)
         killer.join()
     with twinline.up() as client, server() as mlflow:
-        mlflow.wait_until_ready()
+        mlflow.wait_until_ready(deadline_seconds=START_SECONDS)
         work(mlflow, range(20, 20 + workers), acknowledged)
         eventually(lambda: heard(client) == registry(url))
         changes = list(client.mlflow_changes.list())

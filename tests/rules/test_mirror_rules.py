@@ -89,12 +89,12 @@ def test_what_is_not_known_has_no_sample() -> None:
     place = MirrorPlace.model_validate(
         {
             "server": 'e"u', "workspace": "w", "known_since": "2026-01-01T00:00:00Z", "series": 1,
-            "versions": 2, "waiting": 3, "drift": 4, "sweeping": None, "swept_names": 0,
+            "versions": 2, "stuck": 0, "waiting": 3, "drift": 4, "sweeping": None, "swept_names": 0,
             "synced_at": None, "swept_at": None, "fully_swept_at": None, "behind_seconds": None,
             "trouble": None, "trouble_since": None,
         }
     )  # fmt: skip
-    status = MirrorStatus(places=(place,), inbox=5, refused={"forged": 6})
+    status = MirrorStatus(places=(place,), stuck=(), inbox=5, refused={"forged": 6})
     lines = render(gauges.figures(status)).splitlines()
     assert [line for line in lines if not line.startswith("#")] == [
         'twinline_mirror_waiting_names{server="e\\"u",workspace="w"} 3',

@@ -37,7 +37,7 @@ class Linked:
     def another(self, versions: int = 4) -> str:
         """One more registered model, known on both sides."""
         name = next(_names)
-        self.registry.model(name, versions)
+        self.registry.make(name, versions=versions)
         for number in range(1, versions + 1):
             self.client.models.import_from_mlflow(name, number=number)
         return name

@@ -11,15 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from twinline.cli import mlflow_backfill, mlflow_changes, mlflow_links
-from twinline.cli.output import AsJson, err, number, plural, show, show_list, table_of
+from twinline.cli.output import UNKNOWN, AsJson, err, plural, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.client.mirror import Mirror
 from twinline.language.records import (
     InstalledHook,
     InstalledHooks,
+    MirrorAlias,
     MirrorDrift,
+    MirrorKind,
     MirrorPlace,
     MirrorStatus,
+    MirrorTag,
 )
 
 app = typer.Typer(
@@ -28,26 +31,22 @@ app = typer.Typer(
 )
 hooks = typer.Typer(help="Webhooks by which MLflow tells of changes.", no_args_is_help=True)
 app.add_typer(hooks, name="hooks")
-app.command("changes")(mlflow_changes.changes)
-app.command("backfill")(mlflow_backfill.backfill)
-app.command("link")(mlflow_links.link)
-app.command("links")(mlflow_links.links)
-app.command("unlink")(mlflow_links.unlink)
-app.command("moves")(mlflow_links.moves)
-app.command("proposals")(mlflow_links.proposals)
-app.command("accept")(mlflow_links.accept)
-app.command("decline")(mlflow_links.decline)
 
 LOOK_SECONDS = 0.5
+_NO_DRIFT = "Nothing that was read from MLflow is gone from there, or other than it was."
+_MODEL: MirrorKind = "model"
+_PROMPT: MirrorKind = "prompt"
 ServerOption = Annotated[str | None, typer.Option(help="One MLflow server; default: all.")]
 
 
 @app.command("sync")
 def sync(
     context: typer.Context,
-    full: Annotated[bool, typer.Option("--full", help="Compare every version.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare every version, not only what moved.")
+    ] = False,
     server: ServerOption = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Until it is done.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Return when it is done.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Look through MLflow now, and show how far that is.
@@ -73,7 +72,28 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("drift")
 def drift(context: typer.Context, as_json: AsJson = False) -> None:
     """List what MLflow no longer has as the catalog knows it."""
-    show_list(client(context).mirror.drift(), as_json, _drift, "MLflow has everything as it was.")
+    show_list(client(context).mirror.drift(), as_json, _drift, _NO_DRIFT)
+
+
+@app.command("history")
+def history(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The model's name in the catalog, as eu/churn.")],
+    tags: Annotated[bool, typer.Option("--tags", help="Tags instead of aliases.")] = False,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="It is a prompt, as mlflow/answer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Where a model's aliases were in MLflow, from when until when; the newest first.
+
+    Who moved one is known where MLflow runs with Twinline's outbox.
+    """
+    mirror, kind = client(context).mirror, _PROMPT if prompt else _MODEL
+    if tags:
+        show_list(mirror.tags(name, kind), as_json, _tags, "It has had no tag in MLflow.")
+    else:
+        show_list(mirror.aliases(name, kind), as_json, _aliases, "It has had no alias in MLflow.")
 
 
 @hooks.command("install")
@@ -91,6 +111,18 @@ def install(
     """
     made = client(context).mirror.install_hooks(url, server)
     show(made, as_json, lambda: _installed(made))
+
+
+# In the order in which help lists them: as somebody comes to need them.
+app.command("backfill")(mlflow_backfill.backfill)
+app.command("link")(mlflow_links.link)
+app.command("links")(mlflow_links.links)
+app.command("unlink")(mlflow_links.unlink)
+app.command("moves")(mlflow_links.moves)
+app.command("proposals")(mlflow_links.proposals)
+app.command("accept")(mlflow_links.accept)
+app.command("decline")(mlflow_links.decline)
+app.command("changes")(mlflow_changes.changes)
 
 
 Times = dict[tuple[str, str], object]
@@ -112,7 +144,7 @@ def _watch(mirror: Mirror, server: str | None, before: Times, full: bool) -> Mir
             found = mirror.status()
             places = [place for place in found.places if server in (None, place.server)]
             names = sum(max(place.series, place.swept_names) for place in places)
-            waiting = sum(place.waiting for place in places)
+            waiting = sum(place.waiting - place.stuck for place in places)
             progress.update(bar, total=max(names, waiting), completed=max(names - waiting, 0))
             _refuse_trouble(places)
             now = _swept(found, full)
@@ -146,6 +178,10 @@ def _standing(found: MirrorStatus) -> Group:
         for place in found.places
         if place.trouble
     ]
+    lines += [
+        Text(f"not kept, tried {plural(one.tries, 'time')}: {one.trouble}", style="yellow")
+        for one in found.stuck
+    ]
     return Group(
         table_of(
             (
@@ -173,7 +209,7 @@ def _row(place: MirrorPlace) -> tuple[object, ...]:
         place.versions,
         place.waiting,
         place.drift,
-        number(place.behind_seconds, " s"),
+        UNKNOWN if place.behind_seconds is None else f"{place.behind_seconds:,.0f} s",
         sweeping or place.swept_at,
     )
 
@@ -192,6 +228,20 @@ def _drift(found: Iterable[MirrorDrift]) -> Table:
             )
             for one in found
         ),
+    )
+
+
+def _aliases(found: Iterable[MirrorAlias]) -> Table:
+    return table_of(
+        ("alias", "version#", "since", "until", "by"),
+        ((one.alias, one.number, one.since, one.until, one.actor) for one in found),
+    )
+
+
+def _tags(found: Iterable[MirrorTag]) -> Table:
+    return table_of(
+        ("tag", "version#", "value", "since", "until", "by"),
+        ((one.key, one.number, one.value, one.since, one.until, one.actor) for one in found),
     )
 
 

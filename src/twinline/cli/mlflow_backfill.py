@@ -115,9 +115,18 @@ def backfill(
 
 def _reader(settings: Settings) -> TraceReader:
     if settings.mlflow_url is None:
-        raise Invalid("Say where MLflow is: set TWINLINE_MLFLOW_URL.", field="mlflow_url")
-    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
-    return TraceReader(settings.mlflow_url, token=token, timeout_seconds=READ_SECONDS)
+        raise Invalid(
+            "This command reads MLflow itself: set TWINLINE_MLFLOW_URL where it runs.",
+            field="mlflow_url",
+        )
+    token, password = settings.mlflow_token, settings.mlflow_password
+    return TraceReader(
+        settings.mlflow_url,
+        token=token.get_secret_value() if token else None,
+        username=settings.mlflow_username,
+        password=password.get_secret_value() if password else None,
+        timeout_seconds=READ_SECONDS,
+    )
 
 
 def _state_file(home: Path, what: str) -> Path:

@@ -10,6 +10,7 @@ from twinline.cli.session import client
 from twinline.language.records import Json, MlflowChange
 
 _SHOWN_MAX = 60
+_NONE = "No change was told. Start MLflow with `--registry-store-uri twinline+DIALECT://...`."
 _KEY = ("name", "version", "alias", "key")
 
 
@@ -29,7 +30,9 @@ def changes(
         lambda found: table_of(
             ("nr#", "at", "by", "what", "of", "before", "after"), (_row(one) for one in found)
         ),
-        "No change was told. Start MLflow with `--registry-store-uri twinline+DIALECT://...`.",
+        _NONE
+        if name is None
+        else f"No change of {name!r} was told; without a name, all are shown.",
     )
 
 

@@ -124,6 +124,6 @@ def main() -> None:
         found = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or error.title}: {item['msg']}"
             for item in error.errors()
-        )
+        ).replace(": Value error, ", ": ")
         err.print(f"[bold red]Invalid:[/] {escape(found)}")
         sys.exit(2)

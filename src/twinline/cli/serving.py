@@ -221,6 +221,8 @@ def _mlflow_servers(settings: Settings) -> Iterator[MlflowServer]:
         yield MlflowServer(
             settings.mlflow_url,
             token=_plain(settings.mlflow_token),
+            username=settings.mlflow_username,
+            password=_plain(settings.mlflow_password),
             workspaces=settings.mlflow_workspaces,
         )
     for name, one in settings.mlflow_servers.items():

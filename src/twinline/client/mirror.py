@@ -6,8 +6,11 @@ from twinline.client.http import Http
 from twinline.language.records import (
     HookRequest,
     InstalledHooks,
+    MirrorAlias,
     MirrorDrift,
+    MirrorKind,
     MirrorStatus,
+    MirrorTag,
     SyncRequest,
 )
 
@@ -25,6 +28,21 @@ class Mirror:
     def drift(self) -> Iterator[MirrorDrift]:
         """What MLflow no longer has as the catalog knows it, the newest finding first."""
         return self._http.pages(MirrorDrift, "/mlflow/drift")
+
+    def aliases(self, name: str, kind: MirrorKind = "model") -> Iterator[MirrorAlias]:
+        """Where the aliases in MLflow were of what the catalog calls so, the newest first.
+
+        Raises:
+            NotFound: nothing that is mirrored is called so.
+        """
+        return self._http.pages(
+            MirrorAlias, "/mlflow/history/aliases", {"name": name, "kind": kind}
+        )
+
+    def tags(self, name: str, kind: MirrorKind = "model") -> Iterator[MirrorTag]:
+        """What the tags in MLflow were of what the catalog calls so, and of its versions; as
+        `aliases`."""
+        return self._http.pages(MirrorTag, "/mlflow/history/tags", {"name": name, "kind": kind})
 
     def sync(self, server: str | None = None, *, full: bool = False) -> MirrorStatus:
         """Have one server, or all, swept now; `status` shows how far that is.

@@ -31,12 +31,16 @@ makes again and overwrites without a trace. So:
   what MLflow serves now can be named. A model's number is MLflow's own, so its new source
   gets no version: nothing could be built on it that is not doubtful.
 
+Whoever reads a name, the worker or an import, first ends what was known by it and is it no more,
+all at once where names were exchanged.
+
 What is deleted, made again or tampered with is retired (``withdrawals``), so that walks do
 not go on behind it - unless it is live somewhere: then it stays, the drift says so, and
 each full sweep decides anew. What is there again as it was is let go on.
 
-Aliases and tags are followed with their history. A run and a LoggedModel are read when a
-version is new or its tags moved, and when somebody imports it; not when only a metric did.
+Aliases and tags are followed with their history, and with who moved them where MLflow's outbox
+tells it (``history_store``). A run and a LoggedModel are read when a version is new or its tags
+moved, and when somebody imports it; not when only a metric did.
 
 Invariants: a read ends within its deadline, whatever the server does; no transaction waits
 for MLflow; every failure is ``MlflowUnavailable``, ``NotFound`` or ``Invalid`` and names what

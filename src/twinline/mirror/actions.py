@@ -6,13 +6,15 @@ from typing import NamedTuple
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, MlflowUnavailable, VersionChanged
-from twinline.language.nearest import not_found
+from twinline.language.errors import Conflict, MlflowUnavailable, NotFound, VersionChanged
+from twinline.language.nearest import nearest, not_found
 from twinline.language.records import (
     Json,
     Learnt,
+    MirrorAlias,
     MirrorDrift,
     MirrorKind,
+    MirrorTag,
     ModelVersion,
     Page,
     RetireRequest,
@@ -20,7 +22,16 @@ from twinline.language.records import (
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, parse_ref
 from twinline.lineage import retirements
-from twinline.mirror import answers, content, marks, places_store, rules, store
+from twinline.mirror import (
+    answers,
+    content,
+    history_store,
+    marks,
+    meaning_store,
+    places_store,
+    rules,
+    store,
+)
 from twinline.mirror.marks import Mark, mark_many
 from twinline.mirror.naming import Place, catalog_name, recreated
 from twinline.mirror.reading import Found
@@ -36,11 +47,31 @@ VersionRef = ModelVersionRef | PromptVersionRef
 NO_SERVER = "No MLflow server is configured: set TWINLINE_MLFLOW_URL and restart."
 
 
+def no_server(name: str, known: Collection[str]) -> NotFound:
+    """The error for an MLflow server that the settings do not name."""
+    return NotFound(
+        f"There is no MLflow server {name!r}; the settings name {', '.join(sorted(known))}. "
+        "TWINLINE_MLFLOW_SERVERS adds others.",
+        kind="MLflow server",
+        name=name,
+        nearest=nearest(name, known),
+    )
+
+
 class Seen(NamedTuple):
     """A version as MLflow has it now, with how it was made."""
 
     version: answers.Version
     facts: Facts = Facts()
+
+
+class Gone(NamedTuple):
+    """A series that is no longer under its name: ``now`` is what has the name instead, ``heir``
+    what the series is by another name."""
+
+    series: Series
+    now: answers.RegisteredModel | None
+    heir: answers.RegisteredModel | None
 
 
 # --- names -----------------------------------------------------------------------------
@@ -62,10 +93,19 @@ def keep_series(tx: Writing, place: Place, model: answers.RegisteredModel) -> Se
 
     Whatever else is known to have been made at the same moment is marked: it may have
     become this by a new name.
+
+    Raises:
+        Conflict: what had the name before is not known to have ended.
     """
     kind = kind_of(model)
     places_store.know(tx, place)
     places_store.take_turn(tx, place)
+    there = store.series_named(tx, place, [model.name]).get(model.name)
+    if there is not None and not is_it(there, model):
+        raise Conflict(
+            f"{model.name!r} was made again in MLflow while it was read. Ask again.",
+            name=model.name,
+        )
     known = store.series_ever(tx, place, kind, model.name, model.created_ms)
     if known is not None:
         store.reopen_series(tx, known.id)
@@ -76,26 +116,32 @@ def keep_series(tx: Writing, place: Place, model: answers.RegisteredModel) -> Se
     return store.add_series(tx, place, kind, model.name, model.created_ms, name)
 
 
-def end(
-    tx: Writing,
-    place: Place,
-    series: Series,
-    now: answers.RegisteredModel | None,
-    heir: answers.RegisteredModel | None,
-    learnt: Learnt,
-) -> None:
-    """A series is no longer under its name: ``heir`` is what it became, ``now`` what has the
-    name instead."""
+def end(tx: Writing, place: Place, gone: Collection[Gone], learnt: Learnt) -> None:
+    """End series, and keep what became of them: all together, because the name that one has
+    now may have been another's. What somebody else ended meanwhile is left alone."""
+    places_store.take_turn(tx, place)
+    left = [one for one in gone if store.is_there(tx, one.series.id)]
+    ended = [(one, _ended(tx, one.series, renamed=one.heir is not None)) for one in left]
+    for one, was in ended:
+        _succeeded(tx, place, one, was, learnt)
+
+
+def _ended(tx: Writing, series: Series, *, renamed: bool) -> Json:
     was: Json = {
         "name": series.name,
         "catalog_name": series.catalog_name,
         "created_ms": series.created_ms,
         "versions": sorted(store.numbers(tx, series.id)),
     }
-    store.set_state(tx, series.id, "renamed" if heir else "deleted")
+    store.set_state(tx, series.id, "renamed" if renamed else "deleted")
     store.end_series(tx, series.id)
     if series.kind == "model" and store.has_versions(tx, series.id):
         models.place_aliases(tx, series.catalog_name, {})
+    return was
+
+
+def _succeeded(tx: Writing, place: Place, gone: Gone, was: Json, learnt: Learnt) -> None:
+    series, now, heir = gone
     successor = heir or now
     after: Json | None = None
     if successor is not None:
@@ -125,6 +171,7 @@ def settle(
         placed = {alias: number for alias, number in aliases.items() if number in ours}
         models.place_aliases(tx, series.catalog_name, placed)
     _keep_tags(tx, series.id, {None: content.tags(model.tags)}, mark.learnt)
+    history_store.name_actors(tx, mark.place, series)
     fingerprint = content.series_fingerprint(model) if whole else None
     store.settle_series(tx, series.id, model.updated_ms, fingerprint)
     if whole:
@@ -211,7 +258,8 @@ def keep_found(tx: Writing, place: Place, found: Found) -> tuple[ModelVersion, b
     it had to be made.
 
     Raises:
-        VersionChanged: the catalog knows another version under this number.
+        Conflict: what had the name before is not known to have ended; or the catalog knows
+            another version under this number (`VersionChanged`).
     """
     series = keep_series(tx, place, found.model)
     new = rules.record(found.model, found.version, found.facts, name=series.catalog_name)
@@ -349,6 +397,42 @@ def list_drift(tx: Reading, *, cursor: str | None, limit: int) -> Page[MirrorDri
     return cursors.page("drift", items, limit, lambda last: last.id)
 
 
+def list_aliases(
+    tx: Reading, name: str, kind: MirrorKind, *, cursor: str | None, limit: int
+) -> Page[MirrorAlias]:
+    """Where the aliases were of what the catalog calls so, the newest first.
+
+    Raises:
+        NotFound: nothing that the mirror knows is called so.
+    """
+    listing = f"aliases of {kind} {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = history_store.aliases(tx, _called(tx, name, kind), before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def list_tags(
+    tx: Reading, name: str, kind: MirrorKind, *, cursor: str | None, limit: int
+) -> Page[MirrorTag]:
+    """What the tags were of what the catalog calls so and of its versions, the newest first.
+
+    Raises:
+        NotFound: nothing that the mirror knows is called so.
+    """
+    listing = f"tags of {kind} {name}"
+    before = cursors.decode(listing, cursor, int)
+    items = history_store.tags(tx, _called(tx, name, kind), before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def _called(tx: Reading, name: str, kind: MirrorKind) -> int:
+    series_id = meaning_store.called(tx, kind, name)
+    if series_id is None:
+        near = history_store.near_names(tx, kind, name)
+        raise not_found(f"mirrored {kind}", name, near)
+    return series_id
+
+
 def ask_sync(tx: Writing, places: Collection[Place], wanted: SyncRequest) -> None:
     """Have places swept now.
 
@@ -360,7 +444,7 @@ def ask_sync(tx: Writing, places: Collection[Place], wanted: SyncRequest) -> Non
         raise MlflowUnavailable(NO_SERVER)
     asked = [place for place in places if wanted.server in (None, place.server)]
     if not asked:
-        raise not_found("MLflow server", str(wanted.server), {place.server for place in places})
+        raise no_server(str(wanted.server), {place.server for place in places})
     for place in asked:
         places_store.know(tx, place)
         places_store.ask_sweep(tx, place, full=wanted.full)

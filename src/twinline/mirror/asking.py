@@ -132,7 +132,13 @@ class Asking:
         if 300 <= status < 400:
             what = f"redirects us (HTTP {status}), perhaps to a login page"
         elif status in (401, 403):
-            what = f"does not let us in (HTTP {status}; see TWINLINE_MLFLOW_TOKEN)"
+            raise MlflowUnavailable(
+                f"MLflow at {self._url} does not let us in (HTTP {status}). Set "
+                "TWINLINE_MLFLOW_USERNAME and TWINLINE_MLFLOW_PASSWORD, or TWINLINE_MLFLOW_TOKEN, "
+                "for a user who may read everything there; of a server in "
+                "TWINLINE_MLFLOW_SERVERS, its `username` and `password`, or `token`.",
+                url=self._url,
+            )
         raise unavailable(self._url, what)
 
 

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import TypeVar
 
 from twinline.db.session import Database
+from twinline.language.records import Learnt
 from twinline.mirror import actions, answers, reading, store
-from twinline.mirror.actions import Seen
+from twinline.mirror.actions import Gone, Seen
 from twinline.mirror.asking import Asking
 from twinline.mirror.marks import Mark
 from twinline.mirror.naming import Place
@@ -37,11 +38,20 @@ class Catching:
     Args:
         database: what it writes to.
         server: what it reads from.
+        read_seconds: the deadline for one question about names or versions; None: the
+            server's own.
     """
 
-    def __init__(self, database: Database, server: MlflowServer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        server: MlflowServer,
+        *,
+        read_seconds: float | None = READ_SECONDS,
+    ) -> None:
         self._database = database
         self._server = server
+        self._read_seconds = read_seconds
         self._actor = actor(server.name)
         self._experiments: dict[str, str] = {}
 
@@ -53,7 +63,7 @@ class Catching:
             TwinlineError: what it holds cannot be kept.
         """
         model = self._ask(mark.place, lambda asking: reading.registered_model(asking, mark.name))
-        self._end_what_is_gone(mark, model)
+        self.end_what_is_gone(mark.place, mark.name, model, mark.learnt)
         if model is None:
             with self._database.writing(self._actor) as tx:
                 actions.forget(tx, mark)
@@ -64,21 +74,39 @@ class Catching:
         with self._database.writing(self._actor) as tx:
             actions.settle(tx, series, model, mark, whole=whole)
 
-    def _end_what_is_gone(self, mark: Mark, model: answers.RegisteredModel | None) -> None:
+    def end_what_is_gone(
+        self, place: Place, name: str, model: answers.RegisteredModel | None, learnt: Learnt
+    ) -> None:
+        """End what is known by a name where MLflow has ``model`` now; if that has another name
+        there, what is known by that one, too, and so on.
+
+        Raises:
+            MlflowUnavailable: it cannot be asked what became of it.
+        """
+        gone: dict[str, Gone] = {}
+        while name not in gone:
+            with self._database.reading() as tx:
+                known = store.series_named(tx, place, [name]).get(name)
+            if known is None or actions.is_it(known, model):
+                break
+            gone[name] = Gone(known, model, self._heir(place, known))
+            model = gone[name].heir
+            if model is None:
+                break
+            name = model.name
+        if gone:
+            with self._database.writing(self._actor) as tx:
+                actions.end(tx, place, gone.values(), learnt)
+
+    def _heir(self, place: Place, series: Series) -> answers.RegisteredModel | None:
         with self._database.reading() as tx:
-            known = store.series_named(tx, mark.place, [mark.name]).get(mark.name)
-        if known is None or actions.is_it(known, model):
-            return
-        with self._database.reading() as tx:
-            beside = store.beside(tx, known)
-        heir = self._ask(
-            mark.place,
+            beside = store.beside(tx, series)
+        return self._ask(
+            place,
             lambda asking: reading.renamed(
-                asking, known.kind, known.created_ms, known.updated_ms, beside
+                asking, series.kind, series.created_ms, series.updated_ms, beside
             ),
         )
-        with self._database.writing(self._actor) as tx:
-            actions.end(tx, mark.place, known, model, heir, mark.learnt)
 
     def _read_versions(
         self, series: Series, mark: Mark, model: answers.RegisteredModel
@@ -145,8 +173,9 @@ class Catching:
         place: Place,
         read: Callable[[Asking], Awaitable[Result]],
         *,
-        seconds: float = READ_SECONDS,
+        seconds: float | None = None,
     ) -> Result:
+        seconds = seconds or self._read_seconds
         return self._server.ask(read, workspace=place.workspace, seconds=seconds)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.schema import mirror_mark
 from twinline.db.session import Reading, Writing
-from twinline.language.records import Learnt, MirrorKind
+from twinline.language.records import Learnt, MirrorKind, StuckName
 from twinline.mirror.naming import Place
 
 TOPIC = "mirror"
@@ -84,6 +84,15 @@ def put_off(tx: Writing, mark: Mark, trouble: str, seconds_max: float) -> None:
             trouble=trouble,
         )
     )
+
+
+def stuck(tx: Reading, limit: int) -> tuple[StuckName, ...]:
+    """Names that could not be kept so far, those that wait longest first."""
+    columns = (mirror_mark.c[field] for field in StuckName.model_fields)
+    query = select(*columns).where(mirror_mark.c.trouble.is_not(None))
+    order = (mirror_mark.c.since, mirror_mark.c.name, mirror_mark.c.kind)
+    rows = tx.rows(query.order_by(*order).limit(limit))
+    return tuple(StuckName.model_validate(dict(row)) for row in rows)
 
 
 def _is(mark: Mark) -> tuple[Any, ...]:

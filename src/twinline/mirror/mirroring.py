@@ -12,14 +12,16 @@ from twinline.language.errors import MlflowUnavailable, NotFound
 from twinline.language.nearest import not_found
 from twinline.language.records import MirrorStatus
 from twinline.manifests import actions as manifests
-from twinline.mirror import inbox, places_store
-from twinline.mirror.actions import NO_SERVER
+from twinline.mirror import inbox, marks, places_store
+from twinline.mirror.actions import NO_SERVER, no_server
 from twinline.mirror.hooks import Refusals
 from twinline.mirror.naming import Place
 from twinline.mirror.remote import MlflowServer
 from twinline.mirror.signatures import derived_secret
 from twinline.mirror.sweeping import Cadence
 from twinline.mirror.worker import Worker
+
+STUCK_SHOWN = 20
 
 
 class Mirroring:
@@ -68,7 +70,7 @@ class Mirroring:
             return found
         if not self.servers:
             raise MlflowUnavailable(NO_SERVER)
-        raise not_found("MLflow server", name, self.servers)
+        raise no_server(name, self.servers.keys())
 
     def server_of(self, place: Place) -> MlflowServer:
         """The server of a workspace that is mirrored.
@@ -103,6 +105,7 @@ class Mirroring:
         """How far the mirror is behind, and what waits."""
         return MirrorStatus(
             places=places_store.standing(tx),
+            stuck=marks.stuck(tx, STUCK_SHOWN),
             inbox=inbox.depth(tx),
             refused=self.refusals.counts(),
         )

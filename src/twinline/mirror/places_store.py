@@ -26,7 +26,7 @@ _STANDING = text("""
 select place.*, sweep ->> 'pace' as sweeping, coalesce((sweep ->> 'names')::bigint, 0)
         as swept_names,
     coalesce(series, 0) as series, coalesce(versions, 0) as versions,
-    coalesce(drift, 0) as drift, coalesce(waiting, 0) as waiting,
+    coalesce(drift, 0) as drift, coalesce(waiting, 0) as waiting, coalesce(stuck, 0) as stuck,
     case when swept_at is not null then
         extract(epoch from clock_timestamp() - least(swept_at, oldest))::float8
     end as behind_seconds
@@ -46,8 +46,9 @@ left join (
     group by server, workspace
 ) drifted using (server, workspace)
 left join (
-    select server, workspace, count(*) as waiting, min(since) as oldest from mirror_mark
-    group by server, workspace
+    select server, workspace, count(*) as waiting, min(since) as oldest,
+        count(trouble) filter (where not_before > clock_timestamp()) as stuck
+    from mirror_mark group by server, workspace
 ) marked using (server, workspace)
 order by server, workspace
 """)

@@ -9,8 +9,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from twinline.language.errors import Invalid
-from twinline.language.nearest import not_found
+from twinline.language.errors import Invalid, NotFound
+from twinline.language.nearest import nearest, not_found
 from twinline.language.records import DatasetFacts, MlflowImport, NewModelVersion, RunFacts
 from twinline.mirror import answers
 
@@ -40,7 +40,7 @@ def chosen_number(model: answers.RegisteredModel, wanted: MlflowImport) -> int:
         raise Invalid("Give a number or an alias, not both.", field="alias", value=wanted.alias)
     if wanted.number is not None:
         return wanted.number
-    if wanted.alias not in (None, "latest"):
+    if wanted.alias is not None and wanted.alias != "latest":
         return _aliased(model, wanted.alias)
     if model.newest is None:
         raise not_found("version of the MLflow model", model.name, ())
@@ -158,10 +158,16 @@ def _refuse_prompt(model: answers.RegisteredModel) -> None:
         )
 
 
-def _aliased(model: answers.RegisteredModel, alias: str | None) -> int:
+def _aliased(model: answers.RegisteredModel, alias: str) -> int:
     by_alias = {known.alias: known.version for known in model.aliases}
     if alias not in by_alias:
-        raise not_found(f"alias of the MLflow model {model.name!r}", str(alias), by_alias)
+        known = f"it has {', '.join(sorted(by_alias))}" if by_alias else "it has none"
+        raise NotFound(
+            f"The MLflow model {model.name!r} has no alias {alias!r}; {known}.",
+            kind="MLflow alias",
+            name=alias,
+            nearest=nearest(alias, by_alias),
+        )
     return by_alias[alias]
 
 

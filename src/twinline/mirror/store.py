@@ -100,6 +100,12 @@ def series_ever(
     return Series(**row) if row else None
 
 
+def is_there(tx: Reading, id: int) -> bool:
+    """Whether a series is known to be there still."""
+    open_one = exists().where(mirror_series.c.id == id, mirror_series.c.ended_at.is_(None))
+    return tx.value(select(open_one))
+
+
 def catalog_name_is_taken(tx: Reading, kind: MirrorKind, catalog_name: str) -> bool:
     """Whether something in MLflow has, or had, this name in the catalog."""
     taken = exists().where(

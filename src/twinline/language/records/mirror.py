@@ -1,8 +1,9 @@
 """What the mirror of MLflow says about itself and about what happened there."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from twinline.language.records.base import Count, Instant, Json, Record, Request, example
 
@@ -24,6 +25,9 @@ class MirrorPlace(Record):
     series: Count = Field(description="Models and prompts that are there now.")
     versions: Count = Field(description="Their versions.")
     waiting: Count = Field(description="Names that are still to be read again.")
+    stuck: Count = Field(
+        description="Those of them that could not be read or kept, until they are tried again."
+    )
     drift: Count = Field(description="What was deleted, renamed, made again or tampered with.")
     sweeping: Literal["fast", "full"] | None = Field(description="The sweep that is under way.")
     swept_names: Count = Field(description="Names that this sweep has seen so far.")
@@ -39,10 +43,25 @@ class MirrorPlace(Record):
     trouble_since: Instant | None
 
 
+class StuckName(Record):
+    """A name in MLflow that could not be read or kept, and is tried again later."""
+
+    server: str
+    workspace: str
+    kind: MirrorKind
+    name: str
+    trouble: str = Field(description="Why, and what to do about it in MLflow.")
+    since: Instant
+    tries: Count
+
+
 class MirrorStatus(Record):
     """How far the mirror is behind MLflow, and what waits."""
 
     places: tuple[MirrorPlace, ...]
+    stuck: tuple[StuckName, ...] = Field(
+        description="Names that could not be kept: up to 20, those that wait longest first."
+    )
     inbox: Count = Field(description="Deliveries of webhooks that wait to be looked at.")
     refused: dict[str, int] = Field(
         description="Deliveries that the process which answers refused since it started, by reason."
@@ -67,6 +86,43 @@ class MirrorDrift(Record):
     learnt: Learnt
 
 
+_Since = Annotated[Instant, Field(description="When the mirror found it so.")]
+_Until = Annotated[Instant | None, Field(description="When it was so no more; None: it still is.")]
+_PutBy = Annotated[
+    str | None,
+    Field(description="Who did it, as the outbox of the MLflow server told; None: nobody said."),
+]
+_Learnt = Annotated[
+    Learnt,
+    Field(description="What made the mirror look: a webhook, a sweep, or a change of the outbox."),
+]
+
+
+class MirrorAlias(Record):
+    """A time in which an alias was on a version in MLflow."""
+
+    id: int = Field(description="Higher for what was found later.")
+    alias: str
+    number: int = Field(description="MLflow's version number.")
+    since: _Since
+    until: _Until
+    actor: _PutBy
+    learnt: _Learnt
+
+
+class MirrorTag(Record):
+    """A time in which a tag had a value in MLflow."""
+
+    id: int = Field(description="Higher for what was found later.")
+    number: int | None = Field(description="MLflow's version number; None: the whole name's tag.")
+    key: str
+    value: str = Field(description="Its first 8,000 characters.")
+    since: _Since
+    until: _Until
+    actor: _PutBy
+    learnt: _Learnt
+
+
 class SyncRequest(Request):
     """Sweep now instead of at the next turn."""
 
@@ -76,6 +132,15 @@ class SyncRequest(Request):
     model_config = example(full=True)
 
 
+_ADDRESS = r"^https?://[^\s/]+(/[^\s?#]*)?$"
+
+
+def _is_address(url: str) -> str:
+    if not re.fullmatch(_ADDRESS, url):
+        raise ValueError(f"{url!r} is no address like https://twinline.example")
+    return url
+
+
 class HookRequest(Request):
     """Have an MLflow server tell us of changes."""
 
@@ -83,11 +148,12 @@ class HookRequest(Request):
     url: Annotated[
         str,
         Field(
-            pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$",
             max_length=500,
             description="Where the MLflow server reaches this Twinline.",
             examples=["https://twinline.example"],
+            json_schema_extra={"pattern": _ADDRESS},
         ),
+        AfterValidator(_is_address),
     ]
 
     model_config = example(server="default", url="https://twinline.example")
