@@ -43,6 +43,7 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/policies/schema"): READERS,
     ("post", "/policies/check"): READERS,
     ("post", "/prompts"): "author admin",
+    ("post", "/prompts/check"): READERS,
     ("get", "/prompts"): READERS,
     ("get", "/prompts/{name}/versions/{number}"): READERS,
     ("get", "/prompts/{name}/versions"): READERS,
@@ -161,12 +162,13 @@ ELSEWHERE = {("post", f"/mlflow/{what}") for what in ("models", "sync", "hooks")
 SIGNED = {("post", "/mlflow/webhooks/{server}")}
 """What is let in by its signature; `test_mlflow_hooks.py` signs."""
 QUESTIONS = {
+    ("post", "/prompts/check"),
     ("post", "/policies/check"),
     ("post", "/slots/{slot}/explain"),
     ("post", "/inferences/{id}/replay"),
 }
-"""What is asked with a body and changes nothing; `test_policies.py` and
-`test_explanations.py` ask them."""
+"""What is asked with a body and changes nothing; `test_prompt_content.py`, `test_policies.py`
+and `test_explanations.py` ask them."""
 
 
 def test_every_route_is_known_to_these_tests(

@@ -7,7 +7,9 @@ from twinline.client.http import Http, segment
 from twinline.language.records import (
     Bundle,
     Dataset,
+    Declaration,
     Evaluation,
+    Example,
     LabelChange,
     LabelMove,
     MlflowImport,
@@ -23,8 +25,10 @@ from twinline.language.records import (
     Pairing,
     PairingStatus,
     Prompt,
+    PromptCheck,
     PromptVersion,
     Run,
+    Syntax,
 )
 from twinline.language.refs import (
     BundleRef,
@@ -51,6 +55,9 @@ class Prompts:
         name: str,
         template: str | Sequence[dict[str, Any]],
         *,
+        syntax: Syntax = "twinline",
+        variables: Sequence[Declaration | dict[str, Any]] = (),
+        examples: Sequence[Example | dict[str, Any]] = (),
         parameters: dict[str, Any] | None = None,
         message: str = "",
         description: str | None = None,
@@ -59,11 +66,17 @@ class Prompts:
         derived_from: PromptVersionRef | str | None = None,
         key: str | None = None,
     ) -> PromptVersion:
-        """Make the next version of a prompt; identical content returns the version there is."""
+        """Make the next version of a prompt; identical content returns the version there is.
+
+        Its ``notes`` say what may not have been meant.
+        """
         new = NewPromptVersion.model_validate(
             {
                 "name": name,
                 "template": template,
+                "syntax": syntax,
+                "variables": tuple(variables),
+                "examples": tuple(examples),
                 "parameters": parameters or {},
                 "message": message,
                 "description": description,
@@ -73,6 +86,29 @@ class Prompts:
             }
         )
         return self._http.write(PromptVersion, "POST", "/prompts", new, key=key)
+
+    def check(
+        self,
+        name: str,
+        template: str | Sequence[dict[str, Any]],
+        *,
+        syntax: Syntax = "twinline",
+        variables: Sequence[Declaration | dict[str, Any]] = (),
+        examples: Sequence[Example | dict[str, Any]] = (),
+        parameters: dict[str, Any] | None = None,
+    ) -> PromptCheck:
+        """What `create` would make of this; nothing is kept."""
+        new = NewPromptVersion.model_validate(
+            {
+                "name": name,
+                "template": template,
+                "syntax": syntax,
+                "variables": tuple(variables),
+                "examples": tuple(examples),
+                "parameters": parameters or {},
+            }
+        )
+        return self._http.write(PromptCheck, "POST", "/prompts/check", new)
 
     def get(
         self, name: str, *, version: int | None = None, label: str | None = None

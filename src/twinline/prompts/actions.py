@@ -15,31 +15,58 @@ from twinline.language.records import (
     NewPromptVersion,
     Page,
     Prompt,
+    PromptCheck,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
-from twinline.prompts import rules, store
+from twinline.prompts import composing, rules, store
 
 
-def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
+def create_version(
+    tx: Writing, new: NewPromptVersion, *, literal: bool = False
+) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
+    What it includes is pinned now. With ``literal`` nothing in it is an include: it comes
+    from where there is no such thing.
+
     Raises:
-        NotFound: there is no version that it could be derived from.
+        NotFound: there is no version that it could be derived from, or that it includes.
+        Invalid: it includes a chat, itself or too deep, or declarations do not agree.
+        TooLarge: it takes more than a million bytes.
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
+    pieces = {} if literal else composing.pieces(tx, new, read_version)
+    content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
-    digest = rules.content_digest(new)
-    existing = store.number_with(tx, id, digest)
-    number = existing or store.add_version(tx, id, new, digest)
+    existing = store.number_with(tx, id, content.digest)
+    number = existing or store.add_version(tx, id, new, content)
     for label in new.labels:
         _move(tx, id, new.name, label, number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=_essence(version))
     return version, existing is None
+
+
+def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
+    """What would become of a version, were it made now.
+
+    Raises:
+        NotFound, Invalid, TooLarge: as for `create_version`.
+    """
+    if new.derived_from:
+        read_version(tx, new.derived_from)
+    content = rules.content(new, composing.pieces(tx, new, read_version))
+    found = store.find(tx, new.name)
+    existing = store.number_with(tx, found[0], content.digest) if found else None
+    return PromptCheck(
+        existing=PromptVersionRef(new.name, existing) if existing else None,
+        kind=new.kind,
+        **content._asdict(),
+    )
 
 
 def read_prompt(tx: Reading, name: str) -> Prompt:

@@ -16,6 +16,7 @@ from twinline.language.records import (
     Number,
     Page,
     Prompt,
+    PromptCheck,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
@@ -37,7 +38,8 @@ def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Respons
     """Make the first version of a prompt, or its next one.
 
     Identical content is one version: sending it again answers 200 with the version
-    that exists.
+    that exists. What the template includes is pinned now. `notes` say what its author may
+    not have meant: variables without a declaration, braces, characters that nobody sees.
     """
 
     def act() -> tuple[int, PromptVersion]:
@@ -45,6 +47,12 @@ def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Respons
         return (201 if made else 200), version
 
     return once(tx, act)
+
+
+@router.post("/check")
+def check_version(body: NewPromptVersion, tx: Read) -> PromptCheck:
+    """What would become of a prompt version: the same refusals and notes, and nothing is kept."""
+    return actions.check_version(tx, body)
 
 
 @router.get("")

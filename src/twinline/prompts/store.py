@@ -11,9 +11,11 @@ from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version
 from twinline.db.session import Reading, Writing
+from twinline.language.identity import as_json, without_defaults
 from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
+from twinline.prompts.rules import Content
 
 
 def lock_series(tx: Writing, name: str) -> int:
@@ -44,29 +46,35 @@ def number_with(tx: Reading, id: int, digest: str) -> int | None:
     return tx.value(select(prompt_version.c.number).where(*wanted))
 
 
-def add_version(tx: Writing, id: int, new: NewPromptVersion, digest: str) -> int:
+def add_version(tx: Writing, id: int, new: NewPromptVersion, content: Content) -> int:
     """Append a version under the lock of `lock_series`; its number."""
     number = (tx.value(_latest(id)) or 0) + 1
     node_id = add_node(tx, "prompt", PromptVersionRef(new.name, number))
-    content = new.model_dump(mode="json", include={"template", "parameters"})
-    variables = [variable.model_dump() for variable in rules.variables(new.template)]
+    said = new.model_dump(mode="json", include={"template", "parameters", "syntax", "examples"})
     tx.run(
         prompt_version.insert().values(
             node_id=node_id,
             prompt_id=id,
             number=number,
             kind=new.kind,
-            variables=variables,
-            digest=digest,
+            composed=as_json(content.composed) if content.composed else None,
+            includes=[one.model_dump(mode="json") for one in content.includes],
+            variables=[without_defaults(variable) for variable in content.variables],
+            notes=[note.model_dump() for note in content.notes],
+            digest=content.digest,
             message=new.message,
             author=tx.actor,
             created_at=func.clock_timestamp(),
-            **content,
+            **said,
         )
     )
     origin = find_node(tx, new.derived_from) if new.derived_from else None
     if origin is not None:
         add_edge(tx, origin, node_id, "derived")
+    for pinned in dict.fromkeys(one.version for one in content.includes):
+        piece = find_node(tx, pinned)
+        assert piece is not None
+        add_edge(tx, piece, node_id, "included")
     return number
 
 

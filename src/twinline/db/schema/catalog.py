@@ -105,9 +105,14 @@ prompt_version = Table(
     Column("number", Integer, nullable=False),
     text_("kind"),
     json_("template"),
+    json_("composed", null=True),
+    Column("syntax", Text, nullable=False, server_default="twinline"),
     json_("variables"),
+    json_("examples", default="[]"),
+    json_("includes", default="[]"),
     json_("parameters"),
     text_("digest"),
+    json_("notes", default="[]"),
     text_("message"),
     text_("author"),
     at_("created_at"),
@@ -115,6 +120,8 @@ prompt_version = Table(
     UniqueConstraint("prompt_id", "digest"),
     CheckConstraint("number > 0", name="number_positive"),
     CheckConstraint("kind in ('text', 'chat')", name="kind"),
+    CheckConstraint("syntax in ('twinline', 'jinja2')", name="syntax"),
+    CheckConstraint("(composed is null) = (includes = '[]')", name="composed_of_includes"),
 )
 label_move = Table(
     "label_move",
