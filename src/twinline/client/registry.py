@@ -10,6 +10,9 @@ from twinline.language.records import (
     Declaration,
     Evaluation,
     Example,
+    IncludersUpdate,
+    IncludersUpdated,
+    Inclusion,
     LabelChange,
     LabelMove,
     MlflowImport,
@@ -22,6 +25,7 @@ from twinline.language.records import (
     NewModelVersion,
     NewPairing,
     NewPromptVersion,
+    OutdatedInclude,
     Pairing,
     PairingStatus,
     Prompt,
@@ -143,6 +147,30 @@ class Prompts:
     def history(self, name: str) -> Iterator[LabelMove]:
         """Every move of the prompt's labels, the newest first."""
         return self._http.pages(LabelMove, f"/prompts/{segment(name)}/history")
+
+    def includes(
+        self, name: str, *, version: int | None = None, label: str | None = None
+    ) -> Iterator[Inclusion]:
+        """All that stands in a version (the newest), directly or not; the nearest first."""
+        query = {"version": version, "label": label}
+        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/includes", query)
+
+    def included_by(self, name: str, *, version: int | None = None) -> Iterator[Inclusion]:
+        """All versions that a version (any of them) stands in, the nearest first."""
+        query = {"version": version}
+        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/included-by", query)
+
+    def outdated(self, name: str) -> Iterator[OutdatedInclude]:
+        """Where versions in use hold an older version of a prompt than its newest."""
+        return self._http.pages(OutdatedInclude, f"/prompts/{segment(name)}/outdated")
+
+    def update_includers(
+        self, name: str, *, reason: str, key: str | None = None
+    ) -> IncludersUpdated:
+        """Make new versions of all that hold an older version of a prompt; labels stay."""
+        wanted = IncludersUpdate(reason=reason)
+        path = f"/prompts/{segment(name)}/update-includers"
+        return self._http.write(IncludersUpdated, "POST", path, wanted, key=key)
 
 
 class Models:

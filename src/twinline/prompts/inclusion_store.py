@@ -12,6 +12,7 @@ from twinline.language.refs import PromptVersionRef
 
 Way = Literal["includes", "included_by"]
 
+NUMBERS_END = 1_000_000_000
 DEEP = 8
 """How far walks go: no version is deeper."""
 
@@ -26,10 +27,6 @@ array(
     ) named where named.number = version.number order by label)
 ) as labels
 """
-_RETIRED = """exists (
-    select 1 from withdrawal where withdrawal.node_id = version.node_id
-        and kind = 'retired' and lifted_at is null)"""
-
 # The way from the roots, once for each version that was found: by its shortest way, or by its
 # longest. A place orders them by depth and then by age.
 _WALK = """
@@ -55,21 +52,10 @@ _NEAREST = {
     "included_by": text(_WALK.format(**_DOWN, first="asc", names=_NAMES)),
 }
 _DEEPEST = text(_WALK.format(**_UP, first="desc", names="array[]::text[] as labels"))
-_CURRENT = text(f"""
-select * from (
-    select prompt.name, version.number, version.includes, {_NAMES}
-    from prompt_version version join prompt on prompt.id = version.prompt_id
-    where version.node_id in (
-        select target from edge where kind = 'included' and source in (
-            select node_id from prompt_version
-            where prompt_id = (select id from prompt where name = :name)))
-        and not {_RETIRED}
-) includer where labels <> '{{}}' order by name, number
-""")
 _IDS = text("select id from node where ref = any(:refs)")
 _VERSIONS = text("""
 select node_id from prompt_version
-where prompt_id = (select id from prompt where name = :name)
+where prompt_id = (select id from prompt where name = :name) and number < :below
 """)
 
 
@@ -81,7 +67,7 @@ class Placed(NamedTuple):
 
 
 def page(
-    tx: Reading, way: Way, roots: Collection[int], *, after: int | None, limit: int
+    tx: Reading, way: Way, roots: Collection[int], *, after: int | None, limit: int | None
 ) -> tuple[Placed, ...]:
     """What stands in some versions, or what they stand in: the nearest first."""
     values = {"roots": list(roots), "after": after or 0, "limit": limit, "deep": DEEP}
@@ -99,15 +85,16 @@ def ids(tx: Reading, refs: Collection[PromptVersionRef]) -> list[int]:
     return tx.values(_IDS, {"refs": [str(ref) for ref in refs]})
 
 
-def versions(tx: Reading, name: str) -> list[int]:
-    """The nodes of all versions of a prompt."""
-    return tx.values(_VERSIONS, {"name": name})
+def versions(tx: Reading, name: str, *, below: int = NUMBERS_END) -> list[int]:
+    """The nodes of a prompt's versions, of those below a number."""
+    return tx.values(_VERSIONS, {"name": name, "below": below})
 
 
-def current_includers(tx: Reading, name: str) -> tuple[RowMapping, ...]:
-    """The versions in use, the newest and the labelled ones, that include any version of a
-    prompt themselves; by name and number, without the retired ones."""
-    return tuple(tx.rows(_CURRENT, {"name": name}))
+def includers_below(tx: Reading, name: str, number: int) -> tuple[Inclusion, ...]:
+    """All that any version of a prompt below a number stands in, the nearest first."""
+    roots = versions(tx, name, below=number)
+    found = page(tx, "included_by", roots, after=None, limit=None)
+    return tuple(one.inclusion for one in found)
 
 
 def _placed(row: RowMapping) -> Placed:
