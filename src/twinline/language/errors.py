@@ -10,6 +10,10 @@
     │   ├── MalformedOtlp               400
     │   ├── UnsupportedMedia            415
     │   ├── KeyReused                   422
+    │   ├── NotRendered                 422
+    │   │   ├── MissingVariable         422
+    │   │   ├── UnexpectedVariable      422
+    │   │   └── WrongVariable           422
     │   └── TooLarge                    413
     ├── Conflict                        409
     │   ├── VersionChanged              409
@@ -122,6 +126,30 @@ class KeyReused(Invalid):
     """An idempotency key that was already used for another request."""
 
     code = "idempotency-key-reused"
+
+
+class NotRendered(Invalid):
+    """A prompt that gives no text; ``version`` says which."""
+
+    code = "not-rendered"
+
+
+class MissingVariable(NotRendered):
+    """A ``variable`` or a ``placeholder`` of a prompt that was given nothing."""
+
+    code = "missing-variable"
+
+
+class UnexpectedVariable(NotRendered):
+    """A value for a ``variable`` or ``placeholder`` that the prompt does not have."""
+
+    code = "unexpected-variable"
+
+
+class WrongVariable(NotRendered):
+    """A value that is not of the type that was declared for its ``variable``."""
+
+    code = "wrong-variable"
 
 
 class TooLarge(Invalid):
