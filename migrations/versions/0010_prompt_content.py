@@ -1,5 +1,6 @@
 """What a prompt version may hold beside its template: declared variables, includes,
-examples, another syntax, and notes on all that. Versions that exist have none of it."""
+examples, another syntax, and notes on all that. Versions that exist have none of it. And
+which versions were retired with their whole prompt."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,9 +35,14 @@ def upgrade() -> None:
         "prompt_version",
         "(composed is null) = (includes = '[]')",
     )
+    op.add_column(
+        "withdrawal",
+        sa.Column("whole", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("withdrawal", "whole")
     op.drop_constraint("prompt_version_composed_of_includes_check", "prompt_version")
     op.drop_constraint("prompt_version_syntax_check", "prompt_version")
     for name in (*LISTS, "syntax", "composed"):

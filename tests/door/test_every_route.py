@@ -48,6 +48,8 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/prompts/{name}/included-by"): READERS,
     ("get", "/prompts/{name}/outdated"): READERS,
     ("post", "/prompts/{name}/update-includers"): "author admin",
+    ("post", "/prompts/{name}/retire"): "releaser admin",
+    ("post", "/prompts/{name}/unretire"): "releaser admin",
     ("get", "/prompts"): READERS,
     ("get", "/prompts/{name}/versions/{number}"): READERS,
     ("get", "/prompts/{name}/versions"): READERS,
@@ -279,7 +281,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
         assert again.headers["idempotent-replayed"] == "true"
         assert "idempotent-replayed" not in first.headers
         assert _contents(rehearsal) == kept, path
-    assert tried == 27
+    assert tried == 29
 
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:

@@ -26,13 +26,16 @@ from twinline.language.records import (
     NewPairing,
     NewPromptVersion,
     OutdatedInclude,
+    Page,
     Pairing,
     PairingStatus,
     Prompt,
     PromptCheck,
+    PromptRetirement,
     PromptVersion,
     Run,
     Syntax,
+    Withdrawal,
 )
 from twinline.language.refs import (
     BundleRef,
@@ -121,13 +124,32 @@ class Prompts:
         query = {"version": version, "label": label}
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
-    def list(self, search: str | None = None) -> Iterator[Prompt]:
-        """Prompts by name."""
-        return self._http.pages(Prompt, "/prompts", {"search": search})
+    def list(
+        self, search: str | None = None, *, domain: str | None = None, retired: bool = False
+    ) -> Iterator[Prompt]:
+        """Prompts by name: those in a folder, and with ``retired`` also those that are."""
+        query = {"search": search, "domain": domain, "retired": retired}
+        return self._http.pages(Prompt, "/prompts", query)
 
-    def versions(self, name: str) -> Iterator[PromptVersion]:
-        """The versions of a prompt, the newest first."""
-        return self._http.pages(PromptVersion, f"/prompts/{segment(name)}/versions")
+    def versions(self, name: str, *, retired: bool = False) -> Iterator[PromptVersion]:
+        """The versions of a prompt, the newest first; with ``retired`` also those that are."""
+        path = f"/prompts/{segment(name)}/versions"
+        return self._http.pages(PromptVersion, path, {"retired": retired})
+
+    def retire(self, name: str, *, reason: str) -> Page[Withdrawal]:
+        """Retire every version of a prompt: nothing that is built on it goes live any more.
+
+        One version is retired by ``client.lineage.retire``.
+        """
+        wanted = PromptRetirement(reason=reason)
+        path = f"/prompts/{segment(name)}/retire"
+        return self._http.write(Page[Withdrawal], "POST", path, wanted)
+
+    def unretire(self, name: str, *, reason: str) -> Page[Withdrawal]:
+        """Let people build again on the versions that were retired with the whole prompt."""
+        wanted = PromptRetirement(reason=reason)
+        path = f"/prompts/{segment(name)}/unretire"
+        return self._http.write(Page[Withdrawal], "POST", path, wanted)
 
     def move_label(
         self,

@@ -17,6 +17,7 @@
     │   └── TooLarge                    413
     ├── Conflict                        409
     │   ├── VersionChanged              409
+    │   ├── VersionRetired              409
     │   ├── NothingToRollBack           409
     │   ├── NothingLive                 409
     │   ├── UntestedPair                409
@@ -170,6 +171,12 @@ class VersionChanged(Conflict):
     """A version that should be immutable comes back with other content."""
 
     code = "version-changed"
+
+
+class VersionRetired(Conflict):
+    """A version that nobody should build on any more, or that holds such a one."""
+
+    code = "version-retired"
 
 
 class NothingToRollBack(Conflict):

@@ -1,6 +1,6 @@
 """Make prompt versions, read them, and move labels."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from twinline.access.actions import audit
@@ -20,6 +20,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import composing, rules, store
+from twinline.withdrawals import actions as withdrawals
 
 
 def create_version(
@@ -34,6 +35,7 @@ def create_version(
         NotFound: there is no version that it could be derived from, or that it includes.
         Invalid: it includes a chat, itself or too deep, or declarations do not agree.
         TooLarge: it takes more than a million bytes.
+        VersionRetired: it is new and includes what is retired, or a label would move to it.
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
@@ -42,6 +44,8 @@ def create_version(
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
     existing = store.number_with(tx, id, content.digest)
+    if existing is None:
+        _refuse_retired(tx, new.name, pieces.values())
     number = existing or store.add_version(tx, id, new, content)
     for label in new.labels:
         _move(tx, id, new.name, label, number, new.message or "set with the version")
@@ -82,16 +86,24 @@ def read_prompt(tx: Reading, name: str) -> Prompt:
 
 
 def list_prompts(
-    tx: Reading, *, search: str | None, cursor: str | None, limit: int
+    tx: Reading,
+    *,
+    search: str | None,
+    domain: str | None,
+    retired: bool,
+    cursor: str | None,
+    limit: int,
 ) -> Page[Prompt]:
-    """Prompts by name."""
+    """Prompts by name: those in a folder or below it, and the retired ones only if asked."""
     after = cursors.decode("prompts", cursor, str)
-    items = store.page(tx, search=search, after=after, limit=limit)
+    items = store.page(tx, search=search, domain=domain, retired=retired, after=after, limit=limit)
     return cursors.page("prompts", items, limit, lambda last: last.name)
 
 
-def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[PromptVersion]:
-    """The versions of a prompt, the newest first.
+def list_versions(
+    tx: Reading, name: str, *, retired: bool, cursor: str | None, limit: int
+) -> Page[PromptVersion]:
+    """The versions of a prompt, the newest first; the retired ones only if asked.
 
     Raises:
         NotFound: there is no such prompt.
@@ -99,7 +111,7 @@ def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> 
     read_prompt(tx, name)
     listing = f"versions of prompt {name}"
     before = cursors.decode(listing, cursor, int)
-    items = store.versions(tx, name, before=before, limit=limit)
+    items = store.versions(tx, name, retired=retired, before=before, limit=limit)
     return cursors.page(listing, items, limit, lambda last: last.number)
 
 
@@ -130,6 +142,7 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
         NotFound: there is no such prompt or version.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        VersionRetired: nobody should build on the version any more.
     """
     if label == LATEST:
         raise Invalid(f"The label {LATEST!r} is kept by the system.", field="label", value=label)
@@ -199,6 +212,8 @@ def _move(tx: Writing, id: int, name: str, label: str, number: int, reason: str)
     previous = store.labels(tx, id)[id].get(label)
     if previous == number:
         return
+    target = PromptVersionRef(name, number)
+    withdrawals.refuse_retired(tx, target, f"{label!r} cannot move to {target}")
     store.add_move(tx, id, label, number, previous, reason)
     audit(
         tx,
@@ -208,6 +223,11 @@ def _move(tx: Writing, id: int, name: str, label: str, number: int, reason: str)
         before={"number": previous},
         after={"number": number},
     )
+
+
+def _refuse_retired(tx: Reading, name: str, pieces: Iterable[PromptVersion]) -> None:
+    for piece in pieces:
+        withdrawals.refuse_retired(tx, piece.ref, f"{name} cannot include {piece.ref}")
 
 
 def _labelled(tx: Reading, ref: PromptLabelRef) -> int:

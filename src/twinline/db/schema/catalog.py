@@ -63,6 +63,7 @@ withdrawal = Table(
     Column("number", BigInteger, Identity(always=True), primary_key=True),
     Column("node_id", BigInteger, ForeignKey("node.id"), nullable=False),
     text_("kind"),
+    Column("whole", Boolean, nullable=False, server_default=text("false")),
     text_("reason"),
     text_("actor"),
     at_("at"),

@@ -255,7 +255,12 @@ from twinline.language.records.timelines import (
     ValueChange,
     VersionChange,
 )
-from twinline.language.records.withdrawals import RetireRequest, Withdrawal, WithdrawalKind
+from twinline.language.records.withdrawals import (
+    PromptRetirement,
+    RetireRequest,
+    Withdrawal,
+    WithdrawalKind,
+)
 
 __all__ = [
     "EDGE_KINDS",
@@ -404,6 +409,7 @@ __all__ = [
     "PromptCheck",
     "PromptDifference",
     "PromptKind",
+    "PromptRetirement",
     "PromptVersion",
     "ProposalDecision",
     "Prospect",
