@@ -105,9 +105,9 @@ def retire_prompt(tx: Deploy, name: PathName, body: PromptRetirement, once: Once
 
 
 @router.post("/prompts/{name:path}/unretire", response_model=Page[Withdrawal])
-def restore_prompt(tx: Deploy, name: PathName, body: PromptRetirement, once: OnceOnly) -> Response:
+def unretire_prompt(tx: Deploy, name: PathName, body: PromptRetirement, once: OnceOnly) -> Response:
     """Let people build on a prompt again: on its versions that were retired with the whole."""
-    return once(tx, lambda: (200, retirements.restore_prompt(tx, name, body.reason)))
+    return once(tx, lambda: (200, retirements.unretire_prompt(tx, name, body.reason)))
 
 
 @router.get("/retirements")

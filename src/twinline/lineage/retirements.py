@@ -52,7 +52,7 @@ def retire_prompt(tx: Writing, name: str, reason: str) -> tuple[Page[Withdrawal]
     return Page(items=tuple(one for one, _ in done)), any(made for _, made in done)
 
 
-def restore_prompt(tx: Writing, name: str, reason: str) -> Page[Withdrawal]:
+def unretire_prompt(tx: Writing, name: str, reason: str) -> Page[Withdrawal]:
     """Let people build on those versions of a prompt again that were retired with the whole.
 
     Raises:
