@@ -312,6 +312,7 @@ def test_what_is_open_asks_for_no_key_and_is_there(routes: list[Route]) -> None:
 
 
 ASKED_WITH_A_BODY = {
+    "/api/v1/prompts/check",
     "/api/v1/policies/check",
     "/api/v1/slots/{slot:path}/explain",
     "/api/v1/inferences/{id}/replay",
@@ -410,7 +411,12 @@ MIRRORS = [
     Mirror(
         records.PromptVersion,
         schema.prompt_version,
-        {"ref": "node_id", "name": "prompt_id", "labels": "(label_move)"},
+        {
+            "ref": "node_id",
+            "name": "prompt_id",
+            "labels": "(label_move)",
+            "retired_at": "(withdrawal)",
+        },
     ),
     Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}),
     Mirror(

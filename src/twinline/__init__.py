@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twinline.client import AsyncClient, Client
+    from twinline.client import AsyncClient, Client, render
     from twinline.language import errors, records, refs
 
 __version__ = "0.1.0"
-__all__ = ["AsyncClient", "Client", "__version__", "errors", "records", "refs"]
+__all__ = ["AsyncClient", "Client", "__version__", "errors", "records", "refs", "render"]
 
 _HOMES = {
     "AsyncClient": "twinline.client",
@@ -20,6 +20,7 @@ _HOMES = {
     "errors": "twinline.language.errors",
     "records": "twinline.language.records",
     "refs": "twinline.language.refs",
+    "render": "twinline.client",
 }
 
 

@@ -43,6 +43,13 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/policies/schema"): READERS,
     ("post", "/policies/check"): READERS,
     ("post", "/prompts"): "author admin",
+    ("post", "/prompts/check"): READERS,
+    ("get", "/prompts/{name}/includes"): READERS,
+    ("get", "/prompts/{name}/included-by"): READERS,
+    ("get", "/prompts/{name}/outdated"): READERS,
+    ("post", "/prompts/{name}/update-includers"): "author admin",
+    ("post", "/prompts/{name}/retire"): "releaser admin",
+    ("post", "/prompts/{name}/unretire"): "releaser admin",
     ("get", "/prompts"): READERS,
     ("get", "/prompts/{name}/versions/{number}"): READERS,
     ("get", "/prompts/{name}/versions"): READERS,
@@ -163,12 +170,13 @@ ELSEWHERE = {("post", f"/mlflow/{what}") for what in ("models", "sync", "hooks")
 SIGNED = {("post", "/mlflow/webhooks/{server}")}
 """What is let in by its signature; `test_mlflow_hooks.py` signs."""
 QUESTIONS = {
+    ("post", "/prompts/check"),
     ("post", "/policies/check"),
     ("post", "/slots/{slot}/explain"),
     ("post", "/inferences/{id}/replay"),
 }
-"""What is asked with a body and changes nothing; `test_policies.py` and
-`test_explanations.py` ask them."""
+"""What is asked with a body and changes nothing; `test_prompt_content.py`, `test_policies.py`
+and `test_explanations.py` ask them."""
 
 
 def test_every_route_is_known_to_these_tests(
@@ -275,7 +283,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
         assert again.headers["idempotent-replayed"] == "true"
         assert "idempotent-replayed" not in first.headers
         assert _contents(rehearsal) == kept, path
-    assert tried == 26
+    assert tried == 29
 
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:

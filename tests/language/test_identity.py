@@ -20,7 +20,7 @@ def test_a_model_version_is_its_name_origin_and_run() -> None:
 
 def test_a_prompt_version_is_its_content() -> None:
     taken = prompt_digest(
-        kind="text", template="Hi {{ name }}", variables=["name"], parameters={"t": 0.2}
+        kind="text", template="Hi {{ name }}", variables=[{"name": "name"}], parameters={"t": 0.2}
     )
     assert taken == sha(
         '{"kind":"text","parameters":{"t":0.2},"template":"Hi {{ name }}",'

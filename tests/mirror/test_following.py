@@ -36,16 +36,23 @@ def test_prompts_stand_in_a_folder_text_and_chat(
     chat = json.dumps([{"role": "system", "content": "Be {{ tone }}."}])
     odd = json.dumps([{"role": "user", "content": [{"type": "image_url"}]}])
     registry.make(name, prompt=True)
-    registry.add_prompt(name, "Hello {{ who }}", _mlflow_prompt_model_config='{"temperature": 1}')
+    registry.add_prompt(
+        name, "Hello {{> who@1 }} {{ who }}", _mlflow_prompt_model_config='{"temperature": 1}'
+    )
     registry.add_prompt(name, chat, _mlflow_prompt_type="chat")
     registry.add_prompt(name, odd, _mlflow_prompt_type="chat")
+    registry.add_prompt(name, "{% if who %}Hello{% endif %} {{> this/is@text }}")
     mirror.catch_up()
+    fourth = mirror.version(f"prompts:/mlflow/{name}/4")
+    assert isinstance(fourth, PromptVersion)
+    assert (fourth.syntax, fourth.includes) == ("jinja2", ())
     first, second, third = (mirror.version(f"prompts:/mlflow/{name}/{n}") for n in (1, 2, 3))
     assert isinstance(first, PromptVersion)
     assert isinstance(second, PromptVersion)
     assert isinstance(third, PromptVersion)
+    assert (first.syntax, second.syntax, first.includes) == ("twinline", "twinline", ())
     assert (first.template, first.parameters) == (
-        "Hello {{ who }}",
+        "Hello {{> who@1 }} {{ who }}",
         {"model_config": {"temperature": 1}},
     )
     assert [variable.name for variable in second.variables] == ["tone"]

@@ -124,7 +124,19 @@ def test_an_application_gets_all_that_it_needs_to_answer() -> None:
             "ref": "prompts:/answer/7",
             "kind": "text",
             "template": "Answer {{ question }}",
-            "variables": [{"name": "question"}],
+            "syntax": "twinline",
+            "variables": [
+                {
+                    "name": "question",
+                    "type": None,
+                    "required": True,
+                    "default": None,
+                    "description": "",
+                    "declared_in": None,
+                }
+            ],
+            "examples": [],
+            "includes": [],
             "parameters": {"tools": []},
         },
     }

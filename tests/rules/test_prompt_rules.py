@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.strategies import json_objects, labels, numbers
 from twinline.language.records import Message, NewPromptVersion, Placeholder, Template
-from twinline.prompts.rules import content_digest, labels_of, variables
+from twinline.language.templates import variables
+from twinline.prompts.rules import content, labels_of
 
 HISTORY = Placeholder(type="placeholder", name="history")
 
@@ -49,7 +50,7 @@ TEMPLATES: dict[str, tuple[Template, str]] = {
 
 @pytest.mark.parametrize(("template", "names"), TEMPLATES.values(), ids=TEMPLATES)
 def test_the_variables_of_a_template(template: Template, names: str) -> None:
-    assert [variable.name for variable in variables(template)] == names.split()
+    assert list(variables(template)) == names.split()
 
 
 def test_braces_of_two_messages_make_no_variable() -> None:
@@ -64,7 +65,7 @@ def test_every_variable_that_is_written_is_found(names: list[str], data: st.Data
     no_braces = st.characters(exclude_characters="{}", exclude_categories=("Cs",))
     between = st.text(no_braces, max_size=5)
     texts = [f"{data.draw(between)}{{{{ {name} }}}}{data.draw(between)}" for name in names]
-    assert [variable.name for variable in variables("".join(texts))] == names
+    assert list(variables("".join(texts))) == names
     assert variables(chat(*texts)) == variables("".join(texts))
 
 
@@ -80,6 +81,10 @@ BASE: dict[str, Any] = {
 
 def new(**changes: Any) -> NewPromptVersion:
     return NewPromptVersion.model_validate(BASE | changes)
+
+
+def content_digest(version: NewPromptVersion) -> str:
+    return content(version, {}).digest
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,9 @@ def good_writes(client: Client) -> list[Write]:
     }  # fmt: skip
     client.lineage.connect("prompts:/support/answer/1", "prompts:/support/answer/2", "inspired")
     idle = client.prompts.create("idle", "x")
+    for prompt_name, text in (("part", "x"), ("whole", "{{> part@1 }}"), ("part", "y")):
+        client.prompts.create(prompt_name, text)
+    client.prompts.retire(client.prompts.create("gone", "x").name, reason="because")
     retired = client.lineage.retire(client.prompts.create("old", "x").ref, reason="because").number
     ends = {"source": "models:/churn/1", "target": "prompts:/support/answer/1", "kind": "inspired"}
     ended = {**ends, "source": "prompts:/support/answer/1", "target": "prompts:/support/answer/2"}
@@ -101,6 +104,12 @@ def good_writes(client: Client) -> list[Write]:
               releaser, ("slot.own",)),
         Write(("post", "/prompts"), "/prompts", new_prompt, author,
               ("prompt.create", "label.move")),
+        Write(("post", "/prompts/{name}/update-includers"), "/prompts/part/update-includers", why,
+              author, ("prompt.create",)),
+        Write(("post", "/prompts/{name}/retire"), "/prompts/part/retire", why, releaser,
+              ("node.retired", "node.retired")),
+        Write(("post", "/prompts/{name}/unretire"), "/prompts/gone/unretire", why, releaser,
+              ("node.retired.lift",)),
         Write(("put", "/prompts/{name}/labels/{label}"),
               "/prompts/support/answer/labels/production", label, author, ("label.move",)),
         Write(("post", "/models"), "/models", {"name": "n", "source_uri": "x:/y"}, author,

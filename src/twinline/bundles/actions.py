@@ -13,6 +13,7 @@ from twinline.language.records import Bundle, NewBundle, NewPairing, Page, Pairi
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
+from twinline.withdrawals import actions as withdrawals
 
 
 def pair(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
@@ -29,6 +30,24 @@ def pair(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
     if made:
         audit(tx, "bundle.create", str(bundle.ref), after=bundle.model_dump(mode="json"))
     return bundle, made
+
+
+def propose(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
+    """As `pair`, for somebody who wants to deploy it: a new bundle is not made of what is
+    retired. (What requests were served with is recorded whatever it is.)
+
+    Raises:
+        NotFound: there is no such model version or prompt version.
+        VersionRetired: the bundle is new, and nobody should build on a side of it.
+    """
+    known = find_pair(tx, new)
+    if known is None:
+        for side in (
+            models.read_version(tx, new.model).ref,
+            prompts.read_version(tx, new.prompt).ref,
+        ):
+            withdrawals.refuse_retired(tx, side, f"No new bundle is made of {side}")
+    return pair(tx, new)
 
 
 def find_pair(tx: Reading, new: NewBundle) -> Bundle | None:

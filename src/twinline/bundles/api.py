@@ -38,11 +38,12 @@ def pair(body: NewBundle, tx: Write, once: OnceOnly) -> Response:
     """Make a bundle of a model version and a prompt version.
 
     Labels and aliases are resolved to versions now. The same pair with the same
-    parameters is the same bundle: sending it again answers 200.
+    parameters is the same bundle: sending it again answers 200. A new one is not made of
+    what is retired.
     """
 
     def act() -> tuple[int, Bundle]:
-        bundle, made = actions.pair(tx, body)
+        bundle, made = actions.propose(tx, body)
         return (201 if made else 200), bundle
 
     return once(tx, act)

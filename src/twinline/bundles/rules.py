@@ -38,8 +38,11 @@ def served(bundle: Bundle, model: ModelVersion, prompt: PromptVersion) -> Served
         prompt=ServedPrompt(
             ref=prompt.ref,
             kind=prompt.kind,
-            template=prompt.template,
+            template=prompt.whole,
+            syntax=prompt.syntax,
             variables=prompt.variables,
+            examples=prompt.examples,
+            includes=prompt.includes,
             parameters=prompt.parameters,
         ),
     )

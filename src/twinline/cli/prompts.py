@@ -1,38 +1,61 @@
 """``twinline prompts``: make versions, read them, move labels."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from twinline.cli.output import AsJson, facts, show, show_list, table_of
-from twinline.cli.session import client, read_json, read_text
+from twinline.cli.session import client, read_json, read_list, read_text
 from twinline.language.errors import Invalid
-from twinline.language.records import PromptVersion
+from twinline.language.records import PromptVersion, Syntax, Template, Variable
 
-app = typer.Typer(help="Prompts: versions and labels.", no_args_is_help=True)
+app = typer.Typer(help="Prompts: versions, labels, includes and rendering.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The prompt, as support/answer.")]
+Version = Annotated[int | None, typer.Option(help="A number.")]
+Label = Annotated[str | None, typer.Option(help="A label, as production.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
+Retired = Annotated[
+    bool, typer.Option("--retired", help="Also what nobody should build on any more.")
+]
+TemplateOption = Annotated[str | None, typer.Option("--template", "-t", help="The text.")]
+FileOption = Annotated[
+    Path | None, typer.Option("--file", "-f", help="A file that holds the text; - for stdin.")
+]
+MessagesOption = Annotated[
+    Path | None, typer.Option("--messages", help="A JSON file with the messages of a chat.")
+]
+SyntaxOption = Annotated[Syntax, typer.Option(help="How the template is read.")]
+VariablesOption = Annotated[
+    str, typer.Option(help='A JSON list, as [{"name": "n", "type": "integer", "default": 2}].')
+]
+ExamplesOption = Annotated[
+    str, typer.Option(help='A JSON list, as [{"variables": {...}, "messages": [...]}].')
+]
 
 
 @app.command("create")
 def create(
     context: typer.Context,
     name: Name,
-    template: Annotated[str | None, typer.Option("--template", "-t", help="The text.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="A file that holds the text; - for stdin.")
-    ] = None,
+    template: TemplateOption = None,
+    file: FileOption = None,
+    messages: MessagesOption = None,
+    syntax: SyntaxOption = "twinline",
+    variables: VariablesOption = "[]",
+    examples: ExamplesOption = "[]",
     parameters: Annotated[str, typer.Option(help='A JSON object, as {"temperature": 0.2}.')] = "{}",
     message: Annotated[str, typer.Option("--message", "-m", help="What changed.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="Move this label to it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the next version of a prompt. Identical content returns the version there is."""
-    if (template is None) == (file is None):
-        raise Invalid("Give the text by --template or by --file.")
     made = client(context).prompts.create(
         name,
-        template if template is not None else read_text(file or Path("-")),
+        content(template, file, messages),
+        syntax=syntax,
+        variables=read_list(variables, "--variables"),
+        examples=read_list(examples, "--examples"),
         parameters=read_json(parameters, "--parameters"),
         message=message,
         labels=label or (),
@@ -44,8 +67,8 @@ def create(
 def read(
     context: typer.Context,
     name: Name,
-    version: Annotated[int | None, typer.Option(help="A number.")] = None,
-    label: Annotated[str | None, typer.Option(help="A label, as production.")] = None,
+    version: Version = None,
+    label: Label = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a version: by number, by label, or the newest."""
@@ -57,11 +80,13 @@ def read(
 def list_prompts(
     context: typer.Context,
     search: Annotated[str | None, typer.Argument(help="A part of a name.")] = None,
+    domain: Annotated[str | None, typer.Option(help="A folder, as support.")] = None,
+    retired: Retired = False,
     as_json: AsJson = False,
 ) -> None:
     """List prompts with their labels."""
     show_list(
-        client(context).prompts.list(search),
+        client(context).prompts.list(search, domain=domain, retired=retired),
         as_json,
         lambda found: table_of(
             ("prompt", "versions#", "labels", "description"),
@@ -80,10 +105,12 @@ def list_prompts(
 
 
 @app.command("versions")
-def versions(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+def versions(
+    context: typer.Context, name: Name, retired: Retired = False, as_json: AsJson = False
+) -> None:
     """List the versions of a prompt, the newest first."""
     show_list(
-        client(context).prompts.versions(name),
+        client(context).prompts.versions(name, retired=retired),
         as_json,
         lambda found: table_of(
             ("version#", "kind", "labels", "author", "created", "message", "digest"),
@@ -138,19 +165,50 @@ def history(context: typer.Context, name: Name, as_json: AsJson = False) -> None
 
 
 def _facts(version: PromptVersion) -> object:
-    text = version.template
-    if not isinstance(text, str):
-        text = "\n".join(part.model_dump_json() for part in text)
+    more = (
+        ("syntax", version.syntax if version.syntax != "twinline" else None),
+        ("retired", version.retired_at),
+        ("includes", tuple(f"{one.written} = {one.version}" for one in version.includes)),
+        ("notes", "\n".join(f"{note.place}: {note.text}" for note in version.notes)),
+        ("composed", as_text(version.composed) if version.composed else None),
+    )
     return facts(
         (
             ("version", version.ref),
             ("labels", version.labels),
-            ("variables", tuple(variable.name for variable in version.variables)),
+            ("variables", tuple(said(variable) for variable in version.variables)),
             ("parameters", version.parameters),
             ("message", version.message),
             ("author", version.author),
             ("created", version.created_at),
             ("digest", version.digest),
-            ("template", text),
+            ("template", as_text(version.template)),
+            *((name, value) for name, value in more if value),
         )
     )
+
+
+def content(
+    template: str | None, file: Path | None, messages: Path | None
+) -> str | list[dict[str, Any]]:
+    """The text or the messages that were given, in whichever way."""
+    if [template, file, messages].count(None) != 2:
+        raise Invalid("Give the text by --template or by --file, or a chat by --messages.")
+    if messages is not None:
+        return read_list(read_text(messages), "--messages")
+    return template if template is not None else read_text(file or Path("-"))
+
+
+def said(variable: Variable) -> str:
+    """A variable with its type, and its default when it has one."""
+    kind = f": {variable.type}" if variable.type else ""
+    optional = "" if variable.required else "?"
+    default = f" = {variable.default!r}" if variable.default is not None else ""
+    return f"{variable.name}{optional}{kind}{default}"
+
+
+def as_text(template: Template) -> str:
+    """A text as it is, a chat as a line of JSON for each message."""
+    if isinstance(template, str):
+        return template
+    return "\n".join(part.model_dump_json() for part in template)

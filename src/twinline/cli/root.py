@@ -23,7 +23,7 @@ from twinline.cli import (
     models,
     nodes,
     policies,
-    prompts,
+    prompt_content,
     recalls,
     requests,
     slots,
@@ -74,7 +74,7 @@ app.command("prospect")(impact.prospect)
 app.command("own")(impact.own)
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(policies.app, name="policies")
-app.add_typer(prompts.app, name="prompts")
+app.add_typer(prompt_content.app, name="prompts")
 app.add_typer(models.app, name="models")
 app.add_typer(mlflow.app, name="mlflow")
 app.add_typer(bundles.app, name="bundles")

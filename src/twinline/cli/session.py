@@ -31,10 +31,22 @@ def read_text(path: Path) -> str:
 
 def read_json(text: str, name: str) -> dict[str, Any]:
     """A JSON object given on the command line."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise Invalid(f"{name} is not JSON: {error}", field=name, value=text) from error
+    value = _read(text, name)
     if not isinstance(value, dict):
         raise Invalid(f"{name} is not a JSON object", field=name, value=text)
     return value  # pyright: ignore[reportUnknownVariableType] -- members are the caller's own
+
+
+def read_list(text: str, name: str) -> list[dict[str, Any]]:
+    """A JSON list of objects given on the command line."""
+    value = _read(text, name)
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):  # pyright: ignore[reportUnknownVariableType] -- any JSON
+        raise Invalid(f"{name} is not a JSON list of objects", field=name, value=text)
+    return value  # pyright: ignore[reportUnknownVariableType] -- members are the caller's own
+
+
+def _read(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Invalid(f"{name} is not JSON: {error}", field=name, value=text) from error

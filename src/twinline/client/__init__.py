@@ -6,5 +6,6 @@ come back as the classes of `twinline.language.errors` that the server raised.
 
 from twinline.client.aio import AsyncClient
 from twinline.client.client import Client
+from twinline.client.rendering import render
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncClient", "Client", "render"]

@@ -7,7 +7,12 @@ from twinline.client.http import Http, segment
 from twinline.language.records import (
     Bundle,
     Dataset,
+    Declaration,
     Evaluation,
+    Example,
+    IncludersUpdate,
+    IncludersUpdated,
+    Inclusion,
     LabelChange,
     LabelMove,
     MlflowImport,
@@ -20,11 +25,17 @@ from twinline.language.records import (
     NewModelVersion,
     NewPairing,
     NewPromptVersion,
+    OutdatedInclude,
+    Page,
     Pairing,
     PairingStatus,
     Prompt,
+    PromptCheck,
+    PromptRetirement,
     PromptVersion,
     Run,
+    Syntax,
+    Withdrawal,
 )
 from twinline.language.refs import (
     BundleRef,
@@ -51,6 +62,9 @@ class Prompts:
         name: str,
         template: str | Sequence[dict[str, Any]],
         *,
+        syntax: Syntax = "twinline",
+        variables: Sequence[Declaration | dict[str, Any]] = (),
+        examples: Sequence[Example | dict[str, Any]] = (),
         parameters: dict[str, Any] | None = None,
         message: str = "",
         description: str | None = None,
@@ -59,11 +73,17 @@ class Prompts:
         derived_from: PromptVersionRef | str | None = None,
         key: str | None = None,
     ) -> PromptVersion:
-        """Make the next version of a prompt; identical content returns the version there is."""
+        """Make the next version of a prompt; identical content returns the version there is.
+
+        Its ``notes`` say what may not have been meant.
+        """
         new = NewPromptVersion.model_validate(
             {
                 "name": name,
                 "template": template,
+                "syntax": syntax,
+                "variables": tuple(variables),
+                "examples": tuple(examples),
                 "parameters": parameters or {},
                 "message": message,
                 "description": description,
@@ -74,6 +94,29 @@ class Prompts:
         )
         return self._http.write(PromptVersion, "POST", "/prompts", new, key=key)
 
+    def check(
+        self,
+        name: str,
+        template: str | Sequence[dict[str, Any]],
+        *,
+        syntax: Syntax = "twinline",
+        variables: Sequence[Declaration | dict[str, Any]] = (),
+        examples: Sequence[Example | dict[str, Any]] = (),
+        parameters: dict[str, Any] | None = None,
+    ) -> PromptCheck:
+        """What `create` would make of this; nothing is kept."""
+        new = NewPromptVersion.model_validate(
+            {
+                "name": name,
+                "template": template,
+                "syntax": syntax,
+                "variables": tuple(variables),
+                "examples": tuple(examples),
+                "parameters": parameters or {},
+            }
+        )
+        return self._http.write(PromptCheck, "POST", "/prompts/check", new)
+
     def get(
         self, name: str, *, version: int | None = None, label: str | None = None
     ) -> PromptVersion:
@@ -81,13 +124,32 @@ class Prompts:
         query = {"version": version, "label": label}
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
-    def list(self, search: str | None = None) -> Iterator[Prompt]:
-        """Prompts by name."""
-        return self._http.pages(Prompt, "/prompts", {"search": search})
+    def list(
+        self, search: str | None = None, *, domain: str | None = None, retired: bool = False
+    ) -> Iterator[Prompt]:
+        """Prompts by name: those in a folder, and with ``retired`` also those that are."""
+        query = {"search": search, "domain": domain, "retired": retired}
+        return self._http.pages(Prompt, "/prompts", query)
 
-    def versions(self, name: str) -> Iterator[PromptVersion]:
-        """The versions of a prompt, the newest first."""
-        return self._http.pages(PromptVersion, f"/prompts/{segment(name)}/versions")
+    def versions(self, name: str, *, retired: bool = False) -> Iterator[PromptVersion]:
+        """The versions of a prompt, the newest first; with ``retired`` also those that are."""
+        path = f"/prompts/{segment(name)}/versions"
+        return self._http.pages(PromptVersion, path, {"retired": retired})
+
+    def retire(self, name: str, *, reason: str) -> Page[Withdrawal]:
+        """Retire every version of a prompt: nothing that is built on it goes live any more.
+
+        One version is retired by ``client.lineage.retire``.
+        """
+        wanted = PromptRetirement(reason=reason)
+        path = f"/prompts/{segment(name)}/retire"
+        return self._http.write(Page[Withdrawal], "POST", path, wanted)
+
+    def unretire(self, name: str, *, reason: str) -> Page[Withdrawal]:
+        """Let people build again on the versions that were retired with the whole prompt."""
+        wanted = PromptRetirement(reason=reason)
+        path = f"/prompts/{segment(name)}/unretire"
+        return self._http.write(Page[Withdrawal], "POST", path, wanted)
 
     def move_label(
         self,
@@ -107,6 +169,30 @@ class Prompts:
     def history(self, name: str) -> Iterator[LabelMove]:
         """Every move of the prompt's labels, the newest first."""
         return self._http.pages(LabelMove, f"/prompts/{segment(name)}/history")
+
+    def includes(
+        self, name: str, *, version: int | None = None, label: str | None = None
+    ) -> Iterator[Inclusion]:
+        """All that stands in a version (the newest), directly or not; the nearest first."""
+        query = {"version": version, "label": label}
+        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/includes", query)
+
+    def included_by(self, name: str, *, version: int | None = None) -> Iterator[Inclusion]:
+        """All versions that a version (any of them) stands in, the nearest first."""
+        query = {"version": version}
+        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/included-by", query)
+
+    def outdated(self, name: str) -> Iterator[OutdatedInclude]:
+        """Where versions in use hold an older version of a prompt than its newest."""
+        return self._http.pages(OutdatedInclude, f"/prompts/{segment(name)}/outdated")
+
+    def update_includers(
+        self, name: str, *, reason: str, key: str | None = None
+    ) -> IncludersUpdated:
+        """Make new versions of all that hold an older version of a prompt; labels stay."""
+        wanted = IncludersUpdate(reason=reason)
+        path = f"/prompts/{segment(name)}/update-includers"
+        return self._http.write(IncludersUpdated, "POST", path, wanted, key=key)
 
 
 class Models:

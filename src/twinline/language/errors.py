@@ -10,9 +10,14 @@
     │   ├── MalformedOtlp               400
     │   ├── UnsupportedMedia            415
     │   ├── KeyReused                   422
+    │   ├── NotRendered                 422
+    │   │   ├── MissingVariable         422
+    │   │   ├── UnexpectedVariable      422
+    │   │   └── WrongVariable           422
     │   └── TooLarge                    413
     ├── Conflict                        409
     │   ├── VersionChanged              409
+    │   ├── VersionRetired              409
     │   ├── NothingToRollBack           409
     │   ├── NothingLive                 409
     │   ├── UntestedPair                409
@@ -124,6 +129,30 @@ class KeyReused(Invalid):
     code = "idempotency-key-reused"
 
 
+class NotRendered(Invalid):
+    """A prompt that gives no text; ``version`` says which."""
+
+    code = "not-rendered"
+
+
+class MissingVariable(NotRendered):
+    """A ``variable`` or a ``placeholder`` of a prompt that was given nothing."""
+
+    code = "missing-variable"
+
+
+class UnexpectedVariable(NotRendered):
+    """A value for a ``variable`` or ``placeholder`` that the prompt does not have."""
+
+    code = "unexpected-variable"
+
+
+class WrongVariable(NotRendered):
+    """A value that is not of the type that was declared for its ``variable``."""
+
+    code = "wrong-variable"
+
+
 class TooLarge(Invalid):
     """A body above the limit."""
 
@@ -142,6 +171,12 @@ class VersionChanged(Conflict):
     """A version that should be immutable comes back with other content."""
 
     code = "version-changed"
+
+
+class VersionRetired(Conflict):
+    """A version that nobody should build on any more, or that holds such a one."""
+
+    code = "version-retired"
 
 
 class NothingToRollBack(Conflict):

@@ -15,7 +15,8 @@ FREE_NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*$"
 
 RESERVED = frozenset(
     {"access", "deployments", "diff", "explain", "export", "history", "import", "kill", "labels"}
-    | {"latest", "ramp", "rollback", "versions"}
+    | {"included-by", "includes", "latest", "outdated", "ramp", "retire", "rollback"}
+    | {"unretire", "update-includers", "versions"}
 )
 """Last segments that are parts of our URLs, so no name may end in them."""
 

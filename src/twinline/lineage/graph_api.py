@@ -21,12 +21,14 @@ from twinline.language.records import (
     Owner,
     Ownership,
     Page,
+    PromptRetirement,
     RetireRequest,
     Withdrawal,
 )
 from twinline.language.refs import CustomRef
 from twinline.lineage import customs, openlineage, retirements
 from twinline.lineage.openlineage import LineageEvent
+from twinline.prompts.api import PathName
 from twinline.withdrawals import actions as withdrawals
 
 router = strict_router("lineage")
@@ -88,6 +90,24 @@ def disconnect(tx: Write, body: EdgeEnd, once: OnceOnly) -> Response:
 def retire(tx: Deploy, body: RetireRequest, once: OnceOnly) -> Response:
     """Retire a version: nothing that is built on it goes live any more."""
     return once(tx, lambda: _made(retirements.retire(tx, body)))
+
+
+@router.post("/prompts/{name:path}/retire", status_code=201, response_model=Page[Withdrawal])
+def retire_prompt(tx: Deploy, name: PathName, body: PromptRetirement, once: OnceOnly) -> Response:
+    """Retire every version of a prompt (200: all of them are): nothing that is built on it
+    goes live any more, and lists show it only when asked."""
+
+    def act() -> tuple[int, Page[Withdrawal]]:
+        retired, made = retirements.retire_prompt(tx, name, body.reason)
+        return (201 if made else 200), retired
+
+    return once(tx, act)
+
+
+@router.post("/prompts/{name:path}/unretire", response_model=Page[Withdrawal])
+def unretire_prompt(tx: Deploy, name: PathName, body: PromptRetirement, once: OnceOnly) -> Response:
+    """Let people build on a prompt again: on its versions that were retired with the whole."""
+    return once(tx, lambda: (200, retirements.unretire_prompt(tx, name, body.reason)))
 
 
 @router.get("/retirements")

@@ -17,7 +17,13 @@ select
     ) as bundle,
     (
         select to_jsonb(written) || jsonb_build_object(
-            'ref', prompt_node.ref, 'name', prompt.name, 'labels', array(
+            'ref', prompt_node.ref, 'name', prompt.name,
+            'retired_at', (
+                select at from withdrawal where withdrawal.node_id = written.node_id
+                    and kind = 'retired' and at <= :at
+                    and (lifted_at is null or lifted_at > :at)
+                order by number desc limit 1),
+            'labels', array(
                 select label from (
                     select distinct on (label) label, number from label_move
                     where label_move.prompt_id = prompt.id and label_move.at <= :at

@@ -318,7 +318,8 @@ def _made_known(
     """What a version is in the catalog; None when another one has its number there, because
     a model's number is MLflow's own and no second version can get it."""
     if series.kind == "prompt":
-        return prompts.create_version(tx, content.prompt(series.catalog_name, one.version))[0].ref
+        prompt = content.prompt(series.catalog_name, one.version)
+        return prompts.create_version(tx, prompt, literal=True)[0].ref
     new = rules.record(model, one.version, one.facts, name=series.catalog_name)
     try:
         return models.register(tx, new)[0].ref

@@ -60,7 +60,8 @@ def tags(given: tuple[answers.Entry, ...]) -> dict[str, str]:
 def prompt(name: str, version: answers.Version) -> NewPromptVersion:
     """A prompt's version, to be kept in our registry by ``name``.
 
-    A chat that holds more than roles and texts (pictures, say) is kept as the JSON text that
+    A template with control flow is marked as Jinja2, as which MLflow renders it. A chat that
+    holds more than roles and texts (pictures, say) is kept as the JSON text that
     it is in MLflow.
 
     Raises:
@@ -75,6 +76,7 @@ def prompt(name: str, version: answers.Version) -> NewPromptVersion:
     members = {
         "name": name,
         "parameters": {key: value for key, value in parameters.items() if value is not None},
+        "syntax": "jinja2" if "{%" in text and "%}" in text else "twinline",
         "message": rules.cut(version.description, _MESSAGE_CHARACTERS_MAX),
     }
     if given.get(answers.PROMPT_TYPE) == "chat":

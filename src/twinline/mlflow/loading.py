@@ -15,7 +15,7 @@ from twinline.language.errors import (
     TwinlineError,
     VersionChanged,
 )
-from twinline.language.identity import model_digest, pair_digest, prompt_digest
+from twinline.language.identity import digest_of, model_digest, pair_digest
 from twinline.language.mlflow_names import model_in_mlflow
 from twinline.language.records import ServedBundle
 from twinline.language.refs import BundleRef, ModelVersionRef
@@ -84,7 +84,7 @@ class Loader:
     def _check(self, bundle: ServedBundle) -> None:
         """Take the bundle's digest again."""
         model = _model_digest(bundle, _version(bundle))
-        prompt = _prompt_digest(bundle)
+        prompt = digest_of(bundle.prompt)
         taken = pair_digest(
             model=bundle.model.ref,
             model_digest=model,
@@ -161,14 +161,4 @@ def _model_digest(bundle: ServedBundle, version: "ModelVersion") -> str:
         source_uri=version.source or f"models:/{version.name}/{version.version}",
         pinned=True,
         run=version.run_id or None,
-    )
-
-
-def _prompt_digest(bundle: ServedBundle) -> str:
-    prompt = bundle.prompt.model_dump(mode="json")
-    return prompt_digest(
-        kind=prompt["kind"],
-        template=prompt["template"],
-        variables=[variable["name"] for variable in prompt["variables"]],
-        parameters=prompt["parameters"],
     )

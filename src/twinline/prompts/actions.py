@@ -1,6 +1,6 @@
 """Make prompt versions, read them, and move labels."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from twinline.access.actions import audit
@@ -15,31 +15,62 @@ from twinline.language.records import (
     NewPromptVersion,
     Page,
     Prompt,
+    PromptCheck,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
-from twinline.prompts import rules, store
+from twinline.prompts import composing, rules, store
+from twinline.withdrawals import actions as withdrawals
 
 
-def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
+def create_version(
+    tx: Writing, new: NewPromptVersion, *, literal: bool = False
+) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
+    What it includes is pinned now. With ``literal`` nothing in it is an include: it comes
+    from where there is no such thing.
+
     Raises:
-        NotFound: there is no version that it could be derived from.
+        NotFound: there is no version that it could be derived from, or that it includes.
+        Invalid: it includes a chat, itself or too deep, or declarations do not agree.
+        TooLarge: it takes more than a million bytes.
+        VersionRetired: it is new and includes what is retired, or a label would move to it.
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
+    pieces = {} if literal else composing.pieces(tx, new, read_version)
+    content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
-    digest = rules.content_digest(new)
-    existing = store.number_with(tx, id, digest)
-    number = existing or store.add_version(tx, id, new, digest)
+    existing = store.number_with(tx, id, content.digest)
+    if existing is None:
+        _refuse_retired(tx, new.name, pieces.values())
+    number = existing or store.add_version(tx, id, new, content)
     for label in new.labels:
         _move(tx, id, new.name, label, number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=_essence(version))
     return version, existing is None
+
+
+def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
+    """What would become of a version, were it made now.
+
+    Raises:
+        NotFound, Invalid, TooLarge: as for `create_version`.
+    """
+    if new.derived_from:
+        read_version(tx, new.derived_from)
+    content = rules.content(new, composing.pieces(tx, new, read_version))
+    found = store.find(tx, new.name)
+    existing = store.number_with(tx, found[0], content.digest) if found else None
+    return PromptCheck(
+        existing=PromptVersionRef(new.name, existing) if existing else None,
+        kind=new.kind,
+        **content._asdict(),
+    )
 
 
 def read_prompt(tx: Reading, name: str) -> Prompt:
@@ -55,16 +86,24 @@ def read_prompt(tx: Reading, name: str) -> Prompt:
 
 
 def list_prompts(
-    tx: Reading, *, search: str | None, cursor: str | None, limit: int
+    tx: Reading,
+    *,
+    search: str | None,
+    domain: str | None,
+    retired: bool,
+    cursor: str | None,
+    limit: int,
 ) -> Page[Prompt]:
-    """Prompts by name."""
+    """Prompts by name: those in a folder or below it, and the retired ones only if asked."""
     after = cursors.decode("prompts", cursor, str)
-    items = store.page(tx, search=search, after=after, limit=limit)
+    items = store.page(tx, search=search, domain=domain, retired=retired, after=after, limit=limit)
     return cursors.page("prompts", items, limit, lambda last: last.name)
 
 
-def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[PromptVersion]:
-    """The versions of a prompt, the newest first.
+def list_versions(
+    tx: Reading, name: str, *, retired: bool, cursor: str | None, limit: int
+) -> Page[PromptVersion]:
+    """The versions of a prompt, the newest first; the retired ones only if asked.
 
     Raises:
         NotFound: there is no such prompt.
@@ -72,7 +111,7 @@ def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> 
     read_prompt(tx, name)
     listing = f"versions of prompt {name}"
     before = cursors.decode(listing, cursor, int)
-    items = store.versions(tx, name, before=before, limit=limit)
+    items = store.versions(tx, name, retired=retired, before=before, limit=limit)
     return cursors.page(listing, items, limit, lambda last: last.number)
 
 
@@ -103,6 +142,7 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
         NotFound: there is no such prompt or version.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        VersionRetired: nobody should build on the version any more.
     """
     if label == LATEST:
         raise Invalid(f"The label {LATEST!r} is kept by the system.", field="label", value=label)
@@ -172,6 +212,8 @@ def _move(tx: Writing, id: int, name: str, label: str, number: int, reason: str)
     previous = store.labels(tx, id)[id].get(label)
     if previous == number:
         return
+    target = PromptVersionRef(name, number)
+    withdrawals.refuse_retired(tx, target, f"{label!r} cannot move to {target}")
     store.add_move(tx, id, label, number, previous, reason)
     audit(
         tx,
@@ -181,6 +223,11 @@ def _move(tx: Writing, id: int, name: str, label: str, number: int, reason: str)
         before={"number": previous},
         after={"number": number},
     )
+
+
+def _refuse_retired(tx: Reading, name: str, pieces: Iterable[PromptVersion]) -> None:
+    for piece in pieces:
+        withdrawals.refuse_retired(tx, piece.ref, f"{name} cannot include {piece.ref}")
 
 
 def _labelled(tx: Reading, ref: PromptLabelRef) -> int:

@@ -8,7 +8,7 @@ from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid
-from twinline.language.names import LATEST, Label, Name
+from twinline.language.names import LATEST, NAME_PATTERN, Label, Name
 from twinline.language.records import (
     LabelChange,
     LabelMove,
@@ -16,6 +16,7 @@ from twinline.language.records import (
     Number,
     Page,
     Prompt,
+    PromptCheck,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
@@ -25,6 +26,8 @@ router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
 PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
+
+Retired = Annotated[bool, Query(description="Also what nobody should build on any more.")]
 
 
 @router.post(
@@ -37,7 +40,8 @@ def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Respons
     """Make the first version of a prompt, or its next one.
 
     Identical content is one version: sending it again answers 200 with the version
-    that exists.
+    that exists. What the template includes is pinned now. `notes` say what its author may
+    not have meant: variables without a declaration, braces, characters that nobody sees.
     """
 
     def act() -> tuple[int, PromptVersion]:
@@ -47,15 +51,31 @@ def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Respons
     return once(tx, act)
 
 
+@router.post("/check")
+def check_version(body: NewPromptVersion, tx: Read) -> PromptCheck:
+    """What would become of a prompt version: the same refusals and notes, and nothing is kept."""
+    return actions.check_version(tx, body)
+
+
 @router.get("")
 def list_prompts(
     tx: Read,
     search: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    domain: Annotated[
+        str | None,
+        Query(max_length=200, pattern=NAME_PATTERN, description="A folder; those below count."),
+    ] = None,
+    retired: Retired = False,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Prompt]:
-    """Prompts by name; ``search`` looks into names and descriptions."""
-    return actions.list_prompts(tx, search=search, cursor=cursor, limit=limit)
+    """Prompts by name; ``search`` looks into names and descriptions.
+
+    A prompt whose versions are all retired is shown when it is asked for.
+    """
+    return actions.list_prompts(
+        tx, search=search, domain=domain, retired=retired, cursor=cursor, limit=limit
+    )
 
 
 @router.get("/{name:path}/versions/{number}")
@@ -66,10 +86,14 @@ def read_numbered(name: PathName, number: Number, tx: Read) -> PromptVersion:
 
 @router.get("/{name:path}/versions")
 def list_versions(
-    name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
+    name: PathName,
+    tx: Read,
+    retired: Retired = False,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[PromptVersion]:
-    """All versions of a prompt, the newest first."""
-    return actions.list_versions(tx, name, cursor=cursor, limit=limit)
+    """The versions of a prompt, the newest first."""
+    return actions.list_versions(tx, name, retired=retired, cursor=cursor, limit=limit)
 
 
 @router.get("/{name:path}/labels")

@@ -1,32 +1,135 @@
-"""What a prompt version's content is, and which variables a template uses."""
+"""What a prompt version holds, which variables it has, and which labels name it."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from twinline.language.identity import prompt_digest
+from twinline.language import identity, templates
+from twinline.language.errors import Invalid, TooLarge
 from twinline.language.names import LATEST
-from twinline.language.records import Message, NewPromptVersion, Placeholder, Template, Variable
-from twinline.language.records.prompts import VARIABLE_PATTERN
-
-_variable = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
-
-
-def variables(template: Template) -> tuple[Variable, ...]:
-    """The ``{{ variables }}`` of a template, each once, in order of appearance."""
-    texts = [template] if isinstance(template, str) else _contents(template)
-    found = [name for text in texts for name in _variable.findall(text)]
-    return tuple(Variable(name=name) for name in dict.fromkeys(found))
+from twinline.language.records import (
+    Include,
+    NewPromptVersion,
+    Note,
+    PromptVersion,
+    Template,
+    Variable,
+)
+from twinline.prompts import notes
 
 
-def _contents(messages: Iterable[Message | Placeholder]) -> list[str]:
-    return [part.content for part in messages if isinstance(part, Message)]
+class Content(NamedTuple):
+    """All that makes a version this version.
+
+    Attributes:
+        composed: the template with what it includes in its place; None when there is none.
+        variables: of the composed template, with their declarations.
+    """
+
+    composed: Template | None
+    includes: tuple[Include, ...]
+    variables: tuple[Variable, ...]
+    notes: tuple[Note, ...]
+    digest: str
 
 
-def content_digest(new: NewPromptVersion) -> str:
-    """The digest over what makes a version this version: not its message or labels."""
-    content = new.model_dump(mode="json", include={"template", "parameters"})
-    found = [variable.name for variable in variables(new.template)]
-    return prompt_digest(kind=new.kind, variables=found, **content)
+def content(new: NewPromptVersion, pieces: Mapping[str, PromptVersion]) -> Content:
+    """What a new version holds; ``pieces`` are what it includes, by what its template says.
+
+    Raises:
+        Invalid: two declarations of a variable do not agree.
+        TooLarge: it takes more than a million bytes.
+    """
+    texts = {said: str(piece.whole) for said, piece in pieces.items()}
+    _refuse_large(templates.size(new.template, texts))
+    composed = templates.compose(new.template, texts) if pieces else None
+    whole = composed or new.template
+    found = variables(new, whole, pieces.values())
+    includes = tuple(
+        Include(written=said, version=piece.ref, digest=piece.digest)
+        for said, piece in pieces.items()
+    )
+    return Content(
+        composed=composed,
+        includes=includes,
+        variables=found,
+        notes=notes.notes(new, whole, found),
+        digest=identity.prompt_digest(
+            kind=new.kind,
+            template=identity.as_json(whole),
+            variables=[identity.without_defaults(one) for one in found],
+            parameters=new.parameters,
+            syntax=new.syntax,
+            examples=[one.model_dump(mode="json") for one in new.examples],
+            includes=includes,
+        ),
+    )
+
+
+def variables(
+    new: NewPromptVersion, composed: Template, pieces: Iterable[PromptVersion] = ()
+) -> tuple[Variable, ...]:
+    """The ``{{ variables }}`` of a composed template in order of appearance, and then those
+    that the version declares and does not use; each as it is declared.
+
+    A version's own declaration goes before those of what it includes.
+
+    Raises:
+        Invalid: two versions that it includes declare a variable otherwise, and it does not
+            say which holds.
+    """
+    own = {one.name: Variable(**one.model_dump()) for one in new.variables}
+    known = _inherited(pieces, own) | own
+    names = dict.fromkeys((*templates.variables(composed), *own))
+    return tuple(known.get(name) or Variable(name=name) for name in names)
+
+
+def _inherited(pieces: Iterable[PromptVersion], own: dict[str, Variable]) -> dict[str, Variable]:
+    found: dict[str, Variable] = {}
+    for piece in pieces:
+        for one in piece.variables:
+            if one.type is None or one.name in own:
+                continue
+            declared = one.model_copy(update={"declared_in": one.declared_in or piece.ref})
+            other = found.setdefault(one.name, declared)
+            if _takes(other) != _takes(declared):
+                raise Invalid(
+                    f"{other.declared_in} and {declared.declared_in} do not declare the variable "
+                    f"{one.name!r} alike; declare it in this version to say which holds.",
+                    field="variables",
+                    value=one.name,
+                )
+    return found
+
+
+def _takes(variable: Variable) -> tuple[object, ...]:
+    return variable.type, variable.required, variable.default
+
+
+def _refuse_large(size: int) -> None:
+    if size > templates.BYTES_MAX:
+        raise TooLarge(
+            f"The template takes {size:,} bytes in UTF-8 with what it includes; "
+            f"{templates.BYTES_MAX:,} are the most. Make it shorter, or pass what is long as a "
+            "variable.",
+            field="template",
+            limit_bytes=templates.BYTES_MAX,
+        )
+
+
+def repinned(template: Template, newest: dict[str, int]) -> Template:
+    """A template that names these numbers where it names another version of these prompts
+    by its number."""
+    pieces = {
+        one.text: f"{one.ref.name}@{newest[one.ref.name]}"
+        for one in templates.includes(template)
+        if one.ref.name in newest and one.text.rpartition("@")[2].isdigit()
+    }
+    return templates.rewritten(template, pieces)
+
+
+def domain_of(name: str) -> str:
+    """The folders of a prompt's name; empty when it is in none."""
+    return name.rpartition("/")[0]
 
 
 def labels_of(number: int, labels: dict[str, int], latest: int) -> tuple[str, ...]:

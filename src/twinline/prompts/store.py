@@ -4,16 +4,31 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import RowMapping, Select, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.names import near
-from twinline.db.schema import label_move, prompt, prompt_version
+from twinline.db.schema import label_move, prompt, prompt_version, withdrawal
 from twinline.db.session import Reading, Writing
+from twinline.language.identity import as_json, without_defaults
 from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
+from twinline.prompts.rules import Content
+
+_in_force = (withdrawal.c.kind == "retired", withdrawal.c.lifted_at.is_(None))
+_retired_at = (
+    select(withdrawal.c.at)
+    .where(withdrawal.c.node_id == prompt_version.c.node_id, *_in_force)
+    .correlate(prompt_version)
+    .scalar_subquery()
+)
+_one_version = prompt_version.alias("one_version")
+_all_retired = ~exists().where(
+    _one_version.c.prompt_id == prompt.c.id,
+    ~exists().where(withdrawal.c.node_id == _one_version.c.node_id, *_in_force),
+)
 
 
 def lock_series(tx: Writing, name: str) -> int:
@@ -44,29 +59,35 @@ def number_with(tx: Reading, id: int, digest: str) -> int | None:
     return tx.value(select(prompt_version.c.number).where(*wanted))
 
 
-def add_version(tx: Writing, id: int, new: NewPromptVersion, digest: str) -> int:
+def add_version(tx: Writing, id: int, new: NewPromptVersion, content: Content) -> int:
     """Append a version under the lock of `lock_series`; its number."""
     number = (tx.value(_latest(id)) or 0) + 1
     node_id = add_node(tx, "prompt", PromptVersionRef(new.name, number))
-    content = new.model_dump(mode="json", include={"template", "parameters"})
-    variables = [variable.model_dump() for variable in rules.variables(new.template)]
+    said = new.model_dump(mode="json", include={"template", "parameters", "syntax", "examples"})
     tx.run(
         prompt_version.insert().values(
             node_id=node_id,
             prompt_id=id,
             number=number,
             kind=new.kind,
-            variables=variables,
-            digest=digest,
+            composed=as_json(content.composed) if content.composed else None,
+            includes=[one.model_dump(mode="json") for one in content.includes],
+            variables=[without_defaults(variable) for variable in content.variables],
+            notes=[note.model_dump() for note in content.notes],
+            digest=content.digest,
             message=new.message,
             author=tx.actor,
             created_at=func.clock_timestamp(),
-            **content,
+            **said,
         )
     )
     origin = find_node(tx, new.derived_from) if new.derived_from else None
     if origin is not None:
         add_edge(tx, origin, node_id, "derived")
+    for pinned in dict.fromkeys(one.version for one in content.includes):
+        piece = find_node(tx, pinned)
+        assert piece is not None
+        add_edge(tx, piece, node_id, "included")
     return number
 
 
@@ -166,9 +187,22 @@ def find(tx: Reading, name: str) -> tuple[int, Prompt] | None:
     return (row["id"], _prompt(row, labels(tx, row["id"])[row["id"]])) if row else None
 
 
-def page(tx: Reading, *, search: str | None, after: str | None, limit: int) -> tuple[Prompt, ...]:
-    """Prompts by name, those whose name or description holds ``search``."""
+def page(
+    tx: Reading,
+    *,
+    search: str | None,
+    domain: str | None,
+    retired: bool,
+    after: str | None,
+    limit: int,
+) -> tuple[Prompt, ...]:
+    """Prompts by name, those whose name or description holds ``search`` and that are in
+    ``domain`` or a folder below it; with ``retired`` also those that are."""
     query = _prompts().order_by(prompt.c.name).limit(limit)
+    if domain:
+        query = query.where(prompt.c.name.startswith(f"{domain}/", autoescape=True))
+    if not retired:
+        query = query.where(~_all_retired)
     if search:
         query = query.where(
             prompt.c.name.icontains(search, autoescape=True)
@@ -188,12 +222,15 @@ def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
 
 
 def versions(
-    tx: Reading, name: str, *, before: int | None, limit: int
+    tx: Reading, name: str, *, before: int | None, limit: int, retired: bool = True
 ) -> tuple[PromptVersion, ...]:
-    """The versions of a prompt below the number ``before``, the newest first."""
+    """The versions of a prompt below the number ``before``, the newest first; without
+    ``retired`` those that are not."""
     query = _versions().where(prompt.c.name == name).order_by(prompt_version.c.number.desc())
     if before is not None:
         query = query.where(prompt_version.c.number < before)
+    if not retired:
+        query = query.where(_retired_at.is_(None))
     rows = tx.rows(query.limit(limit))
     if not rows:
         return ()
@@ -217,17 +254,18 @@ def _prompts() -> Select[Any]:
         .where(prompt_version.c.prompt_id == prompt.c.id)
         .scalar_subquery()
     )
-    return select(prompt, latest.label("latest"))
+    return select(prompt, latest.label("latest"), _all_retired.label("retired"))
 
 
 def _versions() -> Select[Any]:
-    return select(prompt_version, prompt.c.name).join(
+    return select(prompt_version, prompt.c.name, _retired_at.label("retired_at")).join(
         prompt, prompt.c.id == prompt_version.c.prompt_id
     )
 
 
 def _prompt(row: RowMapping, named: dict[str, int]) -> Prompt:
-    return Prompt.model_validate({**row, "labels": named})
+    domain = rules.domain_of(row["name"])
+    return Prompt.model_validate({**row, "labels": named, "domain": domain})
 
 
 def _version(row: RowMapping, named: tuple[str, ...]) -> PromptVersion:

@@ -7,7 +7,7 @@ from twinline.access.actions import audit
 from twinline.db.graph import find_node
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, NotFound
+from twinline.language.errors import Conflict, NotFound, VersionRetired
 from twinline.language.records import Page, Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, Ref
 from twinline.withdrawals import store
@@ -23,11 +23,14 @@ def before_retiring(tx: Writing) -> None:
     store.own_lock(tx)
 
 
-def withdraw(tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str) -> tuple[Withdrawal, bool]:
-    """Withdraw an existing node, and whether it was not until now."""
+def withdraw(
+    tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str, *, whole: bool = False
+) -> tuple[Withdrawal, bool]:
+    """Withdraw an existing node, and whether it was not until now; ``whole``: with all
+    versions of its prompt."""
     node_id = find_node(tx, ref)
     assert node_id is not None
-    made = store.add(tx, node_id, kind, reason)
+    made = store.add(tx, node_id, kind, reason, whole=whole)
     if made is None:
         standing = store.standing(tx, node_id, kind)
         if standing is None:
@@ -90,6 +93,28 @@ def against(
     came from is withdrawn. Nothing when it may."""
     node_id = find_node(tx, ref)
     return store.against(tx, node_id) if node_id is not None else ()
+
+
+def standing(tx: Reading, ref: Ref, kind: WithdrawalKind) -> Withdrawal | None:
+    """The withdrawal of this kind that is in force for a node itself."""
+    node_id = find_node(tx, ref)
+    return store.standing(tx, node_id, kind) if node_id is not None else None
+
+
+def refuse_retired(tx: Reading, ref: PromptVersionRef | ModelVersionRef, what: str) -> None:
+    """Return when neither a version nor anything that stands in it is retired.
+
+    Raises:
+        VersionRetired: ``what`` cannot be done with it.
+    """
+    for why in against(tx, ref):
+        if why.kind == "retired":
+            raise VersionRetired(
+                f"{what}: {why.node} is retired since {why.at:%Y-%m-%d %H:%M}Z by {why.actor}: "
+                f"{why.reason}. Take another version, or let it go on first.",
+                node=why.node,
+                retirement=why.number,
+            )
 
 
 def between(

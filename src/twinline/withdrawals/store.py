@@ -25,6 +25,12 @@ with recursive above(id) as (
 standing as (
     select * from withdrawal where kind = 'recalled' and lifted_at is null
 ),
+built_on(id) as (
+    select cast(:bundle as bigint)
+    union
+    select edge.source from built_on {INTO.format(node="built_on.id")}
+    where edge.kind in ('model_of', 'prompt_of', 'included')
+),
 recalled as (
     select number, node_id, at from standing
     where node_id = any(array(select node_id from standing intersect select id from above))
@@ -37,9 +43,8 @@ reaching(number, at, id) as (
 )
 select withdrawal.*, node.ref as node from withdrawal join node on node.id = withdrawal.node_id
 where number in (select number from recalled join reaching using (number) where id = node_id)
-    or withdrawal.kind = 'retired' and lifted_at is null and (node_id = :bundle or exists (
-        select 1 from edge where source = node_id and target = :bundle
-            and edge.kind in ('model_of', 'prompt_of')))
+    or withdrawal.kind = 'retired' and lifted_at is null
+        and node_id = any(array(select id from built_on))
 order by number
 """)
 
@@ -71,12 +76,19 @@ def own_lock(tx: Writing) -> None:
     tx.run(select(func.pg_advisory_xact_lock(_DEPLOYING_OR_RETIRING)))
 
 
-def add(tx: Writing, node_id: int, kind: WithdrawalKind, reason: str) -> Withdrawal | None:
+def add(
+    tx: Writing, node_id: int, kind: WithdrawalKind, reason: str, *, whole: bool
+) -> Withdrawal | None:
     """Keep a withdrawal; None when one of this kind is in force for the node."""
     number = tx.value(
         insert(withdrawal)
         .values(
-            node_id=node_id, kind=kind, reason=reason, actor=tx.actor, at=func.clock_timestamp()
+            node_id=node_id,
+            kind=kind,
+            whole=whole,
+            reason=reason,
+            actor=tx.actor,
+            at=func.clock_timestamp(),
         )
         .on_conflict_do_nothing()
         .returning(withdrawal.c.number)

@@ -21,9 +21,9 @@ def text_(name: str, *, null: bool = False) -> Column[str]:
     return Column(name, Text, nullable=null)
 
 
-def json_(name: str, *, null: bool = False) -> Column[object]:
+def json_(name: str, *, null: bool = False, default: str | None = None) -> Column[object]:
     """A column of JSON; None is NULL, not JSON's null."""
-    return Column(name, JSONB(none_as_null=True), nullable=null)
+    return Column(name, JSONB(none_as_null=True), nullable=null, server_default=default)
 
 
 def at_(name: str, *, null: bool = False) -> Column[object]:

@@ -73,6 +73,13 @@ from twinline.language.records.experiments import (
     RatioCheck,
     Share,
 )
+from twinline.language.records.inclusions import (
+    IncludersUpdate,
+    IncludersUpdated,
+    Inclusion,
+    OutdatedInclude,
+    UpdatedIncluder,
+)
 from twinline.language.records.inferences import (
     AffectedDecision,
     BatchResult,
@@ -192,14 +199,10 @@ from twinline.language.records.policies import (
 from twinline.language.records.prompts import (
     LabelChange,
     LabelMove,
-    Message,
     NewPromptVersion,
-    Placeholder,
     Prompt,
-    PromptKind,
+    PromptCheck,
     PromptVersion,
-    Template,
-    Variable,
 )
 from twinline.language.records.recalls import (
     BundleCount,
@@ -218,6 +221,19 @@ from twinline.language.records.recalls import (
     SlotPlan,
     UnsafeSlot,
     WhenUnsafe,
+)
+from twinline.language.records.templates import (
+    Declaration,
+    Example,
+    Include,
+    Message,
+    Note,
+    NoteKind,
+    Placeholder,
+    PromptKind,
+    Syntax,
+    Template,
+    Variable,
 )
 from twinline.language.records.timelines import (
     Blame,
@@ -242,7 +258,12 @@ from twinline.language.records.timelines import (
     ValueChange,
     VersionChange,
 )
-from twinline.language.records.withdrawals import RetireRequest, Withdrawal, WithdrawalKind
+from twinline.language.records.withdrawals import (
+    PromptRetirement,
+    RetireRequest,
+    Withdrawal,
+    WithdrawalKind,
+)
 
 __all__ = [
     "EDGE_KINDS",
@@ -274,6 +295,7 @@ __all__ = [
     "Dataset",
     "DatasetFacts",
     "DayImpact",
+    "Declaration",
     "Deed",
     "Deployment",
     "DeploymentDifference",
@@ -287,6 +309,7 @@ __all__ = [
     "EdgeEnd",
     "Evaluation",
     "Everything",
+    "Example",
     "ExecuteRecall",
     "Experiment",
     "ExplainRequest",
@@ -301,6 +324,10 @@ __all__ = [
     "HookRequest",
     "Impact",
     "ImpactReport",
+    "Include",
+    "IncludersUpdate",
+    "IncludersUpdated",
+    "Inclusion",
     "Inference",
     "InferenceBatch",
     "InferenceRole",
@@ -366,9 +393,12 @@ __all__ = [
     "NewRecall",
     "Node",
     "NodeKind",
+    "Note",
+    "NoteKind",
     "Number",
     "OutboxSequence",
     "Outcome",
+    "OutdatedInclude",
     "Owner",
     "Ownership",
     "Page",
@@ -381,8 +411,10 @@ __all__ = [
     "PolicyExplanation",
     "PolicyVerdict",
     "Prompt",
+    "PromptCheck",
     "PromptDifference",
     "PromptKind",
+    "PromptRetirement",
     "PromptVersion",
     "ProposalDecision",
     "Prospect",
@@ -438,12 +470,14 @@ __all__ = [
     "StuckName",
     "Suspect",
     "SyncRequest",
+    "Syntax",
     "Tally",
     "Template",
     "TimelineEntry",
     "TracesTaken",
     "UnitHash",
     "UnsafeSlot",
+    "UpdatedIncluder",
     "ValueChange",
     "Variable",
     "Verdict",

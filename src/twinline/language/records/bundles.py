@@ -6,7 +6,14 @@ from pydantic import Field
 
 from twinline.language.canonical import Digest
 from twinline.language.records.base import Count, Instant, Json, Reason, Record, Request
-from twinline.language.records.prompts import PromptKind, Template, Variable
+from twinline.language.records.templates import (
+    Example,
+    Include,
+    PromptKind,
+    Syntax,
+    Template,
+    Variable,
+)
 from twinline.language.refs import (
     BundleRef,
     EvaluationRef,
@@ -119,12 +126,17 @@ class ServedModel(Record):
 
 
 class ServedPrompt(Record):
-    """The prompt side of a resolved bundle, with its text."""
+    """The prompt side of a resolved bundle, with all that it takes to render it."""
 
     ref: PromptVersionRef
     kind: PromptKind
-    template: Template
+    template: Template = Field(description="With what it includes in its place.")
+    syntax: Syntax = "twinline"
     variables: tuple[Variable, ...]
+    examples: tuple[Example, ...] = ()
+    includes: tuple[Include, ...] = Field(
+        default=(), description="Which versions stand in the template already."
+    )
     parameters: Json = Field(description="The parameters versioned with the prompt.")
 
 

@@ -1,43 +1,24 @@
 """Prompts and their versions."""
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated
 
-from pydantic import Field, StrictStr, model_validator
+from pydantic import Field, model_validator
 
 from twinline.language.canonical import Digest
 from twinline.language.names import LATEST, Label, Name
 from twinline.language.records.base import Instant, Json, Number, Reason, Record, Request
-from twinline.language.refs import PromptVersionRef
-
-PromptKind = Literal["text", "chat"]
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
-
-
-class Message(Request):
-    """One message of a chat template; its content may hold ``{{ variables }}``."""
-
-    role: Annotated[StrictStr, Field(min_length=1, max_length=50, examples=["system"])]
-    content: StrictStr
-
-
-class Placeholder(Request):
-    """The place in a chat template where the caller's own messages go."""
-
-    type: Literal["placeholder"]
-    name: Annotated[StrictStr, Field(pattern=VARIABLE_PATTERN, examples=["history"])]
-
-
-Template = (
-    Annotated[StrictStr, Field(min_length=1)]
-    | Annotated[tuple[Message | Placeholder, ...], Field(min_length=1)]
+from twinline.language.records.templates import (
+    Declaration,
+    Example,
+    Include,
+    Note,
+    PromptKind,
+    Syntax,
+    Template,
+    Variable,
 )
-"""A text, or the messages of a chat in order."""
-
-
-class Variable(Record):
-    """A variable that a template uses."""
-
-    name: Annotated[str, Field(pattern=VARIABLE_PATTERN)]
+from twinline.language.refs import PromptVersionRef
 
 
 class NewPromptVersion(Request):
@@ -46,8 +27,23 @@ class NewPromptVersion(Request):
     name: Name
     template: Annotated[
         Template,
-        Field(examples=["Answer {{ question }} in one sentence."]),
+        Field(
+            examples=["Answer {{ question }} in one sentence."],
+            description="A text or the messages of a chat, of up to 1,000,000 bytes. It may "
+            "include texts: `{{> folder/name@3 }}` or `{{> folder/name@label }}`.",
+        ),
     ]
+    syntax: Annotated[
+        Syntax,
+        Field(description="How it is read. Includes are for `twinline` alone."),
+    ] = "twinline"
+    variables: Annotated[
+        tuple[Declaration, ...],
+        Field(description="What the variables are for, and which values they take."),
+    ] = ()
+    examples: Annotated[
+        tuple[Example, ...], Field(description="Good conversations, versioned with the text.")
+    ] = ()
     parameters: Annotated[
         Json,
         Field(
@@ -76,6 +72,14 @@ class NewPromptVersion(Request):
             raise ValueError(f"the label {LATEST!r} is kept by the system")
         return self
 
+    @model_validator(mode="after")
+    def _each_variable_once(self) -> "NewPromptVersion":
+        counted = Counter(variable.name for variable in self.variables)
+        twice = [name for name, times in counted.items() if times > 1]
+        if twice:
+            raise ValueError(f"variables declared more than once: {', '.join(twice)}")
+        return self
+
     @property
     def kind(self) -> PromptKind:
         """``text`` or ``chat``, as the template's shape says."""
@@ -89,25 +93,57 @@ class PromptVersion(Record):
     name: str
     number: int
     kind: PromptKind
-    template: Template
-    variables: tuple[Variable, ...]
+    template: Template = Field(description="As it was written.")
+    composed: Template | None = Field(
+        default=None,
+        description="The template with what it includes in its place; None: it includes nothing.",
+    )
+    syntax: Syntax = "twinline"
+    variables: tuple[Variable, ...] = Field(description="Of the composed template.")
+    examples: tuple[Example, ...] = ()
+    includes: tuple[Include, ...] = ()
     parameters: Json
     digest: Digest
+    notes: tuple[Note, ...] = Field(default=(), description="As found when it was made.")
     message: str
     author: str
     created_at: Instant
     labels: tuple[str, ...] = Field(default=(), description="Labels that name it now.")
+    retired_at: Instant | None = Field(
+        default=None, description="Since when nobody should build on it; None: it is not retired."
+    )
+
+    @property
+    def whole(self) -> Template:
+        """What is rendered: the template with what it includes in its place."""
+        return self.composed or self.template
+
+
+class PromptCheck(Record):
+    """What would become of a prompt version, were it made now."""
+
+    digest: Digest
+    existing: PromptVersionRef | None = Field(
+        description="The version that has this content already; None: a new one would be made."
+    )
+    kind: PromptKind
+    composed: Template | None
+    variables: tuple[Variable, ...]
+    includes: tuple[Include, ...]
+    notes: tuple[Note, ...]
 
 
 class Prompt(Record):
     """A named series of templates."""
 
     name: str
+    domain: str = Field(default="", description="Its folders: of `support/answer`, `support`.")
     description: str
     tags: Json
     created_at: Instant
     latest: int = Field(description="The highest version number.")
     labels: dict[str, int] = Field(description="Where each label points now.")
+    retired: bool = Field(default=False, description="Whether every version of it is retired.")
 
 
 class LabelChange(Request):

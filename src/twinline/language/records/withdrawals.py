@@ -22,6 +22,14 @@ class RetireRequest(Request):
     model_config = example(node="prompts:/support/answer/3", reason="replaced by version 7")
 
 
+class PromptRetirement(Request):
+    """Why nobody should build on any version of a prompt, or why everybody may again."""
+
+    reason: Reason
+
+    model_config = example(reason="support moved to another product")
+
+
 class Withdrawal(Record):
     """A node that should not go live again: ``retired``, or ``recalled`` because it is bad.
 
@@ -32,6 +40,9 @@ class Withdrawal(Record):
     number: int
     kind: WithdrawalKind
     node: str
+    whole: bool = Field(
+        default=False, description="Whether all versions of the prompt were retired with it."
+    )
     reason: str
     actor: str
     at: Instant

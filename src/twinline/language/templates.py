@@ -1,0 +1,125 @@
+"""Templates in the syntax ``twinline``: what they use, and how they are put together.
+
+``{{ name }}`` is a variable. ``{{> folder/name@3 }}`` or ``{{> folder/name@label }}`` is
+another prompt's version, in whose place its text stands. Everything else is text.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from twinline.language.errors import Invalid, InvalidReference
+from twinline.language.records.templates import (
+    VARIABLE_PATTERN,
+    Message,
+    Placeholder,
+    Template,
+)
+from twinline.language.refs import PromptLabelRef, PromptVersionRef, parse_ref
+
+BYTES_MAX = 1_000_000
+"""What a template takes at most in UTF-8, with what it includes in its place: an inch
+below the megabyte of a request's body."""
+
+VARIABLE = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
+INCLUDE = re.compile(r"\{\{>([^{}]*)\}\}")
+
+
+class Written(NamedTuple):
+    """An include as a template says it: ``support/tone@3`` or ``support/tone@production``."""
+
+    text: str
+    ref: PromptVersionRef | PromptLabelRef
+
+
+def texts(template: Template) -> dict[str, str]:
+    """The texts of a template, by their place in it."""
+    if isinstance(template, str):
+        return {"template": template}
+    return {
+        f"template[{place}].content": part.content
+        for place, part in enumerate(template)
+        if isinstance(part, Message)
+    }
+
+
+def variables(template: Template) -> tuple[str, ...]:
+    """The names of a template's variables, each once, in order of appearance."""
+    found = (name for text in texts(template).values() for name in VARIABLE.findall(text))
+    return tuple(dict.fromkeys(found))
+
+
+def placeholders(template: Template) -> tuple[str, ...]:
+    """The names of a chat's placeholders for messages, each once, in order of appearance."""
+    parts = () if isinstance(template, str) else template
+    return tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Placeholder)))
+
+
+def includes(template: Template) -> tuple[Written, ...]:
+    """The includes of a template, each once, in order of appearance.
+
+    Raises:
+        Invalid: one does not say which version of which prompt it means.
+    """
+    found = (
+        _read(place, inside.strip())
+        for place, text in texts(template).items()
+        for inside in INCLUDE.findall(text)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def compose(template: Template, pieces: Mapping[str, str]) -> Template:
+    """A template with a text in the place of each include, by what that says."""
+    return changed(template, lambda text: INCLUDE.sub(lambda it: pieces[it[1].strip()], text))
+
+
+def rewritten(template: Template, pieces: Mapping[str, str]) -> Template:
+    """A template whose includes say something else, where ``pieces`` has that."""
+
+    def instead(found: re.Match[str]) -> str:
+        said = found[1].strip()
+        return found[0].replace(said, pieces.get(said, said)) if said else found[0]
+
+    return changed(template, lambda text: INCLUDE.sub(instead, text))
+
+
+def changed(template: Template, change: Callable[[str], str]) -> Template:
+    """A template with each of its texts changed."""
+    if isinstance(template, str):
+        return change(template)
+    return tuple(
+        Message(role=part.role, content=change(part.content)) if isinstance(part, Message) else part
+        for part in template
+    )
+
+
+def size(template: Template, pieces: Mapping[str, str]) -> int:
+    """How many bytes of UTF-8 a template takes with these texts in the place of its includes;
+    told without putting it together, which may be long."""
+    known = {said: len(text.encode()) for said, text in pieces.items()}
+    total = 0
+    for text in texts(template).values():
+        total += len(text.encode())
+        for found in INCLUDE.finditer(text) if known else ():
+            total += known[found[1].strip()] - len(found[0].encode())
+    return total
+
+
+def _read(place: str, said: str) -> Written:
+    name, _, which = said.rpartition("@")
+    if not name:
+        raise Invalid(
+            f"{place}: {{{{> {said} }}}} says no version; write {{{{> {said or 'name'}@3 }}}} or "
+            f"{{{{> {said or 'name'}@production }}}}.",
+            field=place,
+            value=said,
+        )
+    try:
+        ref = parse_ref(f"prompts:/{name}/{which}" if which.isdigit() else f"prompts:/{said}")
+    except InvalidReference as error:
+        raise Invalid(
+            f"{place}: {{{{> {said} }}}} names no version: {error.detail}", field=place, value=said
+        ) from error
+    assert isinstance(ref, PromptVersionRef | PromptLabelRef)
+    return Written(said, ref)
