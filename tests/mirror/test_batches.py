@@ -11,8 +11,9 @@ from tests.support.rehearsal import Rehearsal
 from twinline.access import actions as access
 from twinline.db.session import Database, Writing
 from twinline.language.errors import VersionChanged
-from twinline.language.records import DatasetFacts, NewModelVersion, RunFacts
+from twinline.language.records import DatasetFacts, NewModelVersion, NewPromptVersion, RunFacts
 from twinline.models import actions as models
+from twinline.prompts import actions as prompts
 
 NAME = "churn"
 STARTED = datetime(2026, 7, 1, tzinfo=UTC)
@@ -82,6 +83,41 @@ def test_versions_kept_together_are_as_if_kept_one_by_one(
     database: Database, rehearsal: Rehearsal
 ) -> None:
     assert kept(database, together) == kept(rehearsal, one_by_one)
+
+
+def test_texts_kept_together_are_as_if_kept_one_by_one(rehearsal: Rehearsal) -> None:
+    texts = ["known", "Answer {{ question }}", "a", "Answer {{ question }}", "b", "known"]
+
+    def news(name: str) -> list[NewPromptVersion]:
+        return [NewPromptVersion(name=name, template=one, message=f"as {one}") for one in texts]
+
+    with rehearsal.writing("test") as tx:
+        for name in ("together", "single"):
+            prompts.create_version(tx, NewPromptVersion(name=name, template="known"))
+        refs = prompts.create_all(tx, "together", news("together"))
+        singles = [prompts.create_version(tx, new)[0].ref for new in news("single")]
+        assert [ref.number for ref in refs] == [ref.number for ref in singles] == [1, 2, 3, 2, 4, 1]
+        found = {
+            name: [
+                one.model_dump(exclude={"ref", "name", "created_at"})
+                for one in prompts.list_versions(tx, name, cursor=None, limit=10).items
+            ]
+            for name in ("together", "single")
+        }
+    assert found["together"] == found["single"]
+    with rehearsal.reading() as tx:
+        assert access.verify_log(tx).whole
+        told = access.audit_log(tx, before=None, limit=20).items
+    said = {
+        name: [
+            (one.action, one.why, (one.after or {})["digest"])
+            for one in told
+            if name in one.subject
+        ]
+        for name in ("together", "single")
+    }
+    assert said["together"] == said["single"]
+    assert len(said["single"]) == 4
 
 
 def test_many_versions_take_as_many_statements_as_two(rehearsal: Rehearsal) -> None:

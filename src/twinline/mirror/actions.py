@@ -268,8 +268,8 @@ def _made_known(
     a model's number is MLflow's own and no second version can get it."""
     name = series.catalog_name
     if series.kind == "prompt":
-        texts = {one.version.version: content.prompt(name, one.version) for one in seen}
-        return {number: prompts.create_version(tx, new)[0].ref for number, new in texts.items()}
+        refs = prompts.create_all(tx, name, [content.prompt(name, one.version) for one in seen])
+        return {one.version.version: ref for one, ref in zip(seen, refs, strict=True)}
     versions = {
         one.version.version: rules.record(model, one.version, one.facts, name=name) for one in seen
     }
