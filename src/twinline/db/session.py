@@ -104,8 +104,8 @@ class Writing(Reading):
 
     def run_many(self, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each of ``values``; none at all when it is empty."""
-        if values:
-            self._connection.execute(statement, values)
+        if values:  # a pipeline costs more than it saves when there is one thing in it
+            self._connection.execute(statement, values if len(values) > 1 else values[0])
 
 
 LastStep = Callable[[Writing, list[Item]], None]
