@@ -1,9 +1,8 @@
 """How a call is written onto MLflow's spans and traces, and what they say is read from them.
 
 MLflow's own functions for one value each take locks, an encoder and checks that cost more
-than the value: for a call of two spans they would be a fifth of what MLflow takes for the
-whole call. So what a call is called is put into MLflow's words once, and laid onto a span
-and a trace in one step each. The words are the same, to the byte.
+than the value. So what a call is called is put into MLflow's words once, and laid onto a
+span and a trace in one step each. The words are the same, to the byte.
 """
 
 # MLflow is half typed:
