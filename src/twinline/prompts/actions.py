@@ -1,6 +1,6 @@
 """Make prompt versions, read them, and move labels."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from twinline.access.actions import audit
@@ -10,11 +10,13 @@ from twinline.language.errors import Invalid, NotFound, Stale
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import (
+    Json,
     LabelChange,
     LabelMove,
     NewPromptVersion,
     Page,
     Prompt,
+    PromptKind,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
@@ -32,14 +34,34 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
     digest = rules.content_digest(new)
-    existing = store.number_with(tx, id, digest)
-    number = existing or store.add_version(tx, id, new, digest)
+    existing = store.numbers_with(tx, id, [digest]).get(digest)
+    number = existing or store.add_versions(tx, id, {digest: new})[digest]
     for label in new.labels:
         _move(tx, id, new.name, label, number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
-        audit(tx, "prompt.create", str(version.ref), why=new.message, after=_essence(version))
+        essence = _essence(version.ref, digest, new.kind)
+        audit(tx, "prompt.create", str(version.ref), why=new.message, after=essence)
     return version, existing is None
+
+
+def create_all(
+    tx: Writing, name: str, contents: Sequence[NewPromptVersion]
+) -> list[PromptVersionRef]:
+    """As `create_version` for many contents of one prompt, in few statements: the version of
+    each. Their labels, descriptions and tags are left alone."""
+    id = store.lock_series(tx, name)
+    digests = [rules.content_digest(new) for new in contents]
+    numbers = store.numbers_with(tx, id, digests)
+    fresh: dict[str, NewPromptVersion] = {}
+    for digest, new in zip(digests, contents, strict=True):
+        if digest not in numbers:
+            fresh.setdefault(digest, new)
+    numbers |= store.add_versions(tx, id, fresh)
+    for digest, new in fresh.items():
+        ref = PromptVersionRef(name, numbers[digest])
+        audit(tx, "prompt.create", str(ref), why=new.message, after=_essence(ref, digest, new.kind))
+    return [PromptVersionRef(name, numbers[digest]) for digest in digests]
 
 
 def read_prompt(tx: Reading, name: str) -> Prompt:
@@ -195,5 +217,5 @@ def _unknown(tx: Reading, name: str) -> NotFound:
     return not_found("prompt", name, store.names(tx, name))
 
 
-def _essence(version: PromptVersion) -> dict[str, object]:
-    return version.model_dump(mode="json", include={"ref", "digest", "kind"})
+def _essence(ref: PromptVersionRef, digest: str, kind: PromptKind) -> Json:
+    return {"ref": str(ref), "digest": digest, "kind": kind}

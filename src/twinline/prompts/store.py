@@ -1,13 +1,13 @@
 """Prompts, their versions and label moves, in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from twinline.db.graph import add_edge, add_node, find_node
+from twinline.db.graph import add_edge, add_nodes, find_node
 from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version
 from twinline.db.session import Reading, Writing
@@ -38,36 +38,46 @@ def describe(tx: Writing, id: int, changes: dict[str, Any]) -> dict[str, Any]:
     return dict(before)
 
 
-def number_with(tx: Reading, id: int, digest: str) -> int | None:
-    """The number of the version with this content."""
-    wanted = (prompt_version.c.prompt_id == id, prompt_version.c.digest == digest)
-    return tx.value(select(prompt_version.c.number).where(*wanted))
+def numbers_with(tx: Reading, id: int, digests: Collection[str]) -> dict[str, int]:
+    """The numbers of the versions with these contents, by digest."""
+    query = select(prompt_version.c.digest, prompt_version.c.number)
+    wanted = (prompt_version.c.prompt_id == id, prompt_version.c.digest.in_(digests))
+    return {row["digest"]: row["number"] for row in tx.rows(query.where(*wanted))}
 
 
-def add_version(tx: Writing, id: int, new: NewPromptVersion, digest: str) -> int:
-    """Append a version under the lock of `lock_series`; its number."""
-    number = (tx.value(_latest(id)) or 0) + 1
-    node_id = add_node(tx, "prompt", PromptVersionRef(new.name, number))
-    content = new.model_dump(mode="json", include={"template", "parameters"})
-    variables = [variable.model_dump() for variable in rules.variables(new.template)]
-    tx.run(
-        prompt_version.insert().values(
-            node_id=node_id,
-            prompt_id=id,
-            number=number,
-            kind=new.kind,
-            variables=variables,
-            digest=digest,
-            message=new.message,
-            author=tx.actor,
-            created_at=func.clock_timestamp(),
-            **content,
-        )
+def add_versions(tx: Writing, id: int, added: Mapping[str, NewPromptVersion]) -> dict[str, int]:
+    """Append versions, by digest, under the lock of `lock_series`; their numbers."""
+    if not added:
+        return {}
+    latest = tx.value(_latest(id)) or 0
+    numbers = {digest: number for number, digest in enumerate(added, latest + 1)}
+    refs = {
+        digest: str(PromptVersionRef(new.name, numbers[digest])) for digest, new in added.items()
+    }
+    nodes = add_nodes(tx, "prompt", refs.values())
+    made = prompt_version.insert().values(
+        prompt_id=id, author=tx.actor, created_at=func.clock_timestamp()
     )
-    origin = find_node(tx, new.derived_from) if new.derived_from else None
-    if origin is not None:
-        add_edge(tx, origin, node_id, "derived")
-    return number
+    tx.run_many(
+        made,
+        [
+            {
+                "node_id": nodes[refs[digest]],
+                "number": numbers[digest],
+                "kind": new.kind,
+                "variables": [variable.model_dump() for variable in rules.variables(new.template)],
+                "digest": digest,
+                "message": new.message,
+                **new.model_dump(mode="json", include={"template", "parameters"}),
+            }
+            for digest, new in added.items()
+        ],
+    )
+    for digest, new in added.items():
+        origin = find_node(tx, new.derived_from) if new.derived_from else None
+        if origin is not None:
+            add_edge(tx, origin, nodes[refs[digest]], "derived")
+    return numbers
 
 
 def labels(tx: Reading, *ids: int) -> dict[int, dict[str, int]]:
