@@ -2,14 +2,18 @@
 
 Run it as ``python -m tests.bench.mlflow_hook``, with the extra ``test`` installed. It
 starts a PostgreSQL, a Twinline server and an MLflow server of its own. The lanes take
-turns in one process, with an exporter that has nothing left from the turn before. Every
-lane calls the same function, which opens one span of its own as a library would:
+turns call by call in one process, and each round begins with an exporter that has nothing
+left from the one before. Every lane calls the same function, which opens one span of its
+own as a library would:
 
 ``mlflow``: under ``mlflow.trace``. ``mlflow, prompt``: likewise, and the prompt is loaded
 from MLflow's cache, which is how MLflow links it to the trace. ``hook``: under
 ``twinline.mlflow.traced``, which also links the prompt. ``client``: the inference without
 any trace. What MLflow's threads export meanwhile is part of every lane that traces.
 ``cpu`` is what the calling thread itself computed, which says more on a busy machine.
+
+A figure is the median of a round's calls, and of these the median; a ratio is taken within
+each round, and shown with the lowest and the highest.
 """
 
 import os
@@ -28,7 +32,7 @@ from twinline.cli.demo.mlflow_server import QUIET, MlflowProcess
 from twinline.client import Client
 from twinline.language.records import NewModelVersion
 
-ROUNDS = 6
+ROUNDS = 15
 CALLS = 40
 PROMPT = "bench-answer"
 TEMPLATE = "Answer {{ question }}"
@@ -77,15 +81,11 @@ class Taken(NamedTuple):
     cpu: float
 
 
-def turn(answer: Answer) -> list[Taken]:
-    taken: list[Taken] = []
-    for number in range(CALLS):
-        begun, computed = time.perf_counter_ns(), time.thread_time_ns()
-        answer(f"question {number}")
-        cpu = (time.thread_time_ns() - computed) / 1000
-        taken.append(Taken((time.perf_counter_ns() - begun) / 1000, cpu))
-    export()
-    return taken
+def take(answer: Answer, number: int) -> Taken:
+    begun, computed = time.perf_counter_ns(), time.thread_time_ns()
+    answer(f"question {number}")
+    cpu = (time.thread_time_ns() - computed) / 1000
+    return Taken((time.perf_counter_ns() - begun) / 1000, cpu)
 
 
 def export() -> None:
@@ -97,24 +97,33 @@ def export() -> None:
 
 
 def measure(known: dict[str, Answer]) -> dict[str, list[Taken]]:
-    taken: dict[str, list[Taken]] = {name: [] for name in known}
+    """The medians of each round, by lane; a round before them warms up."""
+    medians: dict[str, list[Taken]] = {name: [] for name in known}
     for number in range(ROUNDS + 1):
-        for name, answer in known.items():
-            turned = turn(answer)
-            taken[name] += turned if number else []  # the first warms up
-    return taken
+        taken: dict[str, list[Taken]] = {name: [] for name in known}
+        for call in range(CALLS):
+            for name, answer in known.items():
+                taken[name].append(take(answer, call))
+        export()
+        for name, calls in taken.items() if number else ():
+            medians[name].append(Taken(*map(statistics.median, zip(*calls, strict=True))))
+    return medians
 
 
-def report(taken: dict[str, list[Taken]]) -> None:
-    whole = {name: statistics.median(each.whole for each in one) for name, one in taken.items()}
-    cpu = {name: statistics.median(each.cpu for each in one) for name, one in taken.items()}
-    print(f"{'lane':16} {'calls':>6} {'p50 us':>9} {'p95 us':>9} {'cpu p50':>9}")
-    for name, one in taken.items():
-        p95 = statistics.quantiles((each.whole for each in one), n=20)[18]
-        print(f"{name:16} {len(one):6} {whole[name]:9,.0f} {p95:9,.0f} {cpu[name]:9,.0f}")
+def report(medians: dict[str, list[Taken]]) -> None:
+    print(f"{ROUNDS} rounds of {CALLS} calls; median us of a call")
+    print(f"{'lane':16} {'whole':>8} {'cpu':>8}")
+    for name, rounds in medians.items():
+        whole, cpu = map(statistics.median, zip(*rounds, strict=True))
+        print(f"{name:16} {whole:8,.0f} {cpu:8,.0f}")
     for beside in ("mlflow", "mlflow, prompt"):
-        ratios = whole["hook"] / whole[beside], cpu["hook"] / cpu[beside]
-        print(f"hook / {beside:16} {ratios[0]:6.2f} x, cpu {ratios[1]:6.2f} x")
+        pairs = list(zip(medians["hook"], medians[beside], strict=True))
+        for what in Taken._fields:
+            ratios = sorted(getattr(ours, what) / getattr(theirs, what) for ours, theirs in pairs)
+            print(
+                f"hook / {beside:16} {what:6} {statistics.median(ratios):5.2f} x"
+                f" ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+            )
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
@@ -143,6 +143,23 @@ def test_the_audit_log_comes_in_pages(client: Client, http: httpx.Client) -> Non
     second = http.get("/audit", params={"limit": 3, "cursor": first["next"]}).json()
     assert second["items"][0]["seq"] == total - 3
     assert [one.seq for one in client.audit.events()] == list(range(total, 0, -1))
+
+
+def test_what_one_transaction_does_is_appended_at_once_and_in_order(database: Database) -> None:
+    appending: list[str] = []
+    listen = lambda *args: "audit_event" in args[2] and appending.append(args[2])  # noqa: E731 -- one line says it
+    event.listen(database.engine, "before_cursor_execute", listen)
+    with database.writing("admin") as tx:
+        keys = [access.issue_key(tx, NewKey(owner=f"owner {n}", role=Role.VIEWER)) for n in "abc"]
+    assert len(appending) == 2  # where the chain ends, and all that comes behind
+    with database.reading() as tx:
+        log = access.audit_log(tx, before=None, limit=10).items
+        assert access.verify_log(tx).whole
+    assert [(one.seq, one.subject) for one in log] == [
+        (3, keys[2].prefix),
+        (2, keys[1].prefix),
+        (1, keys[0].prefix),
+    ]
 
 
 def test_a_tampered_log_is_found_where_it_was_tampered(database: Database) -> None:

@@ -12,7 +12,9 @@ from twinline.access.rules import (
     GRANTED,
     KEY_PREFIX,
     PUBLIC_LENGTH,
+    ChainEnd,
     Permission,
+    chained,
     event_hash,
     first_break,
     format_key,
@@ -235,6 +237,20 @@ def test_an_event_changed_and_hashed_anew_is_found_at_the_next(field: str) -> No
 )
 def test_a_chain_that_was_changed_is_found_at(chain: list[AuditEvent], broken_at: int) -> None:
     assert first_break(chain) == broken_at
+
+
+def test_what_is_appended_together_chains_as_if_one_by_one() -> None:
+    said = [event.model_dump(include={"actor", "action", "subject", "why", "before", "after"})
+            for event in CHAIN]  # fmt: skip
+    end = ChainEnd(0, GENESIS, NOW + SECOND)
+    together = chained(said, after=end)
+    assert together[0] == CHAIN[0]
+    one_by_one: list[AuditEvent] = []
+    for event in said:
+        one_by_one += chained([event], after=end)
+        end = ChainEnd(one_by_one[-1].seq, one_by_one[-1].hash, end.at)
+    assert together == one_by_one
+    assert first_break(together) is None
 
 
 def test_a_chain_cut_off_at_its_end_still_fits() -> None:

@@ -157,8 +157,9 @@ def audit(
 ) -> None:
     """Append to the audit log what ``tx.actor`` does in this transaction.
 
-    It is written just before the commit: events form one chain, for whose end all
-    writers queue.
+    It is written just before the commit, together with whatever else is audited in this
+    transaction: events form one chain, for whose end all writers queue. So all of them are
+    of that moment, in the order in which they were said.
     """
     event = {
         "actor": tx.actor,
@@ -168,21 +169,13 @@ def audit(
         "before": before,
         "after": after,
     }
-    tx.before_commit(lambda: _append_to_log(tx, event), turn=(1, ""))
+    tx.before_commit(_append_to_log, event, turn=(1, ""))
 
 
-def _append_to_log(tx: Writing, event: dict[str, Any]) -> None:
+def _append_to_log(tx: Writing, events: list[dict[str, Any]]) -> None:
     store.lock_chain(tx)
-    last = store.last_event(tx)
-    place = {
-        "seq": last.seq + 1 if last else 1,
-        "at": store.now(tx),
-        "previous_hash": last.hash if last else rules.GENESIS,
-        "hash": "",
-    }
-    unhashed = AuditEvent.model_validate(event | place)
-    hash = rules.event_hash(unhashed.model_dump(mode="json"))
-    store.add_event(tx, unhashed.model_copy(update={"hash": hash}))
+    end = store.end_of_chain(tx)
+    store.add_events(tx, rules.chained(events, after=end))
 
 
 def audit_log(tx: Reading, *, before: int | None, limit: int) -> Page[AuditEvent]:
@@ -194,9 +187,8 @@ def audit_log(tx: Reading, *, before: int | None, limit: int) -> Page[AuditEvent
 def verify_log(tx: Reading) -> ChainVerdict:
     """Recompute every hash of the audit log."""
     broken_at = rules.first_break(store.chain(tx))
-    last = store.last_event(tx)
     return ChainVerdict(
-        events=last.seq if last else 0, whole=broken_at is None, broken_at=broken_at
+        events=store.end_of_chain(tx).seq, whole=broken_at is None, broken_at=broken_at
     )
 
 

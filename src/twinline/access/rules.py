@@ -2,10 +2,10 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from twinline.language.canonical import digest
 from twinline.language.records import ApiKey, AuditEvent, Role
@@ -80,6 +80,27 @@ def hash_key(key: str) -> str:
 def usable(key: ApiKey, now: datetime) -> bool:
     """Whether a known key is neither revoked nor expired."""
     return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+
+
+class ChainEnd(NamedTuple):
+    """Where the audit chain ends: with ``seq`` 0 before its first event. It is read ``at`` the
+    moment that is the time of what is appended to it."""
+
+    seq: int
+    hash: str
+    at: datetime
+
+
+def chained(events: Iterable[Mapping[str, Any]], *, after: ChainEnd) -> list[AuditEvent]:
+    """Events as they go into the chain, each with the hash of the one before it."""
+    found: list[AuditEvent] = []
+    previous = after.hash
+    for seq, event in enumerate(events, after.seq + 1):
+        place = {"seq": seq, "at": after.at, "previous_hash": previous, "hash": ""}
+        unhashed = AuditEvent.model_validate({**event, **place})
+        previous = event_hash(unhashed.model_dump(mode="json"))
+        found.append(unhashed.model_copy(update={"hash": previous}))
+    return found
 
 
 def event_hash(event: dict[str, Any]) -> str:

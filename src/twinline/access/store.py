@@ -1,12 +1,24 @@
 """Keys, audit events and remembered answers, in SQL."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    RowMapping,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from twinline.access.rules import GENESIS, ChainEnd
 from twinline.db.schema import api_key, audit_event, idempotency
 from twinline.db.session import Reading, Writing
 from twinline.language.records import ApiKey, AuditEvent
@@ -108,15 +120,24 @@ def lock_chain(tx: Writing) -> None:
     tx.run(select(func.pg_advisory_xact_lock(_ONE_CHAIN)))
 
 
-def last_event(tx: Reading) -> AuditEvent | None:
-    """The end of the audit chain."""
-    row = tx.row(select(audit_event).order_by(audit_event.c.seq.desc()).limit(1))
-    return AuditEvent.model_validate(dict(row)) if row else None
+def end_of_chain(tx: Reading) -> ChainEnd:
+    """The end of the audit chain, and the time by the database's clock."""
+    last = select(audit_event.c.seq, audit_event.c.hash).order_by(audit_event.c.seq.desc())
+    newest = last.limit(1).subquery()
+    row = tx.row(
+        select(
+            func.coalesce(newest.c.seq, 0).label("seq"),
+            func.coalesce(newest.c.hash, GENESIS).label("hash"),
+            func.clock_timestamp().label("at"),
+        ).select_from(select(literal(1)).subquery().outerjoin(newest, true()))
+    )
+    assert row is not None
+    return ChainEnd(**row)
 
 
-def add_event(tx: Writing, event: AuditEvent) -> None:
+def add_events(tx: Writing, events: Iterable[AuditEvent]) -> None:
     """Append to the audit chain."""
-    tx.run(insert(audit_event).values(event.model_dump()))
+    tx.run_many(insert(audit_event), [event.model_dump() for event in events])
 
 
 def events(tx: Reading, *, before: int | None, limit: int) -> tuple[AuditEvent, ...]:

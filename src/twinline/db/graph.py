@@ -1,5 +1,6 @@
 """Nodes and edges: how every noun puts its things into the lineage graph."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,22 @@ def add_node(tx: Writing, kind: NodeKind, ref: Ref, *, since: datetime | None = 
     if made is not None:
         return made
     return tx.value(select(node.c.id).where(node.c.ref == str(ref)))
+
+
+def add_nodes(tx: Writing, kind: NodeKind, refs: Collection[str]) -> dict[str, int]:
+    """The ids of the nodes for all of ``refs``, by reference; as `add_node` for each."""
+    made = insert(node).values(created_at=func.clock_timestamp())
+    tx.run_many(
+        made.on_conflict_do_nothing(index_elements=[node.c.ref]),
+        [{"kind": kind, "ref": ref} for ref in refs],
+    )
+    return find_nodes(tx, refs)
+
+
+def find_nodes(tx: Reading, refs: Collection[str]) -> dict[str, int]:
+    """The ids of those nodes that there are, by reference."""
+    rows = tx.rows(select(node.c.ref, node.c.id).where(node.c.ref.in_(refs)))
+    return {row["ref"]: row["id"] for row in rows}
 
 
 def find_node(tx: Reading, ref: Ref) -> int | None:

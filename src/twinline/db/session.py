@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, RowMapping, create_engine, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
@@ -42,6 +42,9 @@ _TRY = text("select pg_try_advisory_lock(hashtext('twinline'), hashtext(:work))"
 _STILL = text("select true")
 
 
+Item = TypeVar("Item")
+
+
 class Reading:
     """A read-only transaction with one snapshot of the database."""
 
@@ -75,17 +78,18 @@ class Writing(Reading):
     def __init__(self, connection: Connection, actor: str) -> None:
         super().__init__(connection)
         self.actor = actor
-        self._last_steps: list[tuple[tuple[int, str], Callable[[], None]]] = []
+        self._last_steps: dict[tuple[int, str], tuple[LastStep[Any], list[Any]]] = {}
         self.announced: list[str] = []
 
-    def before_commit(self, step: Callable[[], None], turn: tuple[int, str]) -> None:
-        """Run ``step`` as one of the last things of this transaction.
+    def before_commit(self, step: "LastStep[Item]", item: Item, turn: tuple[int, str]) -> None:
+        """Run ``step`` as one of the last things of this transaction: once, with this item
+        and whatever else is left for the same turn, in the order in which it was.
 
         For what takes a lock that everybody wants: it is then held for the shortest
         time. ``turn`` is the place of that lock in the order in which every
         transaction takes them, so that they cannot be in a deadlock.
         """
-        self._last_steps.append((turn, step))
+        self._last_steps.setdefault(turn, (step, []))[1].append(item)
 
     def announce(self, topic: str) -> None:
         """Tell every process, once this transaction is committed."""
@@ -94,8 +98,8 @@ class Writing(Reading):
 
     def finish(self) -> None:
         """Run the steps that were left for the end."""
-        for _, step in sorted(self._last_steps, key=lambda last: last[0]):
-            step()
+        for _, (step, items) in sorted(self._last_steps.items(), key=lambda last: last[0]):
+            step(self, items)
 
     def run(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
         """Execute a statement whose rows do not matter."""
@@ -103,8 +107,11 @@ class Writing(Reading):
 
     def run_many(self, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each of ``values``; none at all when it is empty."""
-        if values:
-            self._connection.execute(statement, values)
+        if values:  # a pipeline costs more than it saves when there is one thing in it
+            self._connection.execute(statement, values if len(values) > 1 else values[0])
+
+
+LastStep = Callable[[Writing, list[Item]], None]
 
 
 class Database:

@@ -23,7 +23,7 @@ class Version(NamedTuple):
 
 def changed(tx: Writing, name: str) -> None:
     """Count a change in an environment, and announce it when it is committed."""
-    tx.before_commit(lambda: _count(tx, name), turn=(0, name))
+    tx.before_commit(_count, name, turn=(0, name))
 
 
 def all_changed(tx: Writing) -> None:
@@ -43,9 +43,10 @@ def versions(tx: Reading) -> dict[str, Version]:
     return {row["name"]: _version(row) for row in store.all(tx)}
 
 
-def _count(tx: Writing, name: str) -> None:
-    store.add_version(tx, name)
-    tx.announce(f"{TOPIC} {name}")
+def _count(tx: Writing, changes: list[str]) -> None:
+    for name in changes:
+        store.add_version(tx, name)
+        tx.announce(f"{TOPIC} {name}")
 
 
 def _version(row: RowMapping) -> Version:

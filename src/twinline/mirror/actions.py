@@ -1,12 +1,13 @@
 """What reading MLflow changes in the catalog: each verb within one transaction."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from twinline.access.actions import audit
+from twinline.db.graph import find_nodes
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, MlflowUnavailable, NotFound, VersionChanged
+from twinline.language.errors import Conflict, MlflowUnavailable, NotFound
 from twinline.language.nearest import nearest, not_found
 from twinline.language.records import (
     Json,
@@ -215,7 +216,7 @@ def keep_versions(
     tx: Writing,
     series: Series,
     model: answers.RegisteredModel,
-    seen: Collection[Seen],
+    seen: Sequence[Seen],
     learnt: Learnt,
 ) -> Series:
     """Keep versions as MLflow has them now; the series, which may have got another name.
@@ -225,17 +226,13 @@ def keep_versions(
     """
     store.lock_series(tx, series.id)
     known = store.versions(tx, series.id, [one.version.version for one in seen])
-    begun = store.has_versions(tx, series.id)
-    refs: dict[int, VersionRef | None] = {}
     for one in seen:
-        number = one.version.version
-        kept = known.get(number)
+        kept = known.get(one.version.version)
         if kept is not None and not _same(series, kept, one.version):
             _replace(tx, series, kept, one.version, learnt)
-        if series.kind == "model" and not begun:
-            series = _named_apart(tx, series, model, one)
-        refs[number] = _made_known(tx, series, model, one)
-        begun = True
+    if series.kind == "model" and not store.has_versions(tx, series.id):
+        series = _named_apart(tx, series, model, seen[0])
+    refs = _made_known(tx, series, model, seen)
     _keep(tx, series, seen, refs)
     tags: dict[int | None, dict[str, str]] = {
         one.version.version: content.tags(one.version.tags) for one in seen
@@ -293,7 +290,7 @@ def _replace(
 def _keep(
     tx: Writing, series: Series, seen: Collection[Seen], refs: Mapping[int, VersionRef | None]
 ) -> None:
-    nodes = store.nodes(tx, [str(ref) for ref in refs.values() if ref is not None])
+    nodes = find_nodes(tx, [str(ref) for ref in refs.values() if ref is not None])
     store.keep_versions(
         tx,
         series.id,
@@ -313,18 +310,18 @@ def _keep(
 
 
 def _made_known(
-    tx: Writing, series: Series, model: answers.RegisteredModel, one: Seen
-) -> VersionRef | None:
-    """What a version is in the catalog; None when another one has its number there, because
+    tx: Writing, series: Series, model: answers.RegisteredModel, seen: Sequence[Seen]
+) -> Mapping[int, VersionRef | None]:
+    """What versions are in the catalog; None when another one has the number there, because
     a model's number is MLflow's own and no second version can get it."""
+    name = series.catalog_name
     if series.kind == "prompt":
-        prompt = content.prompt(series.catalog_name, one.version)
-        return prompts.create_version(tx, prompt, literal=True)[0].ref
-    new = rules.record(model, one.version, one.facts, name=series.catalog_name)
-    try:
-        return models.register(tx, new)[0].ref
-    except VersionChanged:
-        return None
+        refs = prompts.create_all(tx, name, [content.prompt(name, one.version) for one in seen])
+        return {one.version.version: ref for one, ref in zip(seen, refs, strict=True)}
+    versions = {
+        one.version.version: rules.record(model, one.version, one.facts, name=name) for one in seen
+    }
+    return models.register_all(tx, name, "mlflow", versions)
 
 
 def _named_apart(

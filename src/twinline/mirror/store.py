@@ -225,12 +225,6 @@ def keep_versions(tx: Writing, series_id: int, present: Collection[Present]) -> 
     )
 
 
-def nodes(tx: Reading, refs: Collection[str]) -> dict[str, int]:
-    """The nodes of versions, by their references."""
-    rows = tx.rows(select(node.c.ref, node.c.id).where(node.c.ref.in_(refs)))
-    return {row["ref"]: row["id"] for row in rows}
-
-
 def set_state(tx: Writing, series_id: int, state: str, only: Collection[int] | None = None) -> None:
     """What is there, under all numbers or some, is gone or replaced."""
     gone = update(mirror_version).where(mirror_version.c.series_id == series_id, _present())

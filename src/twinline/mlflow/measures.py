@@ -1,14 +1,12 @@
 """What came of a call, from the spans that it took."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar
 
 Amount = TypeVar("Amount", int, float)
 
 
-@dataclass(frozen=True, slots=True)
-class SpanFacts:
+class SpanFacts(NamedTuple):
     """A finished span, as far as measures are concerned. None means that it says nothing."""
 
     id: str
@@ -18,9 +16,13 @@ class SpanFacts:
     cost_usd: float | None = None
     model: str | None = None
 
+    @property
+    def amounts(self) -> "Totals":
+        """What it says by itself."""
+        return Totals(self.input_tokens, self.output_tokens, self.cost_usd)
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+
+class Totals(NamedTuple):
     """Over all spans of a call; None where no span says anything."""
 
     input_tokens: int | None
@@ -28,12 +30,18 @@ class Totals:
     cost_usd: float | None
 
 
-def totals(spans: Iterable[SpanFacts]) -> Totals:
+NOTHING = Totals(None, None, None)
+
+
+def totals(spans: Collection[SpanFacts]) -> Totals:
     """Tokens and cost of a call.
 
     A span that says what its children said already (as those of some libraries do) counts
     instead of them, as in MLflow's own sum over a trace.
     """
+    said = [amounts for span in spans if (amounts := span.amounts) != NOTHING]
+    if len(said) < 2:  # as of nearly every call
+        return said[0] if said else NOTHING
     known = {span.id: span for span in spans}
     return Totals(
         input_tokens=_total(known, lambda span: span.input_tokens),

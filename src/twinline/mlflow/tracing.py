@@ -10,9 +10,7 @@ asking a server for the trace.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-import json
 import logging
-import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,16 +20,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twinline.client.local.calls import Call, current_call
-from twinline.language.records.bundles import ServedPrompt
+from twinline.mlflow.marking import facts_of, has_failed, name_span, name_trace, names_of
 from twinline.mlflow.measures import SpanFacts, totals
-from twinline.mlflow.run_tags import tags_of
 
 if TYPE_CHECKING:
     from mlflow.entities import LiveSpan
 
-LINKED_PROMPTS = "mlflow.linkedPrompts"
-TOKENS, COST, MODEL = "mlflow.chat.tokenUsage", "mlflow.llm.cost", "mlflow.llm.model"
-MEASURED = "twinline.measured"
 NO_TRACE = "MLFLOW_NO_OP_SPAN_TRACE_ID"
 
 _log = logging.getLogger("twinline.mlflow")
@@ -76,7 +70,7 @@ class CallSpan:
         self.call = call
         self._block = block
         self._span = span
-        self._names = tags_of(call)
+        self._names = names_of(call)
         self._seen: list[SpanFacts] = []
         self._trace_id = span.trace_id
         if self._traced:
@@ -97,24 +91,9 @@ class CallSpan:
             self._span.set_outputs(outputs)
 
     def saw(self, span: "LiveSpan") -> None:
-        """Name a span that ends, and note what it says.
-
-        Wherever it is exported, it says too that what it measures is counted already.
-        """
-        for name, value in self._names.items():
-            span.set_attribute(name, value)
-        span.set_attribute(MEASURED, True)
-        tokens: dict[str, int] = span.get_attribute(TOKENS) or {}
-        cost: dict[str, float] = span.get_attribute(COST) or {}
-        facts = SpanFacts(
-            id=span.span_id,
-            parent=span.parent_id,
-            input_tokens=tokens.get("input_tokens"),
-            output_tokens=tokens.get("output_tokens"),
-            cost_usd=cost.get("total_cost"),
-            model=span.get_attribute(MODEL),
-        )
-        self._seen.append(facts)
+        """Name a span that ends, and note what it says."""
+        name_span(span, self._names)
+        self._seen.append(facts_of(span))
 
     def close(
         self,
@@ -149,10 +128,7 @@ class CallSpan:
 
         At the end, so that of a call and those inside it the outermost has the last word.
         """
-        import mlflow
-
-        mlflow.update_current_trace(metadata=self._names)
-        _link_prompt(self._trace_id, self._span, self.call.bundle.prompt)
+        name_trace(self._span, self._names, self.call.bundle.prompt)
 
     def _forget(self) -> None:
         with _changing:
@@ -165,18 +141,12 @@ class CallSpan:
     @_harmless("a trace is not read")
     def _tell(self) -> None:
         """What the program itself said of the call stays."""
-        told = self.call.measured
-        sums = totals(self._seen)
-        failed = self._span.status.status_code == "ERROR"
-        found: dict[str, Any] = {
-            "status": "error" if failed else None,
-            "latency_ms": _took_ms(self._span),
-            "input_tokens": sums.input_tokens,
-            "output_tokens": sums.output_tokens,
-            "cost_usd": sums.cost_usd,
-        }
-        self.call.observe(
-            **{name: value for name, value in found.items() if getattr(told, name) is None}
+        self.call.complete(
+            {
+                "status": "error" if has_failed(self._span) else None,
+                "latency_ms": _took_ms(self._span),
+                **totals(self._seen)._asdict(),
+            }
         )
         for facts in self._seen:
             if facts.model is not None:
@@ -212,44 +182,21 @@ def _innermost(calls: tuple[CallSpan, ...]) -> CallSpan:
 
 def _watch_spans() -> None:
     """Have MLflow call us for every span that ends, beside the processors that it has."""
-    from mlflow.tracing import configure
-    from mlflow.tracing.config import get_config
-
-    if name_and_note not in get_config().span_processors:
+    configure, known = _configuring()
+    if name_and_note not in known().span_processors:
         with _changing:
-            known = get_config().span_processors
-            if name_and_note not in known:
-                configure(span_processors=[*known, name_and_note])
-
-
-def _link_prompt(trace_id: str, span: "LiveSpan", prompt: ServedPrompt) -> None:
-    """Link the prompt as ``load_prompt`` does: on the span, and by the trace's exporter.
-
-    There is no public way to the second that does not wait for the server. It is left out
-    for what MLflow's table of links cannot hold: there a longer name than that fails, for
-    every trace, with a warning.
-    """
-    from mlflow.tracing.trace_manager import InMemoryTraceManager
-
-    name, number = prompt.ref.name, prompt.ref.number
-    if _linkable.fullmatch(f"{name}/{number}"):
-        traces = InMemoryTraceManager.get_instance()
-        traces.register_prompt(trace_id, _prompt_link(name, number))
-    linked = json.loads(span.get_attribute(LINKED_PROMPTS) or "[]")
-    entry = {"name": name, "version": str(number)}
-    if entry not in linked:
-        span.set_attribute(LINKED_PROMPTS, json.dumps([*linked, entry]))
+            others = known().span_processors
+            if name_and_note not in others:
+                configure(span_processors=[*others, name_and_note])
 
 
 @cache
-def _prompt_link(name: str, number: int) -> Any:
-    """MLflow's word for a prompt version, as far as a link needs one."""
-    from mlflow.entities.model_registry import PromptVersion
+def _configuring() -> tuple[Callable[..., Any], Callable[[], Any]]:
+    """How MLflow's tracing is configured, and how it is configured now."""
+    from mlflow.tracing import configure
+    from mlflow.tracing.config import get_config
 
-    return PromptVersion(name, number, template="")
-
-
-_linkable = re.compile(r"(?=.{1,36}$)[A-Za-z0-9_.-]+/[0-9]+")
+    return configure, get_config
 
 
 def _took_ms(span: "LiveSpan") -> float | None:

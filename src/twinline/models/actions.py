@@ -15,6 +15,7 @@ from twinline.language.records import (
     Dataset,
     Model,
     ModelName,
+    ModelSource,
     ModelVersion,
     NewModelName,
     NewModelVersion,
@@ -47,14 +48,7 @@ def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
         VersionChanged: the number exists with another identity.
         Conflict: the model comes from another source.
     """
-    id, source = store.lock_series(tx, new.name, new.source)
-    if source != new.source:
-        raise Conflict(
-            f"The model {new.name!r} is registered with source {source!r}, not {new.source!r}; "
-            "take another name.",
-            name=new.name,
-            source=source,
-        )
+    id = _lock_series(tx, new.name, new.source)
     digest = rules.identity_digest(new)
     number = new.number or store.number_with(tx, id, digest) or store.next_number(tx, id)
     existing = store.version(tx, new.name, number)
@@ -63,7 +57,7 @@ def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
     if existing:
         store.follow(tx, id, number, new)
     else:
-        store.add_version(tx, id, number, new, digest)
+        store.add_versions(tx, id, {number: store.Identified(new, digest)})
     if new.aliases:
         store.take_aliases(tx, id, number, new.aliases)
     version = read_version(tx, ModelVersionRef(new.name, number))
@@ -72,6 +66,36 @@ def register(tx: Writing, new: NewModelVersion) -> tuple[ModelVersion, bool]:
         before = existing.model_dump(mode="json") if existing else None
         audit(tx, action, str(version.ref), before=before, after=version.model_dump(mode="json"))
     return version, existing is None
+
+
+def register_all(
+    tx: Writing, name: str, source: ModelSource, versions: Mapping[int, NewModelVersion]
+) -> dict[int, ModelVersionRef | None]:
+    """As `register` for many versions of one model, by number, in few statements.
+
+    None: the number exists with another identity.
+
+    Raises:
+        Conflict: the model comes from another source.
+    """
+    id = _lock_series(tx, name, source)
+    digests = {number: rules.identity_digest(new) for number, new in versions.items()}
+    known = store.digests(tx, id, versions.keys())
+    taken = {number for number, digest in known.items() if digest != digests[number]}
+    # Aliases are taken from other versions, and what is known may have moved: one by one.
+    single = [number for number, new in versions.items() if number in known or new.aliases]
+    plain = [number for number in versions if number not in single]
+    store.add_versions(
+        tx, id, {number: store.Identified(versions[number], digests[number]) for number in plain}
+    )
+    for version in store.numbered(tx, name, plain):
+        audit(tx, "model.register", str(version.ref), after=version.model_dump(mode="json"))
+    for number in single:
+        if number not in taken:
+            register(tx, versions[number])
+    return {
+        number: None if number in taken else ModelVersionRef(name, number) for number in versions
+    }
 
 
 def place_aliases(tx: Writing, name: str, aliases: Mapping[str, int]) -> None:
@@ -292,6 +316,18 @@ def drop_name(tx: Writing, provider: str, name: str) -> ModelName:
 def names(tx: Reading) -> Page[ModelName]:
     """All names that stand for versions, by provider and name."""
     return Page(items=store.model_names(tx))
+
+
+def _lock_series(tx: Writing, name: str, source: ModelSource) -> int:
+    id, known = store.lock_series(tx, name, source)
+    if known != source:
+        raise Conflict(
+            f"The model {name!r} is registered with source {known!r}, not {source!r}; "
+            "take another name.",
+            name=name,
+            source=known,
+        )
+    return id
 
 
 def _alias_moves(event: AuditEvent) -> Iterator[AliasMove]:

@@ -1,13 +1,13 @@
 """Models, their versions, runs and datasets, in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, Select, Text, cast, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from twinline.db.graph import add_edge, add_node
+from twinline.db.graph import add_edge, add_node, add_nodes
 from twinline.db.names import near
 from twinline.db.schema import dataset, edge, model, model_name, model_version, node, run
 from twinline.db.session import Reading, Writing
@@ -23,6 +23,13 @@ from twinline.language.records import (
     RunFacts,
 )
 from twinline.language.refs import DatasetRef, ModelVersionRef, RunRef
+
+
+class Identified(NamedTuple):
+    """A version to be added, and the digest that it is known by."""
+
+    new: NewModelVersion
+    digest: str
 
 
 def lock_series(tx: Writing, name: str, source: str) -> tuple[int, str]:
@@ -50,23 +57,35 @@ def next_number(tx: Reading, id: int) -> int:
     return (tx.value(_latest(id)) or 0) + 1
 
 
-def add_version(tx: Writing, id: int, number: int, new: NewModelVersion, digest: str) -> None:
-    """Add a version under the lock of `lock_series`, with its run and the lineage to it."""
-    run_id = add_run(tx, new.run) if new.run else None
-    node_id = add_node(tx, "model", ModelVersionRef(new.name, number))
-    tx.run(
-        model_version.insert().values(
-            node_id=node_id,
-            model_id=id,
-            number=number,
-            run_node_id=run_id,
-            digest=digest,
-            created_at=func.clock_timestamp(),
+def digests(tx: Reading, id: int, numbers: Collection[int]) -> dict[int, str]:
+    """The identities of those of these versions that there are, by number."""
+    query = select(model_version.c.number, model_version.c.digest)
+    known = (model_version.c.model_id == id, model_version.c.number.in_(numbers))
+    return {row["number"]: row["digest"] for row in tx.rows(query.where(*known))}
+
+
+def add_versions(tx: Writing, id: int, added: Mapping[int, Identified]) -> None:
+    """Add versions by number under the lock of `lock_series`, with their runs and the
+    lineage to them."""
+    refs = {number: str(ModelVersionRef(new.name, number)) for number, (new, _) in added.items()}
+    made_by = {new.run.id: new.run for new, _ in added.values() if new.run}
+    runs = {run_id: add_run(tx, facts) for run_id, facts in made_by.items()}
+    nodes = add_nodes(tx, "model", refs.values())
+    made = model_version.insert().values(model_id=id, created_at=func.clock_timestamp())
+    rows = [
+        {
+            "node_id": nodes[refs[number]],
+            "number": number,
+            "run_node_id": runs[new.run.id] if new.run else None,
+            "digest": digest,
             **new.model_dump(mode="json", include={"source_uri", "pinned", *_FOLLOWS}),
-        )
-    )
-    if run_id is not None:
-        add_edge(tx, run_id, node_id, "made")
+        }
+        for number, (new, digest) in added.items()
+    ]
+    tx.run_many(made, rows)
+    for number, (new, _) in added.items():
+        if new.run:
+            add_edge(tx, runs[new.run.id], nodes[refs[number]], "made")
 
 
 def follow(tx: Writing, id: int, number: int, new: NewModelVersion) -> None:
@@ -151,6 +170,12 @@ def version(tx: Reading, name: str, number: int) -> ModelVersion | None:
     """One version of a model."""
     row = tx.row(_versions().where(model.c.name == name, model_version.c.number == number))
     return _version(row) if row else None
+
+
+def numbered(tx: Reading, name: str, numbers: Collection[int]) -> tuple[ModelVersion, ...]:
+    """Those of these versions that there are, in their order."""
+    query = _versions().where(model.c.name == name, model_version.c.number.in_(numbers))
+    return tuple(_version(row) for row in tx.rows(query.order_by(model_version.c.number)))
 
 
 def versions(

@@ -1,6 +1,6 @@
 """Make prompt versions, read them, and move labels."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from twinline.access.actions import audit
@@ -10,12 +10,14 @@ from twinline.language.errors import Invalid, NotFound, Stale
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import (
+    Json,
     LabelChange,
     LabelMove,
     NewPromptVersion,
     Page,
     Prompt,
     PromptCheck,
+    PromptKind,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
@@ -23,13 +25,10 @@ from twinline.prompts import composing, rules, store
 from twinline.withdrawals import actions as withdrawals
 
 
-def create_version(
-    tx: Writing, new: NewPromptVersion, *, literal: bool = False
-) -> tuple[PromptVersion, bool]:
+def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
-    What it includes is pinned now. With ``literal`` nothing in it is an include: it comes
-    from where there is no such thing.
+    What it includes is pinned now.
 
     Raises:
         NotFound: there is no version that it could be derived from, or that it includes.
@@ -39,20 +38,43 @@ def create_version(
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    pieces = {} if literal else composing.pieces(tx, new, read_version)
+    pieces = composing.pieces(tx, new, read_version)
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
-    existing = store.number_with(tx, id, content.digest)
+    existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
     if existing is None:
         _refuse_retired(tx, new.name, pieces.values())
-    number = existing or store.add_version(tx, id, new, content)
+    number = existing or store.add_versions(tx, id, [(new, content)])[content.digest]
     for label in new.labels:
         _move(tx, id, new.name, label, number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
-        audit(tx, "prompt.create", str(version.ref), why=new.message, after=_essence(version))
+        essence = _essence(version.ref, content.digest, new.kind)
+        audit(tx, "prompt.create", str(version.ref), why=new.message, after=essence)
     return version, existing is None
+
+
+def create_all(
+    tx: Writing, name: str, contents: Sequence[NewPromptVersion]
+) -> list[PromptVersionRef]:
+    """As `create_version` for many contents of one prompt that include nothing, in few
+    statements: the version of each. Their labels, descriptions and tags are left alone.
+
+    Raises:
+        TooLarge: one takes more than a million bytes.
+    """
+    id = store.lock_series(tx, name)
+    held = [(new, rules.content(new, {})) for new in contents]
+    numbers = store.numbers_with(tx, id, [content.digest for _, content in held])
+    fresh = {
+        content.digest: (new, content) for new, content in held if content.digest not in numbers
+    }
+    numbers |= store.add_versions(tx, id, fresh.values())
+    for digest, (new, _) in fresh.items():
+        ref = PromptVersionRef(name, numbers[digest])
+        audit(tx, "prompt.create", str(ref), why=new.message, after=_essence(ref, digest, new.kind))
+    return [PromptVersionRef(name, numbers[content.digest]) for _, content in held]
 
 
 def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
@@ -65,7 +87,8 @@ def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
         read_version(tx, new.derived_from)
     content = rules.content(new, composing.pieces(tx, new, read_version))
     found = store.find(tx, new.name)
-    existing = store.number_with(tx, found[0], content.digest) if found else None
+    numbers = store.numbers_with(tx, found[0], [content.digest]) if found else {}
+    existing = numbers.get(content.digest)
     return PromptCheck(
         existing=PromptVersionRef(new.name, existing) if existing else None,
         kind=new.kind,
@@ -242,5 +265,5 @@ def _unknown(tx: Reading, name: str) -> NotFound:
     return not_found("prompt", name, store.names(tx, name))
 
 
-def _essence(version: PromptVersion) -> dict[str, object]:
-    return version.model_dump(mode="json", include={"ref", "digest", "kind"})
+def _essence(ref: PromptVersionRef, digest: str, kind: PromptKind) -> Json:
+    return {"ref": str(ref), "digest": digest, "kind": kind}

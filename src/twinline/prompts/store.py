@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, exists, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from twinline.db.graph import add_edge, add_node, find_node
+from twinline.db.graph import add_edge, add_nodes, find_node
 from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version, withdrawal
 from twinline.db.session import Reading, Writing
@@ -53,34 +53,53 @@ def describe(tx: Writing, id: int, changes: dict[str, Any]) -> dict[str, Any]:
     return dict(before)
 
 
-def number_with(tx: Reading, id: int, digest: str) -> int | None:
-    """The number of the version with this content."""
-    wanted = (prompt_version.c.prompt_id == id, prompt_version.c.digest == digest)
-    return tx.value(select(prompt_version.c.number).where(*wanted))
+def numbers_with(tx: Reading, id: int, digests: Collection[str]) -> dict[str, int]:
+    """The numbers of the versions with these contents, by digest."""
+    query = select(prompt_version.c.digest, prompt_version.c.number)
+    wanted = (prompt_version.c.prompt_id == id, prompt_version.c.digest.in_(digests))
+    return {row["digest"]: row["number"] for row in tx.rows(query.where(*wanted))}
 
 
-def add_version(tx: Writing, id: int, new: NewPromptVersion, content: Content) -> int:
-    """Append a version under the lock of `lock_series`; its number."""
-    number = (tx.value(_latest(id)) or 0) + 1
-    node_id = add_node(tx, "prompt", PromptVersionRef(new.name, number))
-    said = new.model_dump(mode="json", include={"template", "parameters", "syntax", "examples"})
-    tx.run(
-        prompt_version.insert().values(
-            node_id=node_id,
-            prompt_id=id,
-            number=number,
-            kind=new.kind,
-            composed=as_json(content.composed) if content.composed else None,
-            includes=[one.model_dump(mode="json") for one in content.includes],
-            variables=[without_defaults(variable) for variable in content.variables],
-            notes=[note.model_dump() for note in content.notes],
-            digest=content.digest,
-            message=new.message,
-            author=tx.actor,
-            created_at=func.clock_timestamp(),
-            **said,
-        )
+def add_versions(
+    tx: Writing, id: int, added: Collection[tuple[NewPromptVersion, Content]]
+) -> dict[str, int]:
+    """Append versions of different contents under the lock of `lock_series`; their numbers, by
+    digest."""
+    if not added:
+        return {}
+    first = (tx.value(_latest(id)) or 0) + 1
+    numbers = {content.digest: number for number, (_, content) in enumerate(added, first)}
+    refs = {
+        content.digest: str(PromptVersionRef(new.name, numbers[content.digest]))
+        for new, content in added
+    }
+    nodes = add_nodes(tx, "prompt", refs.values())
+    made = prompt_version.insert().values(
+        prompt_id=id, author=tx.actor, created_at=func.clock_timestamp()
     )
+    rows = [_row(new, content) for new, content in added]
+    for row in rows:
+        row |= {"node_id": nodes[refs[row["digest"]]], "number": numbers[row["digest"]]}
+    tx.run_many(made, rows)
+    for new, content in added:
+        _add_edges(tx, nodes[refs[content.digest]], new, content)
+    return numbers
+
+
+def _row(new: NewPromptVersion, content: Content) -> dict[str, Any]:
+    return {
+        "kind": new.kind,
+        "composed": as_json(content.composed) if content.composed else None,
+        "includes": [one.model_dump(mode="json") for one in content.includes],
+        "variables": [without_defaults(variable) for variable in content.variables],
+        "notes": [note.model_dump() for note in content.notes],
+        "digest": content.digest,
+        "message": new.message,
+        **new.model_dump(mode="json", include={"template", "parameters", "syntax", "examples"}),
+    }
+
+
+def _add_edges(tx: Writing, node_id: int, new: NewPromptVersion, content: Content) -> None:
     origin = find_node(tx, new.derived_from) if new.derived_from else None
     if origin is not None:
         add_edge(tx, origin, node_id, "derived")
@@ -88,7 +107,6 @@ def add_version(tx: Writing, id: int, new: NewPromptVersion, content: Content) -
         piece = find_node(tx, pinned)
         assert piece is not None
         add_edge(tx, piece, node_id, "included")
-    return number
 
 
 def labels(tx: Reading, *ids: int) -> dict[int, dict[str, int]]:

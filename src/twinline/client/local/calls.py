@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -60,7 +60,7 @@ class Call:
         self._keep_context = keep_context
         around = _current.get()
         self._parent_id = around.id if around is not None else None
-        self._measured = Measured()
+        self._said: dict[str, Any] = {}
         self._token: Token[Call | None] | None = None
         self._began = time.perf_counter()
         self.resolved = resolved
@@ -77,7 +77,7 @@ class Call:
     @property
     def measured(self) -> Measured:
         """What was said so far of what came of it."""
-        return self._measured
+        return Measured.model_validate(self._said)
 
     def observe(
         self,
@@ -95,35 +95,39 @@ class Call:
         ``status`` whether it raised. What no measure can be (a NaN, a score of 2) is left
         out with a warning: the request that is being answered goes on.
         """
-        said = {
-            "status": status,
-            "latency_ms": latency_ms,
-            "input_tokens": input_tokens,
-            "output_tokens": output_tokens,
-            "cost_usd": cost_usd,
-            "score": score,
-        }
-        known = {name: value for name, value in said.items() if value is not None}
+        self._hear(
+            {
+                "status": status,
+                "latency_ms": latency_ms,
+                "input_tokens": input_tokens,
+                "output_tokens": output_tokens,
+                "cost_usd": cost_usd,
+                "score": score,
+            }
+        )
+
+    def complete(self, found: Mapping[str, Any]) -> None:
+        """`observe` measures by name, but for those that were said before."""
+        self._hear({name: value for name, value in found.items() if name not in self._said})
+
+    def _hear(self, told: Mapping[str, Any]) -> None:
+        known = {name: value for name, value in told.items() if value is not None}
         try:
-            told = Measured.model_validate(known)
+            self._take(known)
         except ValidationError:
             for name, value in known.items():
-                self._observe_one(name, value)
-        else:
-            self._take(told, known)
+                self._hear_one(name, value)
 
-    def _observe_one(self, name: str, value: object) -> None:
+    def _hear_one(self, name: str, value: object) -> None:
         try:
-            told = Measured.model_validate({name: value})
+            self._take({name: value})
         except ValidationError as error:
             why = error.errors()[0]["msg"]
             _log.warning("%s of the inference %s is left out: %s", name, self.id, why)
-        else:
-            self._take(told, (name,))
 
-    def _take(self, told: Measured, names: Iterable[str]) -> None:
-        taken = {name: getattr(told, name) for name in names}
-        self._measured = self._measured.model_copy(update=taken)
+    def _take(self, known: Mapping[str, Any]) -> None:
+        told = Measured.model_validate(known)
+        self._said.update({name: getattr(told, name) for name in known})
 
     def headers(self) -> dict[str, str]:
         """What to send along to other services: W3C trace context, and the bundle as
@@ -151,11 +155,10 @@ class Call:
         self.spooled = self._routes.record(self.resolved, self.id, self._more(took_ms, kind))
 
     def _more(self, took_ms: float, kind: type[BaseException] | None) -> str:
-        said = self._measured.model_dump(exclude_none=True)
         members: dict[str, Any] = {
             "status": "ok" if kind is None else "error",
             "latency_ms": round(min(took_ms, BLOCK_MS_MAX), 3),
-            **said,
+            **self._said,
             "trace_id": self.trace_id,
             "parent_id": self._parent_id,
             "decision": clean(self._decision),
