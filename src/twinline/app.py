@@ -54,6 +54,7 @@ from twinline.otel import actions as otel_actions
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.prompts import api as prompts
+from twinline.prompts import labels_api as labels
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer
@@ -97,6 +98,7 @@ _NATIVE = (
     timelines.router,
     deployments.router,
     policies.router,
+    labels.router,
     prompts.router,
     models.router,
     mirror.router,
