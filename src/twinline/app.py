@@ -54,6 +54,7 @@ from twinline.otel import actions as otel_actions
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.prompts import api as prompts
+from twinline.prompts import diffs_api as diffs
 from twinline.prompts import labels_api as labels
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
@@ -99,6 +100,7 @@ _NATIVE = (
     deployments.router,
     policies.router,
     labels.router,
+    diffs.router,
     prompts.router,
     models.router,
     mirror.router,

@@ -54,6 +54,7 @@ WHO_MAY: dict[Operation, str] = {
     ("put", "/labels/{label}/protection"): "releaser admin",
     ("delete", "/labels/{label}/protection"): "releaser admin",
     ("get", "/prompts/{name}/history"): READERS,
+    ("get", "/prompts/{name}/diff"): READERS,
     ("get", "/prompts/{name}"): READERS,
     ("post", "/models"): "author admin",
     ("put", "/models/names"): "author admin",

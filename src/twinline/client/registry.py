@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twinline.client.http import Http, segment
+from twinline.language.names import LATEST
 from twinline.language.records import (
     Bundle,
     Dataset,
@@ -25,6 +26,7 @@ from twinline.language.records import (
     PairingStatus,
     Promotion,
     Prompt,
+    PromptDiff,
     PromptVersion,
     ProtectedLabel,
     Run,
@@ -106,6 +108,25 @@ class Prompts:
         change = LabelChange(number=number, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/labels/{segment(label)}"
         return self._http.write(PromptVersion, "PUT", path, change, key=key)
+
+    def diff(
+        self,
+        name: str,
+        old: int | str,
+        new: int | str = LATEST,
+        *,
+        context: int | None = None,
+    ) -> PromptDiff:
+        """What differs between two versions, to the word.
+
+        Args:
+            name: the prompt.
+            old: a number or a label of it, or the reference of another prompt's version.
+            new: likewise.
+            context: how many equal lines to give around each change; None: all.
+        """
+        query = {"from": old, "to": new, "context": context}
+        return self._http.get(PromptDiff, f"/prompts/{segment(name)}/diff", query)
 
     def remove_label(
         self,
