@@ -63,12 +63,23 @@ def read(
 @app.command("list")
 def list_prompts(
     context: typer.Context,
-    search: Annotated[str | None, typer.Argument(help="A part of a name.")] = None,
+    words: Annotated[
+        str | None, typer.Argument(help="Words or a part of a word; the same as --search.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="In name, description, tags and text; the best come first.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Has this label on a version.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="NAME or NAME=VALUE.")] = None,
+    author: Annotated[str | None, typer.Option(help="Who made a version of it.")] = None,
+    domain: Annotated[str | None, typer.Option(help="The folder that it lies in.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List prompts with their labels."""
     show_list(
-        client(context).prompts.list(search),
+        client(context).prompts.list(
+            search or words, label=label, tags=tag or (), domain=domain, author=author
+        ),
         as_json,
         lambda found: table_of(
             ("prompt", "versions#", "labels", "description"),

@@ -86,9 +86,27 @@ class Prompts:
         query = {"version": version, "label": label}
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
-    def list(self, search: str | None = None) -> Iterator[Prompt]:
-        """Prompts by name."""
-        return self._http.pages(Prompt, "/prompts", {"search": search})
+    def list(
+        self,
+        search: str | None = None,
+        *,
+        label: str | None = None,
+        tags: Sequence[str] = (),
+        domain: str | None = None,
+        author: str | None = None,
+    ) -> Iterator[Prompt]:
+        """Prompts by name; with ``search`` those that are found, the best first.
+
+        Args:
+            search: words or parts of words in the name, the description, the tags, or the
+                text of the newest or a labelled version.
+            label: on a version of it.
+            tags: that it has, each as ``NAME`` or ``NAME=VALUE``.
+            domain: the folder that it lies in.
+            author: who made a version of it.
+        """
+        narrowed = {"label": label, "tag": tuple(tags), "domain": domain, "author": author}
+        return self._http.pages(Prompt, "/prompts", {"search": search, **narrowed})
 
     def versions(self, name: str) -> Iterator[PromptVersion]:
         """The versions of a prompt, the newest first."""

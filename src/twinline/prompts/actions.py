@@ -56,15 +56,6 @@ def read_prompt(tx: Reading, name: str) -> Prompt:
     return found[1]
 
 
-def list_prompts(
-    tx: Reading, *, search: str | None, cursor: str | None, limit: int
-) -> Page[Prompt]:
-    """Prompts by name."""
-    after = cursors.decode("prompts", cursor, str)
-    items = store.page(tx, search=search, after=after, limit=limit)
-    return cursors.page("prompts", items, limit, lambda last: last.name)
-
-
 def list_versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[PromptVersion]:
     """The versions of a prompt, the newest first.
 

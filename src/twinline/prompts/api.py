@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Response
+from pydantic import StringConstraints
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid
-from twinline.language.names import LATEST, Label, Name
+from twinline.language.names import LATEST, Domain, Label, Name
 from twinline.language.records import (
     NewPromptVersion,
     Number,
@@ -17,11 +18,38 @@ from twinline.language.records import (
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
-from twinline.prompts import actions
+from twinline.prompts import actions, searching
+from twinline.prompts.rules import Wanted
 
 router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def _filter(
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            description="Words or parts of words in the name, the description, the tags, or the "
+            'text of the newest or a labelled version. `-word` leaves out, `"two words"` stand '
+            "side by side; a name may be misspelt.",
+        ),
+    ] = None,
+    label: Annotated[Label | None, Query(description="On a version of it.")] = None,
+    tag: Annotated[
+        tuple[Words, ...],
+        Query(max_length=10, description="A tag that it has; as `NAME=VALUE` with this value."),
+    ] = (),
+    domain: Annotated[Domain | None, Query(description="The folder that it lies in.")] = None,
+    author: Annotated[Words | None, Query(description="Who made a version of it.")] = None,
+) -> Wanted:
+    return Wanted((search or "").strip(), label, tag, domain, author)
+
+
+Filter = Annotated[Wanted, Depends(_filter)]
 PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
@@ -47,13 +75,10 @@ def create_version(body: NewPromptVersion, tx: Write, once: OnceOnly) -> Respons
 
 @router.get("")
 def list_prompts(
-    tx: Read,
-    search: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
+    wanted: Filter, tx: Read, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Prompt]:
-    """Prompts by name; ``search`` looks into names and descriptions."""
-    return actions.list_prompts(tx, search=search, cursor=cursor, limit=limit)
+    """Prompts by name; with ``search`` those that are found, the best first."""
+    return searching.list_prompts(tx, wanted, cursor=cursor, limit=limit)
 
 
 @router.get("/{name:path}/versions/{number}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from twinline.language.identity import prompt_digest
 from twinline.language.names import LATEST
@@ -16,6 +17,26 @@ from twinline.language.records import (
 from twinline.language.records.prompts import VARIABLE_PATTERN
 
 _variable = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of prompts is narrowed to; what is None or empty narrows nothing.
+
+    Args:
+        search: words or parts of words in the name, the description, the tags or the text of
+            the newest or a labelled version.
+        label: on a version of it.
+        tags: names of tags that it has, as ``NAME=VALUE`` with their values.
+        domain: the folder that it lies in.
+        author: who made a version of it.
+    """
+
+    search: str = ""
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    domain: str | None = None
+    author: str | None = None
 
 
 def variables(template: Template) -> tuple[Variable, ...]:

@@ -1,6 +1,6 @@
 """Prompts, their versions and label moves, in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -137,19 +137,11 @@ def find(tx: Reading, name: str) -> tuple[int, Prompt] | None:
     return (row["id"], _prompt(row, places(tx, row["id"])[row["id"]])) if row else None
 
 
-def page(tx: Reading, *, search: str | None, after: str | None, limit: int) -> tuple[Prompt, ...]:
-    """Prompts by name, those whose name or description holds ``search``."""
-    query = _prompts().order_by(prompt.c.name).limit(limit)
-    if search:
-        query = query.where(
-            prompt.c.name.icontains(search, autoescape=True)
-            | prompt.c.description.icontains(search, autoescape=True)
-        )
-    if after is not None:
-        query = query.where(prompt.c.name > after)
-    rows = tx.rows(query)
-    named = places(tx, *(row["id"] for row in rows))
-    return tuple(_prompt(row, named[row["id"]]) for row in rows)
+def with_ids(tx: Reading, ids: Sequence[int]) -> tuple[Prompt, ...]:
+    """These prompts, in this order."""
+    found = {row["id"]: row for row in tx.rows(_prompts().where(prompt.c.id.in_(ids)))}
+    named = places(tx, *ids)
+    return tuple(_prompt(found[id], named[id]) for id in ids)
 
 
 def version(tx: Reading, name: str, number: int) -> PromptVersion | None:

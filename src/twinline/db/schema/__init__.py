@@ -52,7 +52,7 @@ from twinline.db.schema.mirror import (
     mirror_version,
 )
 from twinline.db.schema.mlflow_changes import mlflow_change
-from twinline.db.schema.prompts import prompt_label, protected_label
+from twinline.db.schema.prompts import prompt_label, prompt_search, protected_label
 from twinline.db.schema.slots import (
     client_report,
     deployment,
@@ -100,6 +100,7 @@ __all__ = [
     "pairing",
     "prompt",
     "prompt_label",
+    "prompt_search",
     "prompt_version",
     "protected_label",
     "recall",

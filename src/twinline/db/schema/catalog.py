@@ -96,6 +96,8 @@ prompt = Table(
     text_("description"),
     json_("tags"),
     at_("created_at"),
+    Index(None, "tags", postgresql_using="gin"),
+    Index(None, "name", postgresql_ops={"name": "text_pattern_ops"}),
 )
 prompt_version = Table(
     "prompt_version",
@@ -115,6 +117,7 @@ prompt_version = Table(
     UniqueConstraint("prompt_id", "digest"),
     CheckConstraint("number > 0", name="number_positive"),
     CheckConstraint("kind in ('text', 'chat')", name="kind"),
+    Index(None, "author", "prompt_id"),
 )
 label_move = Table(
     "label_move",

@@ -5,12 +5,14 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
     Table,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from twinline.db.schema.columns import at_, metadata, text_
 
@@ -39,4 +41,17 @@ protected_label = Table(
     at_("at"),
     PrimaryKeyConstraint("label", "domain"),
     CheckConstraint("label <> 'latest'", name="latest_is_kept_by_the_system"),
+)
+# What is found of a prompt: its name, and the texts of its newest and its labelled versions;
+# triggers write it, and nothing else does.
+prompt_search = Table(
+    "prompt_search",
+    metadata,
+    Column("prompt_id", BigInteger, ForeignKey("prompt.id"), primary_key=True),
+    text_("name"),
+    text_("words"),
+    Column("document", TSVECTOR, nullable=False),
+    Index(None, "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    Index(None, "words", postgresql_using="gin", postgresql_ops={"words": "gin_trgm_ops"}),
+    Index(None, "document", postgresql_using="gin"),
 )
