@@ -413,6 +413,8 @@ MIRRORS = [
         {"ref": "node_id", "name": "prompt_id", "labels": "(label_move)"},
     ),
     Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}),
+    Mirror(records.ProtectedLabel, schema.protected_label, {}),
+    Mirror(records.PromptAccess, schema.prompt_access, {"number": "prompt_version"}),
     Mirror(
         records.ModelVersion,
         schema.model_version,

@@ -1,5 +1,5 @@
 """Where labels are now, as the database itself keeps it; labels that are removed, and those
-that not everybody may move; and what is searched of prompts.
+that not everybody may move; what is searched of prompts, and who reads them.
 
 Needs the extension pg_trgm, which is part of PostgreSQL's contrib and trusted: whoever may
 create in the database may create it, without being a superuser.
@@ -98,9 +98,11 @@ def upgrade() -> None:
     _labels()
     _protected()
     _search()
+    _access()
 
 
 def downgrade() -> None:
+    op.drop_table("prompt_access")
     for table in ("label_move", "prompt_version", "prompt"):
         op.execute(f"drop trigger keep_searched on {table}")
     for function in (
@@ -200,6 +202,26 @@ def _search() -> None:
     _always("prompt", "keep_searched", "after insert or update", "searched_prompt()")
     _always("prompt_version", "keep_searched", "after insert", "searched_version()")
     _always("label_move", "keep_searched", "after insert", "searched_version()")
+
+
+def _access() -> None:
+    op.create_table(
+        "prompt_access",
+        sa.Column(
+            "prompt_version",
+            sa.BigInteger,
+            sa.ForeignKey("prompt_version.node_id"),
+            nullable=False,
+        ),
+        sa.Column("principal", sa.Text, nullable=False),
+        sa.Column("door", sa.Text, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("prompt_version", "day", "principal", "door"),
+        sa.CheckConstraint("count > 0", name=op.f("prompt_access_read_check")),
+    )
 
 
 def _create_trigrams() -> None:

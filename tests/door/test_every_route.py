@@ -55,6 +55,8 @@ WHO_MAY: dict[Operation, str] = {
     ("delete", "/labels/{label}/protection"): "releaser admin",
     ("get", "/prompts/{name}/history"): READERS,
     ("get", "/prompts/{name}/diff"): READERS,
+    ("get", "/prompts/{name}/access"): READERS,
+    ("get", "/prompts/{name}/access/versions"): READERS,
     ("get", "/prompts/{name}"): READERS,
     ("post", "/models"): "author admin",
     ("put", "/models/names"): "author admin",

@@ -58,7 +58,7 @@ class Admission:
 class _ReadingAdmission(Admission):
     def __call__(self, request: Request, key: SentKey) -> Iterator[Reading]:
         with database(request).reading() as tx:
-            actions.authorize(tx, key, self.permission)
+            tx.actor = actions.authorize(tx, key, self.permission).owner
             yield tx
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli import prompt_diffs, prompt_labels
+from twinline.cli import prompt_diffs, prompt_labels, prompt_reads
 from twinline.cli.output import AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client, read_json, read_text
 from twinline.language.errors import Invalid
@@ -13,6 +13,7 @@ from twinline.language.records import PromptVersion
 
 app = typer.Typer(help="Prompts: versions and labels.", no_args_is_help=True)
 app.command("diff")(prompt_diffs.diff)
+app.command("access")(prompt_reads.accesses)
 app.command("unlabel")(prompt_labels.remove_label)
 app.command("promote")(prompt_labels.promote)
 app.command("protect")(prompt_labels.protect)

@@ -26,10 +26,12 @@ from twinline.language.records import (
     PairingStatus,
     Promotion,
     Prompt,
+    PromptAccess,
     PromptDiff,
     PromptVersion,
     ProtectedLabel,
     Run,
+    VersionUse,
 )
 from twinline.language.refs import (
     BundleRef,
@@ -145,6 +147,16 @@ class Prompts:
         """
         query = {"from": old, "to": new, "context": context}
         return self._http.get(PromptDiff, f"/prompts/{segment(name)}/diff", query)
+
+    def accesses(self, name: str, *, version: int | None = None) -> Iterator[PromptAccess]:
+        """Who read which version of the prompt, day by day, the newest day first."""
+        return self._http.pages(
+            PromptAccess, f"/prompts/{segment(name)}/access", {"version": version}
+        )
+
+    def uses(self, name: str) -> Iterator[VersionUse]:
+        """When each version of the prompt was read last, the newest version first."""
+        return self._http.pages(VersionUse, f"/prompts/{segment(name)}/access/versions")
 
     def remove_label(
         self,

@@ -42,8 +42,10 @@ _STILL = text("select true")
 class Reading:
     """A read-only transaction with one snapshot of the database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, actor: str = "") -> None:
         self._connection = connection
+        self.actor = actor
+        """On whose behalf; empty for a reading that nobody asked for by a key."""
 
     def rows(
         self, statement: Executable, values: Mapping[str, Any] | None = None
@@ -70,8 +72,7 @@ class Writing(Reading):
     """A transaction that may write, on behalf of ``actor``."""
 
     def __init__(self, connection: Connection, actor: str) -> None:
-        super().__init__(connection)
-        self.actor = actor
+        super().__init__(connection, actor)
         self.powers: frozenset[str] = frozenset()
         """What else ``actor`` may do than what let it in; nothing unless the gate says so."""
         self._last_steps: list[tuple[tuple[int, str], Callable[[], None]]] = []

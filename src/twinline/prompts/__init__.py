@@ -10,4 +10,8 @@ kept, also its removal, and where it is now the database derives from the moves,
 for each prompt and label; a protected label is moved by nobody who lacks the permission,
 through whatever door, because they all lead to `labels.put`; and ``latest`` is always
 the highest number.
+
+What is searched of a prompt the database derives from its versions and labels in the same
+way. Who reads which version is counted in memory and kept a second later: a read never
+waits for it, and a process that is killed loses the count of its last second.
 """

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import StringConstraints
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
@@ -19,6 +19,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import actions, searching
+from twinline.prompts.reads_api import noted
 from twinline.prompts.rules import Wanted
 
 router = strict_router("prompts", prefix="/prompts")
@@ -82,9 +83,10 @@ def list_prompts(
 
 
 @router.get("/{name:path}/versions/{number}")
-def read_numbered(name: PathName, number: Number, tx: Read) -> PromptVersion:
+def read_numbered(name: PathName, number: Number, tx: Read, request: Request) -> PromptVersion:
     """One version by its number."""
-    return actions.read_version(tx, PromptVersionRef(name, number))
+    found = actions.read_version(tx, PromptVersionRef(name, number))
+    return noted(request, tx.actor, found, "rest")
 
 
 @router.get("/{name:path}/versions")
@@ -99,12 +101,12 @@ def list_versions(
 def read_version(
     name: PathName,
     tx: Read,
+    request: Request,
     version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
 ) -> PromptVersion:
     """One version, by number or label; the newest when neither is given."""
     if version is not None and label is not None:
         raise Invalid("Give either version or label.", field="label", value=label)
-    if version is not None:
-        return actions.read_version(tx, PromptVersionRef(name, version))
-    return actions.read_version(tx, PromptLabelRef(name, label or LATEST))
+    ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, label or LATEST)
+    return noted(request, tx.actor, actions.read_version(tx, ref), "rest")

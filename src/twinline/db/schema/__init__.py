@@ -52,7 +52,12 @@ from twinline.db.schema.mirror import (
     mirror_version,
 )
 from twinline.db.schema.mlflow_changes import mlflow_change
-from twinline.db.schema.prompts import prompt_label, prompt_search, protected_label
+from twinline.db.schema.prompts import (
+    prompt_access,
+    prompt_label,
+    prompt_search,
+    protected_label,
+)
 from twinline.db.schema.slots import (
     client_report,
     deployment,
@@ -99,6 +104,7 @@ __all__ = [
     "ownership",
     "pairing",
     "prompt",
+    "prompt_access",
     "prompt_label",
     "prompt_search",
     "prompt_version",

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -54,4 +55,18 @@ prompt_search = Table(
     Index(None, "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     Index(None, "words", postgresql_using="gin", postgresql_ops={"words": "gin_trgm_ops"}),
     Index(None, "document", postgresql_using="gin"),
+)
+# Who read which version, through which door: a row for each day.
+prompt_access = Table(
+    "prompt_access",
+    metadata,
+    Column("prompt_version", BigInteger, ForeignKey("prompt_version.node_id"), nullable=False),
+    text_("principal"),
+    text_("door"),
+    Column("day", Date, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    at_("first_at"),
+    at_("last_at"),
+    PrimaryKeyConstraint("prompt_version", "day", "principal", "door"),
+    CheckConstraint("count > 0", name="read"),
 )

@@ -216,6 +216,7 @@ from twinline.language.records.prompts import (
     Template,
     Variable,
 )
+from twinline.language.records.reads import Door, PromptAccess, VersionUse
 from twinline.language.records.recalls import (
     BundleCount,
     Deed,
@@ -299,6 +300,7 @@ __all__ = [
     "Divergence",
     "DivergenceKind",
     "Divergences",
+    "Door",
     "DriftKind",
     "Edge",
     "EdgeEnd",
@@ -403,6 +405,7 @@ __all__ = [
     "PolicyVerdict",
     "Promotion",
     "Prompt",
+    "PromptAccess",
     "PromptDiff",
     "PromptDifference",
     "PromptKind",
@@ -474,6 +477,7 @@ __all__ = [
     "VariablesDiff",
     "Verdict",
     "VersionChange",
+    "VersionUse",
     "WhenUnsafe",
     "Withdrawal",
     "WithdrawalKind",
