@@ -141,7 +141,8 @@ class AccessLog:
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), every_seconds)
-            await run_in_threadpool(self._try_to_keep)
+            if self._waiting:  # else no thread is taken from those who serve
+                await run_in_threadpool(self._try_to_keep)
 
     def _try_to_keep(self) -> None:
         try:
