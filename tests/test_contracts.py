@@ -419,6 +419,8 @@ MIRRORS = [
         },
     ),
     Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}),
+    Mirror(records.ProtectedLabel, schema.protected_label, {}),
+    Mirror(records.PromptAccess, schema.prompt_access, {"number": "prompt_version"}),
     Mirror(
         records.ModelVersion,
         schema.model_version,

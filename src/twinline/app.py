@@ -54,7 +54,11 @@ from twinline.otel import actions as otel_actions
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.prompts import api as prompts
+from twinline.prompts import diffs_api as diffs
 from twinline.prompts import inclusion_api as inclusions
+from twinline.prompts import labels_api as labels
+from twinline.prompts import reads_api as reads
+from twinline.prompts.access_log import AccessLog
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer
@@ -99,6 +103,9 @@ _NATIVE = (
     deployments.router,
     policies.router,
     inclusions.router,
+    labels.router,
+    diffs.router,
+    reads.router,
     prompts.router,
     models.router,
     mirror.router,
@@ -177,6 +184,7 @@ def serve(app: FastAPI, database: Database) -> None:
     state = app.state
     state.database, state.announcements, state.keyring = database, announcements, keyring
     state.feed = feed
+    state.access_log = AccessLog(database)
     state.lane = database.lane()
     state.recorder = Recorder(lambda rows: inference_actions.record_resolved(state.lane, rows))
     state.resolver = Resolver(database, feed, state.recorder)
@@ -214,6 +222,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with (
             state.feed.kept_fresh(),
             state.announcements.heard(),
+            state.access_log.at_work(),
             keeper.at_work(),
             state.mirroring.at_work(state.database, state.announcements),
         ):

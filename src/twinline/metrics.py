@@ -19,9 +19,9 @@ router = APIRouter(tags=["health"])
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request, database: Annotated[Database, Depends(database)]) -> Response:
     """Figures for Prometheus: how far the mirror of MLflow is behind and what it found, aliases
-    that go with slots, spans by what became of them. No names of the catalog are in it,
-    but those of MLflow servers and their workspaces. What is counted in the database may be
-    ten seconds old.
+    that go with slots, spans and reads of prompts by what became of them. No names of the
+    catalog are in it, but those of MLflow servers and their workspaces. What is counted in
+    the database may be ten seconds old.
 
     Without the database there is what this process counted alone.
     """
@@ -36,7 +36,8 @@ def metrics(request: Request, database: Annotated[Database, Depends(database)]) 
         "Whether the database answered this time.",
         (Sample({}, bool(kept)),),
     )
-    return Response(render([answers, *kept, *counted.figures()]), media_type=CONTENT_TYPE)
+    counts = (*counted.figures(), *request.app.state.access_log.figures())
+    return Response(render([answers, *kept, *counts]), media_type=CONTENT_TYPE)
 
 
 def _kept(database: Database, app: FastAPI) -> Iterator[Figure]:

@@ -5,12 +5,23 @@ from typing import Annotated, Any
 
 import typer
 
+from twinline.cli import prompt_diffs, prompt_labels, prompt_reads
 from twinline.cli.output import AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client, read_json, read_list, read_text
 from twinline.language.errors import Invalid
 from twinline.language.records import PromptVersion, Syntax, Template, Variable
 
-app = typer.Typer(help="Prompts: versions, labels, includes and rendering.", no_args_is_help=True)
+app = typer.Typer(
+    help="Prompts: versions, labels, includes, rendering and who reads them.",
+    no_args_is_help=True,
+)
+app.command("diff")(prompt_diffs.diff)
+app.command("access")(prompt_reads.accesses)
+app.command("unlabel")(prompt_labels.remove_label)
+app.command("promote")(prompt_labels.promote)
+app.command("protect")(prompt_labels.protect)
+app.command("unprotect")(prompt_labels.unprotect)
+app.command("protected")(prompt_labels.protected)
 Name = Annotated[str, typer.Argument(help="The prompt, as support/answer.")]
 Version = Annotated[int | None, typer.Option(help="A number.")]
 Label = Annotated[str | None, typer.Option(help="A label, as production.")]
@@ -79,14 +90,33 @@ def read(
 @app.command("list")
 def list_prompts(
     context: typer.Context,
-    search: Annotated[str | None, typer.Argument(help="A part of a name.")] = None,
+    words: Annotated[
+        str | None, typer.Argument(help="Words or a part of a word; the same as --search.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="In name, description, tags and text; the best come first.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Has this label on a version.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="NAME or NAME=VALUE.")] = None,
+    author: Annotated[str | None, typer.Option(help="Who made a version of it.")] = None,
     domain: Annotated[str | None, typer.Option(help="A folder, as support.")] = None,
+    includes: Annotated[
+        str | None, typer.Option(help="A prompt that its newest or a labelled version includes.")
+    ] = None,
     retired: Retired = False,
     as_json: AsJson = False,
 ) -> None:
     """List prompts with their labels."""
     show_list(
-        client(context).prompts.list(search, domain=domain, retired=retired),
+        client(context).prompts.list(
+            search or words,
+            label=label,
+            tags=tag or (),
+            domain=domain,
+            author=author,
+            includes=includes,
+            retired=retired,
+        ),
         as_json,
         lambda found: table_of(
             ("prompt", "versions#", "labels", "description"),

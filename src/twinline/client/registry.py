@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twinline.client.http import Http, segment
+from twinline.language.names import LATEST
 from twinline.language.records import (
     Bundle,
     Dataset,
@@ -25,16 +26,22 @@ from twinline.language.records import (
     NewModelVersion,
     NewPairing,
     NewPromptVersion,
+    NewProtection,
     OutdatedInclude,
     Page,
     Pairing,
     PairingStatus,
+    Promotion,
     Prompt,
+    PromptAccess,
     PromptCheck,
+    PromptDiff,
     PromptRetirement,
     PromptVersion,
+    ProtectedLabel,
     Run,
     Syntax,
+    VersionUse,
     Withdrawal,
 )
 from twinline.language.refs import (
@@ -125,11 +132,31 @@ class Prompts:
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
     def list(
-        self, search: str | None = None, *, domain: str | None = None, retired: bool = False
+        self,
+        search: str | None = None,
+        *,
+        label: str | None = None,
+        tags: Sequence[str] = (),
+        domain: str | None = None,
+        author: str | None = None,
+        includes: str | None = None,
+        retired: bool = False,
     ) -> Iterator[Prompt]:
-        """Prompts by name: those in a folder, and with ``retired`` also those that are."""
-        query = {"search": search, "domain": domain, "retired": retired}
-        return self._http.pages(Prompt, "/prompts", query)
+        """Prompts by name; with ``search`` those that are found, the best first.
+
+        Args:
+            search: words or parts of words in the name, the description, the tags, or the
+                text of the newest or a labelled version.
+            label: on a version of it.
+            tags: that it has, each as ``NAME`` or ``NAME=VALUE``.
+            domain: the folder that it lies in, or in one below it.
+            author: who made a version of it.
+            includes: a prompt that stands in its newest or in a labelled version.
+            retired: with those whose versions are all retired, too.
+        """
+        narrowed = {"label": label, "tag": tuple(tags), "domain": domain, "author": author}
+        hidden = {"includes": includes, "retired": retired}
+        return self._http.pages(Prompt, "/prompts", {"search": search, **narrowed, **hidden})
 
     def versions(self, name: str, *, retired: bool = False) -> Iterator[PromptVersion]:
         """The versions of a prompt, the newest first; with ``retired`` also those that are."""
@@ -165,6 +192,80 @@ class Prompts:
         change = LabelChange(number=number, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/labels/{segment(label)}"
         return self._http.write(PromptVersion, "PUT", path, change, key=key)
+
+    def diff(
+        self,
+        name: str,
+        old: int | str,
+        new: int | str = LATEST,
+        *,
+        context: int | None = None,
+    ) -> PromptDiff:
+        """What differs between two versions, to the word.
+
+        Args:
+            name: the prompt.
+            old: a number or a label of it, or the reference of another prompt's version.
+            new: likewise.
+            context: how many equal lines to give around each change; None: all.
+        """
+        query = {"from": old, "to": new, "context": context}
+        return self._http.get(PromptDiff, f"/prompts/{segment(name)}/diff", query)
+
+    def accesses(self, name: str, *, version: int | None = None) -> Iterator[PromptAccess]:
+        """Who read which version of the prompt, day by day, the newest day first."""
+        return self._http.pages(
+            PromptAccess, f"/prompts/{segment(name)}/access", {"version": version}
+        )
+
+    def uses(self, name: str) -> Iterator[VersionUse]:
+        """When each version of the prompt was read last, the newest version first."""
+        return self._http.pages(VersionUse, f"/prompts/{segment(name)}/access/versions")
+
+    def remove_label(
+        self,
+        name: str,
+        label: str,
+        *,
+        reason: str,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> LabelMove:
+        """Take a label off a prompt; its history stays."""
+        path = f"/prompts/{segment(name)}/labels/{segment(label)}"
+        query = {"reason": reason, "expected": expected}
+        return self._http.write(LabelMove, "DELETE", path, query=query, key=key)
+
+    def promote(
+        self,
+        name: str,
+        source: str,
+        target: str,
+        *,
+        reason: str,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> PromptVersion:
+        """Move the label ``target`` to the version that ``source`` names at this moment."""
+        promotion = Promotion(source=source, target=target, reason=reason, expected=expected)
+        path = f"/prompts/{segment(name)}/promote"
+        return self._http.write(PromptVersion, "POST", path, promotion, key=key)
+
+    def protected(self) -> Iterator[ProtectedLabel]:
+        """The labels that only who may move protected ones can move."""
+        return self._http.pages(ProtectedLabel, "/labels/protected")
+
+    def protect(self, label: str, *, reason: str, domain: str = "") -> ProtectedLabel:
+        """Protect a label in a folder of prompts, or with no ``domain`` everywhere."""
+        new = NewProtection(domain=domain, reason=reason)
+        path = f"/labels/{segment(label)}/protection"
+        return self._http.write(ProtectedLabel, "PUT", path, new)
+
+    def unprotect(self, label: str, *, reason: str, domain: str = "") -> ProtectedLabel:
+        """Let everybody who may move labels move this one again."""
+        query = {"reason": reason, "domain": domain}
+        path = f"/labels/{segment(label)}/protection"
+        return self._http.write(ProtectedLabel, "DELETE", path, query=query)
 
     def history(self, name: str) -> Iterator[LabelMove]:
         """Every move of the prompt's labels, the newest first."""

@@ -48,8 +48,10 @@ Item = TypeVar("Item")
 class Reading:
     """A read-only transaction with one snapshot of the database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, actor: str = "") -> None:
         self._connection = connection
+        self.actor = actor
+        """On whose behalf; empty for a reading that nobody asked for by a key."""
 
     def rows(
         self, statement: Executable, values: Mapping[str, Any] | None = None
@@ -76,8 +78,9 @@ class Writing(Reading):
     """A transaction that may write, on behalf of ``actor``."""
 
     def __init__(self, connection: Connection, actor: str) -> None:
-        super().__init__(connection)
-        self.actor = actor
+        super().__init__(connection, actor)
+        self.powers: frozenset[str] = frozenset()
+        """What else ``actor`` may do than what let it in; nothing unless the gate says so."""
         self._last_steps: dict[tuple[int, str], tuple[LastStep[Any], list[Any]]] = {}
         self.announced: list[str] = []
 

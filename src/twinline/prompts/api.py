@@ -2,16 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Request, Response
+from pydantic import StringConstraints
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid
-from twinline.language.names import LATEST, NAME_PATTERN, Label, Name
+from twinline.language.names import LATEST, Domain, Label, Name
 from twinline.language.records import (
-    LabelChange,
-    LabelMove,
     NewPromptVersion,
     Number,
     Page,
@@ -20,14 +19,54 @@ from twinline.language.records import (
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
-from twinline.prompts import actions
+from twinline.prompts import actions, searching
+from twinline.prompts.reads_api import noted
+from twinline.prompts.rules import Wanted
 
 router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
-
 Retired = Annotated[bool, Query(description="Also what nobody should build on any more.")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def _filter(
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            description="Words or parts of words in the name, the description, the tags, or the "
+            'text of the newest or a labelled version. `-word` leaves out, `"two words"` stand '
+            "side by side; a name may be misspelt.",
+        ),
+    ] = None,
+    label: Annotated[Label | None, Query(description="On a version of it.")] = None,
+    tag: Annotated[
+        tuple[Words, ...],
+        Query(max_length=10, description="A tag that it has; as `NAME=VALUE` with this value."),
+    ] = (),
+    domain: Annotated[Domain | None, Query(description="A folder; those below count.")] = None,
+    author: Annotated[Words | None, Query(description="Who made a version of it.")] = None,
+    includes: Annotated[
+        Name | None,
+        Query(description="A prompt that stands in its newest or in a labelled version."),
+    ] = None,
+    retired: Retired = False,
+) -> Wanted:
+    return Wanted(
+        search=(search or "").strip(),
+        label=label,
+        tags=tag,
+        domain=domain,
+        author=author,
+        includes=includes,
+        retired=retired,
+    )
+
+
+Filter = Annotated[Wanted, Depends(_filter)]
+PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
 @router.post(
@@ -59,29 +98,20 @@ def check_version(body: NewPromptVersion, tx: Read) -> PromptCheck:
 
 @router.get("")
 def list_prompts(
-    tx: Read,
-    search: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    domain: Annotated[
-        str | None,
-        Query(max_length=200, pattern=NAME_PATTERN, description="A folder; those below count."),
-    ] = None,
-    retired: Retired = False,
-    cursor: Cursor = None,
-    limit: Limit = 100,
+    wanted: Filter, tx: Read, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Prompt]:
-    """Prompts by name; ``search`` looks into names and descriptions.
+    """Prompts by name; with ``search`` those that are found, the best first.
 
     A prompt whose versions are all retired is shown when it is asked for.
     """
-    return actions.list_prompts(
-        tx, search=search, domain=domain, retired=retired, cursor=cursor, limit=limit
-    )
+    return searching.list_prompts(tx, wanted, cursor=cursor, limit=limit)
 
 
 @router.get("/{name:path}/versions/{number}")
-def read_numbered(name: PathName, number: Number, tx: Read) -> PromptVersion:
+def read_numbered(name: PathName, number: Number, tx: Read, request: Request) -> PromptVersion:
     """One version by its number."""
-    return actions.read_version(tx, PromptVersionRef(name, number))
+    found = actions.read_version(tx, PromptVersionRef(name, number))
+    return noted(request, tx.actor, found, "rest")
 
 
 @router.get("/{name:path}/versions")
@@ -96,38 +126,16 @@ def list_versions(
     return actions.list_versions(tx, name, retired=retired, cursor=cursor, limit=limit)
 
 
-@router.get("/{name:path}/labels")
-def read_labels(name: PathName, tx: Read) -> Prompt:
-    """A prompt with its labels and where they point."""
-    return actions.read_prompt(tx, name)
-
-
-@router.put("/{name:path}/labels/{label}", response_model=PromptVersion)
-def move_label(
-    name: PathName, label: Label, body: LabelChange, tx: Write, once: OnceOnly
-) -> Response:
-    """Move a label to a version; with ``expected`` only from where it is thought to be."""
-    return once(tx, lambda: (200, actions.move_label(tx, name, label, body)))
-
-
-@router.get("/{name:path}/history")
-def read_history(
-    name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
-) -> Page[LabelMove]:
-    """Who moved which label of the prompt, from where, when and why."""
-    return actions.history(tx, name, cursor=cursor, limit=limit)
-
-
 @router.get("/{name:path}")
 def read_version(
     name: PathName,
     tx: Read,
+    request: Request,
     version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
 ) -> PromptVersion:
     """One version, by number or label; the newest when neither is given."""
     if version is not None and label is not None:
         raise Invalid("Give either version or label.", field="label", value=label)
-    if version is not None:
-        return actions.read_version(tx, PromptVersionRef(name, version))
-    return actions.read_version(tx, PromptLabelRef(name, label or LATEST))
+    ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, label or LATEST)
+    return noted(request, tx.actor, actions.read_version(tx, ref), "rest")

@@ -21,10 +21,9 @@ array(
     select 'latest' where version.number = (
         select max(number) from prompt_version newest where newest.prompt_id = version.prompt_id)
     union all
-    (select label from (
-        select distinct on (label) label, number from label_move
-        where label_move.prompt_id = version.prompt_id order by label, id desc
-    ) named where named.number = version.number order by label)
+    (select label from prompt_label
+        where prompt_label.prompt_id = version.prompt_id and prompt_label.number = version.number
+        order by label)
 ) as labels
 """
 # The way from the roots, once for each version that was found: by its shortest way, or by its
@@ -95,6 +94,12 @@ def includers_below(tx: Reading, name: str, number: int) -> tuple[Inclusion, ...
     roots = versions(tx, name, below=number)
     found = page(tx, "included_by", roots, after=None, limit=None)
     return tuple(one.inclusion for one in found)
+
+
+def includers_in_use(tx: Reading, name: str) -> set[str]:
+    """The prompts in whose newest or labelled versions a prompt stands, directly or not."""
+    found = includers_below(tx, name, NUMBERS_END)
+    return {one.version.name for one in found if one.labels}
 
 
 def _placed(row: RowMapping) -> Placed:

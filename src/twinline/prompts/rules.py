@@ -1,6 +1,7 @@
 """What a prompt version holds, which variables it has, and which labels name it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from twinline.language import identity, templates
@@ -11,10 +12,35 @@ from twinline.language.records import (
     NewPromptVersion,
     Note,
     PromptVersion,
+    ProtectedLabel,
     Template,
     Variable,
 )
 from twinline.prompts import notes
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of prompts is narrowed to; what is None or empty narrows nothing.
+
+    Args:
+        search: words or parts of words in the name, the description, the tags or the text of
+            the newest or a labelled version.
+        label: on a version of it.
+        tags: names of tags that it has, as ``NAME=VALUE`` with their values.
+        domain: the folder that it lies in, or in one below it.
+        author: who made a version of it.
+        includes: a prompt that stands in its newest or in a labelled version.
+        retired: with those whose versions are all retired, too.
+    """
+
+    search: str = ""
+    label: str | None = None
+    tags: tuple[str, ...] = ()
+    domain: str | None = None
+    author: str | None = None
+    includes: str | None = None
+    retired: bool = False
 
 
 class Content(NamedTuple):
@@ -136,3 +162,19 @@ def labels_of(number: int, labels: dict[str, int], latest: int) -> tuple[str, ..
     """The labels that name a version now; ``latest`` first, the others by name."""
     named = sorted(label for label, at in labels.items() if at == number)
     return (LATEST, *named) if number == latest else tuple(named)
+
+
+def protecting(name: str, protections: Iterable[ProtectedLabel]) -> ProtectedLabel | None:
+    """The narrowest of a label's protections that holds for the prompt ``name``."""
+    holding = [one for one in protections if within(name, one.domain)]
+    return max(holding, key=lambda one: len(one.domain), default=None)
+
+
+def within(name: str, domain: str) -> bool:
+    """Whether a prompt lies in a domain; all lie in the empty one."""
+    return not domain or name.startswith(f"{domain}/")
+
+
+def where(label: str, domain: str) -> str:
+    """A protection as people name it: ``production``, or ``production in support``."""
+    return f"{label} in {domain}" if domain else label

@@ -1,11 +1,11 @@
 """Prompts, their versions and label moves, in SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, exists, func, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_nodes, find_node
 from twinline.db.names import near
@@ -15,6 +15,7 @@ from twinline.language.identity import as_json, without_defaults
 from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
+from twinline.prompts.label_store import places
 from twinline.prompts.rules import Content
 
 _in_force = (withdrawal.c.kind == "retired", withdrawal.c.lifted_at.is_(None))
@@ -25,10 +26,11 @@ _retired_at = (
     .scalar_subquery()
 )
 _one_version = prompt_version.alias("one_version")
-_all_retired = ~exists().where(
+all_retired = ~exists().where(
     _one_version.c.prompt_id == prompt.c.id,
     ~exists().where(withdrawal.c.node_id == _one_version.c.node_id, *_in_force),
 )
+"""Of a row of ``prompt``: whether nobody should build on any version of it any more."""
 
 
 def lock_series(tx: Writing, name: str) -> int:
@@ -109,37 +111,6 @@ def _add_edges(tx: Writing, node_id: int, new: NewPromptVersion, content: Conten
         add_edge(tx, piece, node_id, "included")
 
 
-def labels(tx: Reading, *ids: int) -> dict[int, dict[str, int]]:
-    """Where each label of these prompts points now, by prompt."""
-    newest = (
-        select(label_move.c.prompt_id, label_move.c.label, label_move.c.number)
-        .where(label_move.c.prompt_id.in_(ids))
-        .ext(distinct_on(label_move.c.prompt_id, label_move.c.label))
-        .order_by(label_move.c.prompt_id, label_move.c.label, label_move.c.id.desc())
-    )
-    named: dict[int, dict[str, int]] = {id: {} for id in ids}
-    for row in tx.rows(newest):
-        named[row["prompt_id"]][row["label"]] = row["number"]
-    return named
-
-
-def add_move(
-    tx: Writing, id: int, label: str, number: int, previous: int | None, reason: str
-) -> None:
-    """Append to a label's history."""
-    tx.run(
-        label_move.insert().values(
-            prompt_id=id,
-            label=label,
-            number=number,
-            previous=previous,
-            reason=reason,
-            actor=tx.actor,
-            at=func.clock_timestamp(),
-        )
-    )
-
-
 def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[LabelMove, ...]:
     """Moves of a prompt's labels before the one with id ``before``, the newest first."""
     query = (
@@ -168,8 +139,9 @@ def moves_between(
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
-def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int], ...]:
-    """When a label of a prompt came to be on which version, the oldest first."""
+def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int | None], ...]:
+    """When a label of a prompt came to be on which version, None when it was removed; the
+    oldest first."""
     query = (
         select(label_move.c.at, label_move.c.number)
         .join(prompt, prompt.c.id == label_move.c.prompt_id)
@@ -202,35 +174,14 @@ def made_between(
 def find(tx: Reading, name: str) -> tuple[int, Prompt] | None:
     """A prompt and its id."""
     row = tx.row(_prompts().where(prompt.c.name == name))
-    return (row["id"], _prompt(row, labels(tx, row["id"])[row["id"]])) if row else None
+    return (row["id"], _prompt(row, places(tx, row["id"])[row["id"]])) if row else None
 
 
-def page(
-    tx: Reading,
-    *,
-    search: str | None,
-    domain: str | None,
-    retired: bool,
-    after: str | None,
-    limit: int,
-) -> tuple[Prompt, ...]:
-    """Prompts by name, those whose name or description holds ``search`` and that are in
-    ``domain`` or a folder below it; with ``retired`` also those that are."""
-    query = _prompts().order_by(prompt.c.name).limit(limit)
-    if domain:
-        query = query.where(prompt.c.name.startswith(f"{domain}/", autoescape=True))
-    if not retired:
-        query = query.where(~_all_retired)
-    if search:
-        query = query.where(
-            prompt.c.name.icontains(search, autoescape=True)
-            | prompt.c.description.icontains(search, autoescape=True)
-        )
-    if after is not None:
-        query = query.where(prompt.c.name > after)
-    rows = tx.rows(query)
-    named = labels(tx, *(row["id"] for row in rows))
-    return tuple(_prompt(row, named[row["id"]]) for row in rows)
+def with_ids(tx: Reading, ids: Sequence[int]) -> tuple[Prompt, ...]:
+    """These prompts, in this order."""
+    found = {row["id"]: row for row in tx.rows(_prompts().where(prompt.c.id.in_(ids)))}
+    named = places(tx, *ids)
+    return tuple(_prompt(found[id], named[id]) for id in ids)
 
 
 def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
@@ -253,7 +204,7 @@ def versions(
     if not rows:
         return ()
     id = rows[0]["prompt_id"]
-    named, latest = labels(tx, id)[id], tx.value(_latest(id))
+    named, latest = places(tx, id)[id], tx.value(_latest(id))
     return tuple(_version(row, rules.labels_of(row["number"], named, latest)) for row in rows)
 
 
@@ -272,7 +223,7 @@ def _prompts() -> Select[Any]:
         .where(prompt_version.c.prompt_id == prompt.c.id)
         .scalar_subquery()
     )
-    return select(prompt, latest.label("latest"), _all_retired.label("retired"))
+    return select(prompt, latest.label("latest"), all_retired.label("retired"))
 
 
 def _versions() -> Select[Any]:

@@ -52,6 +52,12 @@ from twinline.db.schema.mirror import (
     mirror_version,
 )
 from twinline.db.schema.mlflow_changes import mlflow_change
+from twinline.db.schema.prompts import (
+    prompt_access,
+    prompt_label,
+    prompt_search,
+    protected_label,
+)
 from twinline.db.schema.slots import (
     client_report,
     deployment,
@@ -98,7 +104,11 @@ __all__ = [
     "ownership",
     "pairing",
     "prompt",
+    "prompt_access",
+    "prompt_label",
+    "prompt_search",
     "prompt_version",
+    "protected_label",
     "recall",
     "rollup_day",
     "rollup_hour",

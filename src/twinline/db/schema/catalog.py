@@ -97,6 +97,8 @@ prompt = Table(
     text_("description"),
     json_("tags"),
     at_("created_at"),
+    Index(None, "tags", postgresql_using="gin"),
+    Index(None, "name", postgresql_ops={"name": "text_pattern_ops"}),
 )
 prompt_version = Table(
     "prompt_version",
@@ -123,6 +125,7 @@ prompt_version = Table(
     CheckConstraint("kind in ('text', 'chat')", name="kind"),
     CheckConstraint("syntax in ('twinline', 'jinja2')", name="syntax"),
     CheckConstraint("(composed is null) = (includes = '[]')", name="composed_of_includes"),
+    Index(None, "author", "prompt_id"),
 )
 label_move = Table(
     "label_move",
@@ -130,7 +133,7 @@ label_move = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("prompt_id", BigInteger, nullable=False),
     text_("label"),
-    Column("number", Integer, nullable=False),
+    Column("number", Integer),
     Column("previous", Integer),
     text_("reason"),
     text_("actor"),
@@ -139,6 +142,7 @@ label_move = Table(
         ["prompt_id", "number"], ["prompt_version.prompt_id", "prompt_version.number"]
     ),
     CheckConstraint("label <> 'latest'", name="latest_is_kept_by_the_system"),
+    CheckConstraint("number is distinct from previous", name="moved"),
     Index(None, "prompt_id", "label", "id"),
 )
 

@@ -1,0 +1,119 @@
+"""What differs between two prompt versions, to the word."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from twinline.language.records.base import Record
+from twinline.language.records.prompts import PromptKind
+from twinline.language.records.timelines import ValueChange
+from twinline.language.refs import PromptVersionRef
+
+PartOp = Literal["equal", "delete", "insert"]
+LineOp = Literal["equal", "change", "delete", "insert"]
+
+
+class DiffPart(Record):
+    """A piece of a line that is in both texts, in the old one alone, or in the new one alone."""
+
+    op: PartOp
+    text: str
+
+
+class DiffLine(Record):
+    """A line of either text, or one of each that are alike: then its parts say what changed.
+
+    What is not inserted is the old line, what is not deleted the new one, with their line
+    ends. Of a run of more than 20,000 lines all are told as one.
+    """
+
+    op: LineOp
+    old: int | None = Field(description="Its number in the old text, from 1; None: not there.")
+    new: int | None = Field(description="Its number in the new text, from 1; None: not there.")
+    parts: tuple[DiffPart, ...]
+
+
+class Hunk(Record):
+    """Lines that follow each other and are all the same in both texts, or all not."""
+
+    op: Literal["equal", "change"]
+    lines: tuple[DiffLine, ...]
+    left_out: int = Field(
+        default=0, description="Equal lines before these that `context` left out."
+    )
+    note: str | None = Field(
+        default=None,
+        description="Why changed lines are not compared word by word, if they are not.",
+    )
+
+
+class TextDiff(Record):
+    """Two texts, hunk by hunk."""
+
+    hunks: tuple[Hunk, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether the texts are the same."""
+        return all(hunk.op == "equal" for hunk in self.hunks)
+
+
+class MessageDiff(Record):
+    """A message of either prompt, or one of each that belong together.
+
+    A text is one message without a role; the content of a placeholder is its name.
+    """
+
+    op: LineOp
+    old: int | None = Field(description="Its place in the old prompt, from 1; None: not there.")
+    new: int | None = Field(description="Its place in the new prompt, from 1; None: not there.")
+    old_role: str | None
+    new_role: str | None
+    content: TextDiff
+
+
+class Renamed(Record):
+    """A variable that stands under another name where it stood."""
+
+    before: str
+    after: str
+
+
+class VariablesDiff(Record):
+    """Variables that only one version has, and what is said otherwise of those in both."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    renamed: tuple[Renamed, ...]
+    changed: tuple[ValueChange, ...] = Field(
+        description="What is declared of a variable otherwise, as `/question/type`."
+    )
+
+
+class Invisible(Record):
+    """A character in a deleted or inserted part that nobody sees."""
+
+    side: Literal["old", "new"]
+    message: int = Field(description="The message's place on that side, from 1.")
+    line: int = Field(description="The line in that message, from 1.")
+    code: str = Field(examples=["U+202E"])
+    name: str = Field(examples=["RIGHT-TO-LEFT OVERRIDE"])
+
+
+class PromptDiff(Record):
+    """What differs between two prompt versions, of one prompt or of two."""
+
+    old: PromptVersionRef
+    new: PromptVersionRef
+    old_kind: PromptKind
+    new_kind: PromptKind
+    identical: bool = Field(description="Whether template, variables and parameters are the same.")
+    messages: tuple[MessageDiff, ...]
+    parameters: tuple[ValueChange, ...] = Field(
+        description="Paths (RFC 6901) at which the parameters differ, as `/tools/0/name`."
+    )
+    variables: VariablesDiff
+    invisible: tuple[Invisible, ...] = Field(
+        description="The first 100 invisible characters in what was deleted or inserted."
+    )
+    summary: str = Field(description="The same in a few words.")

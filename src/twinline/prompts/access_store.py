@@ -1,0 +1,79 @@
+"""Who read which version, in SQL."""
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from sqlalchemy import distinct, func, select, text, tuple_
+
+from twinline.db.schema import prompt, prompt_access, prompt_version
+from twinline.db.session import Reading, Writing
+from twinline.language.records import PromptAccess, VersionUse
+
+# Ordered, lest two processes that keep the same rows wait for each other.
+_KEEP = text("""
+insert into prompt_access
+    (prompt_version, principal, door, day, count, first_at, last_at)
+select prompt_version.node_id, sent.principal, sent.door, sent.day, sent.count, sent.first_at,
+    sent.last_at
+from json_to_recordset(:sent) as sent(name text, number integer, principal text, door text,
+    day date, count bigint, first_at timestamptz, last_at timestamptz)
+join prompt on prompt.name = sent.name
+join prompt_version on prompt_version.prompt_id = prompt.id
+    and prompt_version.number = sent.number
+order by prompt_version.node_id, sent.day, sent.principal, sent.door
+on conflict (prompt_version, day, principal, door) do update set
+    count = prompt_access.count + excluded.count,
+    first_at = least(prompt_access.first_at, excluded.first_at),
+    last_at = greatest(prompt_access.last_at, excluded.last_at)
+""")
+
+Place = tuple[date, int, str, str]
+"""Where a page ended: day, version, principal, door."""
+
+
+def keep(tx: Writing, reads: Iterable[dict[str, Any]]) -> None:
+    """Add counted reads to those of their day."""
+    tx.run(_KEEP, {"sent": json.dumps(list(reads), default=str)})
+
+
+def accesses(
+    tx: Reading, name: str, *, number: int | None, before: Place | None, limit: int
+) -> tuple[PromptAccess, ...]:
+    """Who read a prompt's versions, the newest day first and in it the highest version."""
+    found = prompt_access.c
+    query = (
+        select(prompt_access, prompt_version.c.number)
+        .join(prompt_version, prompt_version.c.node_id == found.prompt_version)
+        .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
+        .where(prompt.c.name == name)
+    )
+    order = (found.day, prompt_version.c.number, found.principal, found.door)
+    if number is not None:
+        query = query.where(prompt_version.c.number == number)
+    if before is not None:
+        query = query.where(tuple_(*order) < before)
+    rows = tx.rows(query.order_by(*(column.desc() for column in order)).limit(limit))
+    return tuple(PromptAccess.model_validate(dict(row)) for row in rows)
+
+
+def uses(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[VersionUse, ...]:
+    """When each version of a prompt was read last, the newest version first."""
+    found = prompt_access.c
+    query = (
+        select(
+            prompt_version.c.number,
+            func.coalesce(func.sum(found.count), 0).label("count"),
+            func.count(distinct(found.principal)).label("principals"),
+            func.max(found.last_at).label("last_used_at"),
+        )
+        .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
+        .outerjoin(prompt_access, found.prompt_version == prompt_version.c.node_id)
+        .where(prompt.c.name == name)
+        .group_by(prompt_version.c.number)
+    )
+    if before is not None:
+        query = query.where(prompt_version.c.number < before)
+    rows = tx.rows(query.order_by(prompt_version.c.number.desc()).limit(limit))
+    return tuple(VersionUse.model_validate(dict(row)) for row in rows)
