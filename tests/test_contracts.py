@@ -30,6 +30,7 @@ from twinline.db import schema
 from twinline.db.session import connect
 from twinline.language import records
 from twinline.language.names import RESERVED
+from twinline.prompts.reader import reads
 from twinline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -320,7 +321,7 @@ ASKED_WITH_A_BODY = {
 
 
 def test_whoever_may_only_read_can_change_nothing(routes: list[Route]) -> None:
-    read_only = {type(opens(Permission.READ).dependency) for opens in (reading, reader)}
+    read_only = {type(opens(Permission.READ).dependency) for opens in (reading, reader, reads)}
     for route in routes:
         if route.dependant and Permission.READ in _permissions(route.dependant):
             assert route.methods <= {"GET", "HEAD"} or route.path in ASKED_WITH_A_BODY, route.path

@@ -54,6 +54,7 @@ from twinline.otel import actions as otel_actions
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.prompts import api as prompts
+from twinline.prompts.reader import Memory
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer
@@ -175,6 +176,7 @@ def serve(app: FastAPI, database: Database) -> None:
     state = app.state
     state.database, state.announcements, state.keyring = database, announcements, keyring
     state.feed = feed
+    state.prompt_memory = Memory(database, announcements)
     state.lane = database.lane()
     state.recorder = Recorder(lambda rows: inference_actions.record_resolved(state.lane, rows))
     state.resolver = Resolver(database, feed, state.recorder)
@@ -211,6 +213,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         async with (
             state.feed.kept_fresh(),
+            state.prompt_memory.kept_fresh(),
             state.announcements.heard(),
             keeper.at_work(),
             state.mirroring.at_work(state.database, state.announcements),

@@ -20,10 +20,12 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import actions
+from twinline.prompts.reader import Reads, reads
 
 router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
+Lasting = Annotated[Reads, reads(Permission.READ)]
 PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
@@ -59,9 +61,9 @@ def list_prompts(
 
 
 @router.get("/{name:path}/versions/{number}")
-def read_numbered(name: PathName, number: Number, tx: Read) -> PromptVersion:
-    """One version by its number."""
-    return actions.read_version(tx, PromptVersionRef(name, number))
+def read_numbered(name: PathName, number: Number, by: Lasting, response: Response) -> PromptVersion:
+    """One version by its number; from memory while the database is away."""
+    return _told(by, PromptVersionRef(name, number), response)
 
 
 @router.get("/{name:path}/versions")
@@ -97,13 +99,22 @@ def read_history(
 @router.get("/{name:path}")
 def read_version(
     name: PathName,
-    tx: Read,
+    by: Lasting,
+    response: Response,
     version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
 ) -> PromptVersion:
-    """One version, by number or label; the newest when neither is given."""
+    """One version, by number or label; the newest when neither is given.
+
+    While the database is away, what was read before is told again, with its age in the
+    header `X-Twinline-Stale-Seconds`.
+    """
     if version is not None and label is not None:
         raise Invalid("Give either version or label.", field="label", value=label)
     if version is not None:
-        return actions.read_version(tx, PromptVersionRef(name, version))
-    return actions.read_version(tx, PromptLabelRef(name, label or LATEST))
+        return _told(by, PromptVersionRef(name, version), response)
+    return _told(by, PromptLabelRef(name, label or LATEST), response)
+
+
+def _told(by: Reads, ref: PromptVersionRef | PromptLabelRef, response: Response) -> PromptVersion:
+    return by.read(ref.name, ref, lambda tx: actions.read_version(tx, ref)).mark(response)

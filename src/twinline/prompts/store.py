@@ -15,10 +15,14 @@ from twinline.language.records import LabelMove, NewPromptVersion, Prompt, Promp
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
 
+TOPIC = "prompt"
+"""What is announced, with the name, when a prompt may have changed."""
+
 
 def lock_series(tx: Writing, name: str) -> int:
     """The id of the prompt, made when there is none; its numbers and labels are ours
-    until this transaction ends."""
+    until this transaction ends, and then everybody hears that they may have changed."""
+    tx.announce(f"{TOPIC} {name}")
     tx.run(
         insert(prompt)
         .values(name=name, description="", tags={}, created_at=func.clock_timestamp())
