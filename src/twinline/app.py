@@ -37,6 +37,7 @@ from twinline.frame import Frame, LastResort, problem
 from twinline.inferences import actions as inference_actions
 from twinline.inferences import api as inferences
 from twinline.kills import api as kills
+from twinline.langfuse import api as langfuse
 from twinline.language.errors import Invalid, TwinlineError, Unavailable
 from twinline.lineage import api as lineage
 from twinline.lineage import graph_api as graph
@@ -145,6 +146,8 @@ def make_app(
     for router in _NATIVE:
         native.include_router(router)
     outside = (
+        langfuse.router,
+        langfuse.traces,
         openfeature.router,
         otel.router,
         health.router,
