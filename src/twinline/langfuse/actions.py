@@ -1,15 +1,27 @@
-"""Read, make, label and list prompts in Langfuse's words."""
+"""Read, make, label and list prompts in Langfuse's words, and take its events."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
-from twinline.langfuse import rules, store
-from twinline.langfuse.records import NewPrompt, PageMeta, PromptMeta, PromptMetas, PromptRow
+from twinline.langfuse import ingestion, rules, store
+from twinline.langfuse.records import (
+    EventRefused,
+    EventsTaken,
+    EventTaken,
+    NewPrompt,
+    PageMeta,
+    PromptMeta,
+    PromptMetas,
+    PromptRow,
+)
 from twinline.langfuse.store import Filter
 from twinline.language.errors import NotFound
 from twinline.language.records import Json, LabelChange, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.otel import halves
+from twinline.otel.actions import Begin
 from twinline.prompts import actions as prompts
 
 REASON = "by a Langfuse client"
@@ -62,6 +74,31 @@ def listing(tx: Reading, which: Filter, *, page: int, limit: int) -> PromptMetas
     pages = -(-total // limit)
     meta = PageMeta(page=page, limit=limit, total_items=total, total_pages=pages)
     return PromptMetas(data=tuple(data), meta=meta)
+
+
+def take_events(begin: Begin, events: Iterable[Json]) -> tuple[EventsTaken, Counter[str]]:
+    """Record the calls of models among events; what became of each event, and counts.
+
+    Other events are acknowledged and let go, as spans are that are no calls.
+    """
+    found = ingestion.sort(events)
+    counts, refused = halves.take(begin, found.calls)
+    counts["ignored"] += len(found.others)
+    counts["refused"] += len(found.malformed)
+    errors = [(name, why) for name, why in found.malformed.items()]
+    errors += [(name, why) for place, why in refused.items() for name in found.by_call[place]]
+    taken = [
+        name for place, names in enumerate(found.by_call) if place not in refused for name in names
+    ]
+    answer = EventsTaken(
+        successes=tuple(EventTaken(id=name) for name in (*taken, *found.others)),
+        errors=tuple(_refused(name, why) for name, why in errors),
+    )
+    return answer, counts
+
+
+def _refused(name: str, why: str) -> EventRefused:
+    return EventRefused(id=name, status=400, message=why, error="InvalidRequestError")
 
 
 def _row(tx: Reading, version: PromptVersion) -> PromptRow:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -12,13 +12,22 @@ from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.langfuse import actions, rules
 from twinline.langfuse.basic import IN_WORDS, with_our_key
-from twinline.langfuse.records import NewLabels, NewPrompt, Projects, PromptMetas, PromptRow
+from twinline.langfuse.records import (
+    EventsTaken,
+    NewLabels,
+    NewPrompt,
+    Projects,
+    PromptMetas,
+    PromptRow,
+    SentEvents,
+)
 from twinline.langfuse.store import Filter
 from twinline.language.errors import Invalid, TwinlineError
 from twinline.language.names import Label, Name
 from twinline.language.records import Instant, Number
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.otel import api as otel
+from twinline.otel.counts import Counts
 from twinline.prompts.reader import Reads, Told, reads
 
 PROMPTS = "/v2/prompts"
@@ -81,6 +90,21 @@ PathName = Annotated[Name, Path(description="Slashes may be sent as they are or 
 def read_projects(_tx: Read) -> Projects:
     """The one project that this catalog is; Langfuse's SDKs check their keys by it."""
     return Projects()
+
+
+@router.post("/ingestion", status_code=207)
+def take_events(
+    by: otel.Exporter, body: SentEvents, counted: Annotated[Counts, Depends(otel.counts)]
+) -> EventsTaken:
+    """Take a batch of events, as SDKs before version 3 send traces.
+
+    A generation becomes an inference when it has ended, or an hour after it began; the
+    prompt, model and measures may be told in any of its events. Other events are
+    acknowledged and let go. Sending events again changes nothing.
+    """
+    answer, counts = actions.take_events(by.writing, body.batch)
+    counted.took(counts)
+    return answer
 
 
 @router.post(PROMPTS, status_code=201)
