@@ -44,6 +44,11 @@ class Place:
         path = f"{self.url}/api/v1/prompts/{path}"
         return httpx.get(path, params=query, headers=headers, timeout=20)
 
+    def face(self, key: str) -> dict[str, Any]:
+        """The prompt as a Langfuse client gets it."""
+        url = f"{self.url}/api/public/v2/prompts/{PROMPT}"
+        return httpx.get(url, auth=(key[:12], key), timeout=20).json()
+
     def remembers(self, label: str, number: int) -> None:
         """Wait until memory holds what a label is on."""
         place, end = (PROMPT, PromptLabelRef(PROMPT, label)), time.monotonic() + SECONDS
@@ -83,12 +88,15 @@ def test_what_was_read_is_told_with_its_age_while_the_database_is_away(place: Pl
     assert place.ask(stranger).status_code == 403
     assert [one.json()["number"] for one in fresh] == [1, 2, 2]
     assert not any(STALE_HEADER in one.headers for one in fresh)
+    assert place.face(viewer)["config"]["twinline"]["stale_seconds"] == 0
     place.cluster.stop()
     begun = time.monotonic()
     told = [place.ask(viewer, **query) for query in asked]
     assert time.monotonic() - begun < SECONDS
     assert [one.json() for one in told] == [one.json() for one in fresh]
     assert all(0 < float(one.headers[STALE_HEADER]) < SECONDS for one in told)
+    row = place.face(viewer)
+    assert (row["version"], row["config"]["twinline"]["stale_seconds"] > 0) == (1, True)
     older = place.ask(viewer, label="production")
     assert float(older.headers[STALE_HEADER]) > float(told[0].headers[STALE_HEADER])
     for unknown in (
