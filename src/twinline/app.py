@@ -54,6 +54,7 @@ from twinline.openfeature import api as openfeature
 from twinline.otel import actions as otel_actions
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
+from twinline.plain import api as plain
 from twinline.prompts import api as prompts
 from twinline.prompts.reader import Memory
 from twinline.recalls import api as recalls
@@ -148,6 +149,7 @@ def make_app(
     outside = (
         langfuse.router,
         langfuse.traces,
+        plain.router,
         openfeature.router,
         otel.router,
         health.router,
