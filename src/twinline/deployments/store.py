@@ -29,16 +29,15 @@ from twinline.routing.policy import Policy
 
 _TICK = timedelta(microseconds=1)
 _LIVE_WITH = text("""
-select slot.route, slot.environment, deployment.number, bundle.digest, model.ref as model
+select deployed.ref as deployment, bundle.digest, model.ref as model
 from node prompt
 join bundle on bundle.prompt_version = prompt.id
 join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
 join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
-join deployment on deployment.node_id = served.target
-join slot on slot.id = deployment.slot_id
+join node deployed on deployed.id = served.target
 join node model on model.id = bundle.model_version
 where prompt.ref = :prompt
-order by slot.environment, slot.route, bundle.digest limit :most
+order by deployed.ref, bundle.digest limit :most
 """)
 _OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
@@ -221,8 +220,8 @@ def live_with(tx: Reading, prompt: PromptVersionRef, most: int) -> tuple[LiveBun
     rows = tx.rows(_LIVE_WITH, {"prompt": str(prompt), "most": most})
     return tuple(
         LiveBundle(
-            slot=(at := SlotRef(row["route"], row["environment"])),
-            deployment=DeploymentRef(at, row["number"]),
+            slot=(deployed := DeploymentRef.parse(row["deployment"])).slot,
+            deployment=deployed,
             bundle=BundleRef(row["digest"]),
             model=row["model"],
         )

@@ -33,7 +33,10 @@ def read(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptRow:
     Raises:
         NotFound: there is none.
     """
-    return _row(tx, prompts.read_version(tx, ref))
+    prompt = prompts.read_prompt(tx, ref.name)
+    if isinstance(ref, PromptLabelRef) and ref.label in prompt.labels:
+        ref = PromptVersionRef(ref.name, prompt.labels[ref.label])
+    return _row(tx, prompts.read_version(tx, ref), prompt.tags)
 
 
 def create(tx: Writing, sent: NewPrompt) -> PromptRow:
@@ -47,7 +50,7 @@ def create(tx: Writing, sent: NewPrompt) -> PromptRow:
     except NotFound:
         tags = {}
     version, _ = prompts.create_version(tx, rules.new_version(sent, tags))
-    return _row(tx, version)
+    return read(tx, version.ref)
 
 
 def add_labels(tx: Writing, ref: PromptVersionRef, labels: Iterable[str]) -> PromptRow:
@@ -101,10 +104,6 @@ def _refused(name: str, why: str) -> EventRefused:
     return EventRefused(id=name, status=400, message=why, error="InvalidRequestError")
 
 
-def _row(tx: Reading, version: PromptVersion) -> PromptRow:
-    tags = prompts.read_prompt(tx, version.name).tags
-    return rules.row(version, tags, _live(tx, version.ref))
-
-
-def _live(tx: Reading, ref: PromptVersionRef) -> list[Json]:
-    return [rules.words_of(one._asdict()) for one in deployments.live_with(tx, ref)]
+def _row(tx: Reading, version: PromptVersion, tags: Json) -> PromptRow:
+    live = deployments.live_with(tx, version.ref)
+    return rules.row(version, tags, [rules.words_of(one._asdict()) for one in live])
