@@ -56,6 +56,7 @@ from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.plain import api as plain
 from twinline.prompts import api as prompts
+from twinline.prompts import labels_api as labels
 from twinline.prompts.reader import Memory
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
@@ -100,6 +101,7 @@ _NATIVE = (
     timelines.router,
     deployments.router,
     policies.router,
+    labels.router,
     prompts.router,
     models.router,
     mirror.router,

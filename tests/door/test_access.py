@@ -74,6 +74,8 @@ def test_each_role_may_do_what_its_permissions_say_and_no_more(
         Permission.RESOLVE: ("POST", "/resolve"),
         Permission.RECORD: ("POST", "/inferences"),
         Permission.PROMPTS: ("POST", "/prompts"),
+        Permission.LABELS: ("POST", "/prompts/p/promote"),
+        Permission.PROTECTED: ("PUT", "/labels/production/protection"),
         Permission.MODELS: ("POST", "/models"),
         Permission.BUNDLES: ("PUT", "/pairings"),
         Permission.EVALUATIONS: ("POST", "/evaluations"),

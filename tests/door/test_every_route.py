@@ -47,7 +47,12 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/prompts/{name}/versions/{number}"): READERS,
     ("get", "/prompts/{name}/versions"): READERS,
     ("get", "/prompts/{name}/labels"): READERS,
-    ("put", "/prompts/{name}/labels/{label}"): "author admin",
+    ("put", "/prompts/{name}/labels/{label}"): "author releaser admin",
+    ("delete", "/prompts/{name}/labels/{label}"): "author releaser admin",
+    ("post", "/prompts/{name}/promote"): "author releaser admin",
+    ("get", "/labels/protected"): READERS,
+    ("put", "/labels/{label}/protection"): "releaser admin",
+    ("delete", "/labels/{label}/protection"): "releaser admin",
     ("get", "/prompts/{name}/history"): READERS,
     ("get", "/prompts/{name}"): READERS,
     ("post", "/models"): "author admin",
@@ -273,7 +278,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
         assert again.headers["idempotent-replayed"] == "true"
         assert "idempotent-replayed" not in first.headers
         assert _contents(rehearsal) == kept, path
-    assert tried == 26
+    assert tried == 30
 
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:

@@ -23,6 +23,7 @@ from twinline.language.records import (
     Bundle,
     Deployment,
     InferenceBatch,
+    LabelChange,
     NewBundle,
     NewDeployment,
     NewInference,
@@ -93,6 +94,29 @@ def test_a_prompt_s_versions_made_at_once_have_consecutive_numbers(database: Dat
     assert sorted(set(numbers)) == list(range(1, 21))
     with database.reading() as tx:
         assert access.verify_log(tx).events == 20
+
+
+def test_of_20_label_moves_at_once_that_expect_the_same_exactly_one_wins(
+    database: Database,
+) -> None:
+    with database.writing("author") as tx:
+        for number in range(1, 22):
+            prompts.create_version(tx, NewPromptVersion(name="p", template=f"Text {number}"))
+        prompts.move_label(tx, "p", "production", LabelChange(number=21, reason="begin"))
+
+    def move(number: int) -> int | None:
+        change = LabelChange(number=number + 1, reason="mine", expected=21)
+        try:
+            with database.writing(f"author {number}") as tx:
+                return prompts.move_label(tx, "p", "production", change).number
+        except Stale:
+            return None
+
+    (won,) = [number for number in _at_once(move, 20) if number is not None]
+    with database.reading() as tx:
+        moves = prompts.history(tx, "p", cursor=None, limit=500).items
+        assert prompts.read_prompt(tx, "p").labels == {"production": won}
+    assert [(one.previous, one.number) for one in moves] == [(21, won), (None, 21)]
 
 
 def test_the_same_pair_made_at_once_is_one_bundle(database: Database) -> None:

@@ -34,6 +34,8 @@ read                 x      x       x        x       x       .      x
 resolve              .      .       .        x       .       .      x
 inferences:write     .      .       .        x       .       .      x
 prompts:write        .      x       .        .       .       .      x
+labels:write         .      x       x        .       .       .      x
+labels:protected     .      .       x        .       .       .      x
 models:write         .      x       .        .       .       .      x
 bundles:write        .      x       x        .       .       .      x
 evaluations:write    .      x       .        .       .       .      x

@@ -77,6 +77,8 @@ def good_writes(client: Client) -> list[Write]:
     }  # fmt: skip
     client.lineage.connect("prompts:/support/answer/1", "prompts:/support/answer/2", "inspired")
     idle = client.prompts.create("idle", "x")
+    client.prompts.move_label("support/answer", "old", 1, reason="because")
+    client.prompts.protect("silver", reason="because")
     retired = client.lineage.retire(client.prompts.create("old", "x").ref, reason="because").number
     ends = {"source": "models:/churn/1", "target": "prompts:/support/answer/1", "kind": "inspired"}
     ended = {**ends, "source": "prompts:/support/answer/1", "target": "prompts:/support/answer/2"}
@@ -103,6 +105,15 @@ def good_writes(client: Client) -> list[Write]:
               ("prompt.create", "label.move")),
         Write(("put", "/prompts/{name}/labels/{label}"),
               "/prompts/support/answer/labels/production", label, author, ("label.move",)),
+        Write(("delete", "/prompts/{name}/labels/{label}"),
+              "/prompts/support/answer/labels/old?reason=because", None, author,
+              ("label.remove",)),
+        Write(("post", "/prompts/{name}/promote"), "/prompts/support/answer/promote",
+              {"from": "latest", "to": "staging", **why}, author, ("label.move",)),
+        Write(("put", "/labels/{label}/protection"), "/labels/gold/protection", why, releaser,
+              ("label.protect",)),
+        Write(("delete", "/labels/{label}/protection"), "/labels/silver/protection?reason=because",
+              None, releaser, ("label.unprotect",)),
         Write(("post", "/models"), "/models", {"name": "n", "source_uri": "x:/y"}, author,
               ("model.register",)),
         Write(("put", "/models/names"), "/models/names", name, author, ("model.name",)),

@@ -86,6 +86,36 @@ def authorize(tx: Reading, key: str | None, permission: Permission) -> ApiKey:
     return found
 
 
+def admit(tx: Writing, key: str | None, permission: Permission) -> ApiKey:
+    """Let ``tx`` act for whoever holds ``key``, with all that its role may do.
+
+    Every door that opens a transaction for a key does it by this.
+
+    Raises:
+        NotAuthenticated: there is no key, or it is unknown, expired or revoked.
+        NotAllowed: the key's role lacks the permission.
+    """
+    found = authorize(tx, key, permission)
+    tx.actor, tx.powers = found.owner, frozenset(rules.GRANTED[found.role])
+    return found
+
+
+def require(tx: Writing, permission: Permission, what: str) -> None:
+    """Refuse unless the transaction's actor has a further permission, for ``what`` it does.
+
+    Raises:
+        NotAllowed: it has not, or no key opened this transaction.
+    """
+    if permission in tx.powers:
+        return
+    holders = " or ".join(role.value for role in Role if rules.may(role, permission))
+    raise NotAllowed(
+        f"{what} needs the permission {permission.value!r}, which {tx.actor!r} lacks; ask "
+        f"somebody whose key has the role {holders}.",
+        permission=permission.value,
+    )
+
+
 def authenticate(tx: Reading, key: str | None) -> ApiKey:
     """Who holds ``key``.
 

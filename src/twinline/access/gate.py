@@ -8,8 +8,8 @@ when it has the answer, so that no transaction waits for a network.
 """
 
 import hashlib
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from twinline.access import actions
 from twinline.access.keyring import KeyRing
-from twinline.access.rules import Permission
+from twinline.access.rules import GRANTED, Permission
 from twinline.db.session import Database, Reading, Writing
 from twinline.language import strict_json
 from twinline.language.errors import TwinlineError
@@ -65,7 +65,7 @@ class _ReadingAdmission(Admission):
 class _WritingAdmission(Admission):
     def __call__(self, request: Request, key: SentKey) -> Iterator[Writing]:
         with database(request).writing(actions.SYSTEM) as tx:
-            tx.actor = actions.authorize(tx, key, self.permission).owner
+            actions.admit(tx, key, self.permission)
             yield tx
 
 
@@ -85,17 +85,21 @@ class Caller:
 
     name: str
     database: Database
+    powers: frozenset[str] = frozenset()
 
-    def writing(self) -> AbstractContextManager[Writing]:
+    @contextmanager
+    def writing(self) -> Generator[Writing]:
         """A transaction in the caller's name."""
-        return self.database.writing(self.name)
+        with self.database.writing(self.name) as tx:
+            tx.powers = self.powers
+            yield tx
 
 
 class _CallerAdmission(Admission):
     def __call__(self, request: Request, key: SentKey) -> Caller:
         with database(request).reading() as tx:
             known = actions.authorize(tx, key, self.permission)
-        return Caller(known.owner, database(request))
+        return Caller(known.owner, database(request), frozenset(GRANTED[known.role]))
 
 
 def caller(permission: Permission) -> Dependency:

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     RESOLVE = "resolve"
     RECORD = "inferences:write"
     PROMPTS = "prompts:write"
+    LABELS = "labels:write"
+    PROTECTED = "labels:protected"
     MODELS = "models:write"
     MLFLOW = "mlflow:write"
     BUNDLES = "bundles:write"
@@ -37,6 +39,7 @@ class Permission(StrEnum):
 _AUTHORING = {
     Permission.READ,
     Permission.PROMPTS,
+    Permission.LABELS,
     Permission.MODELS,
     Permission.BUNDLES,
     Permission.EVALUATIONS,
@@ -48,6 +51,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.AUTHOR: frozenset(_AUTHORING),
     Role.RELEASER: frozenset(
         {Permission.READ, Permission.BUNDLES, Permission.DEPLOY, Permission.KILL}
+        | {Permission.LABELS, Permission.PROTECTED}
     ),
     Role.SERVICE: frozenset({Permission.READ, Permission.RESOLVE, Permission.RECORD}),
     Role.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),

@@ -89,6 +89,7 @@ class Http:
         path: str,
         body: BaseModel | None = None,
         *,
+        query: Query | None = None,
         expected: int | None = None,
         key: str | None = None,
         tries: int = TRIES,
@@ -98,7 +99,8 @@ class Http:
         headers = {"Idempotency-Key": key or uuid4().hex}
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
-        return _read(kind, self._send(method, path, body=body, headers=headers, tries=tries))
+        sent = self._send(method, path, query=query, body=body, headers=headers, tries=tries)
+        return _read(kind, sent)
 
     def post_json(self, kind: type[Answer], path: str, body: bytes) -> Answer:
         """Send a body that can be sent twice without harm."""

@@ -20,10 +20,13 @@ from twinline.language.records import (
     NewModelVersion,
     NewPairing,
     NewPromptVersion,
+    NewProtection,
     Pairing,
     PairingStatus,
+    Promotion,
     Prompt,
     PromptVersion,
+    ProtectedLabel,
     Run,
 )
 from twinline.language.refs import (
@@ -103,6 +106,51 @@ class Prompts:
         change = LabelChange(number=number, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/labels/{segment(label)}"
         return self._http.write(PromptVersion, "PUT", path, change, key=key)
+
+    def remove_label(
+        self,
+        name: str,
+        label: str,
+        *,
+        reason: str,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> LabelMove:
+        """Take a label off a prompt; its history stays."""
+        path = f"/prompts/{segment(name)}/labels/{segment(label)}"
+        query = {"reason": reason, "expected": expected}
+        return self._http.write(LabelMove, "DELETE", path, query=query, key=key)
+
+    def promote(
+        self,
+        name: str,
+        source: str,
+        target: str,
+        *,
+        reason: str,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> PromptVersion:
+        """Move the label ``target`` to the version that ``source`` names at this moment."""
+        promotion = Promotion(source=source, target=target, reason=reason, expected=expected)
+        path = f"/prompts/{segment(name)}/promote"
+        return self._http.write(PromptVersion, "POST", path, promotion, key=key)
+
+    def protected(self) -> Iterator[ProtectedLabel]:
+        """The labels that only who may move protected ones can move."""
+        return self._http.pages(ProtectedLabel, "/labels/protected")
+
+    def protect(self, label: str, *, reason: str, domain: str = "") -> ProtectedLabel:
+        """Protect a label in a folder of prompts, or with no ``domain`` everywhere."""
+        new = NewProtection(domain=domain, reason=reason)
+        path = f"/labels/{segment(label)}/protection"
+        return self._http.write(ProtectedLabel, "PUT", path, new)
+
+    def unprotect(self, label: str, *, reason: str, domain: str = "") -> ProtectedLabel:
+        """Let everybody who may move labels move this one again."""
+        query = {"reason": reason, "domain": domain}
+        path = f"/labels/{segment(label)}/protection"
+        return self._http.write(ProtectedLabel, "DELETE", path, query=query)
 
     def history(self, name: str) -> Iterator[LabelMove]:
         """Every move of the prompt's labels, the newest first."""

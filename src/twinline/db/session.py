@@ -72,6 +72,8 @@ class Writing(Reading):
     def __init__(self, connection: Connection, actor: str) -> None:
         super().__init__(connection)
         self.actor = actor
+        self.powers: frozenset[str] = frozenset()
+        """What else ``actor`` may do than what let it in; nothing unless the gate says so."""
         self._last_steps: list[tuple[tuple[int, str], Callable[[], None]]] = []
         self.announced: list[str] = []
 

@@ -6,7 +6,7 @@ slashes. Model names are MLflow's or a provider's, so they may hold almost anyth
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"
 LABEL_PATTERN = r"^([A-Za-z]|[0-9]+[A-Za-z._-])[A-Za-z0-9._-]*$"
@@ -15,7 +15,7 @@ FREE_NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*$"
 
 RESERVED = frozenset(
     {"access", "deployments", "diff", "explain", "export", "history", "import", "kill", "labels"}
-    | {"latest", "ramp", "rollback", "versions"}
+    | {"latest", "promote", "ramp", "rollback", "versions"}
 )
 """Last segments that are parts of our URLs, so no name may end in them."""
 
@@ -25,6 +25,14 @@ def _ends_unlike_a_url(name: str) -> str:
     if last in RESERVED or last.isdigit():
         raise ValueError(f"a name may not end in {last!r}: that is read as part of the address")
     return name
+
+
+def _no_number(label: object) -> object:
+    if isinstance(label, str) and label.isdecimal():
+        raise ValueError(
+            f"a label may not be a number: {label!r} would read as a version; say v{label}"
+        )
+    return label
 
 
 def _survives_in_a_url(name: str) -> str:
@@ -41,12 +49,19 @@ Name = Annotated[
 ]
 """A prompt's or route's name: letters, digits, ``. _ -``, folders by slash."""
 
+Domain = Annotated[str, Field(pattern=NAME_PATTERN, max_length=200, examples=["support"])]
+"""A folder of prompts: those whose names begin with it and a slash."""
+
 Environment = Annotated[
     str, Field(pattern=ENVIRONMENT_PATTERN, max_length=50, examples=["production"])
 ]
 """``dev``, ``staging``, ``production`` or any other lower-case word."""
 
-Label = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=100, examples=["production"])]
+Label = Annotated[
+    str,
+    BeforeValidator(_no_number),
+    Field(pattern=LABEL_PATTERN, max_length=100, examples=["production"]),
+]
 """A movable name on a version; never only digits, which would read as a version."""
 
 FreeName = Annotated[

@@ -6,7 +6,7 @@ from datetime import datetime
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Invalid, NotFound, Stale
+from twinline.language.errors import NotFound
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
 from twinline.language.records import (
@@ -14,11 +14,13 @@ from twinline.language.records import (
     LabelMove,
     NewPromptVersion,
     Page,
+    Promotion,
     Prompt,
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import rules, store
+from twinline.prompts.labels import put, refuse_latest
 
 
 def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
@@ -35,7 +37,7 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     existing = store.number_with(tx, id, digest)
     number = existing or store.add_version(tx, id, new, digest)
     for label in new.labels:
-        _move(tx, id, new.name, label, number, new.message or "set with the version")
+        put(tx, id, PromptLabelRef(new.name, label), number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=_essence(version))
@@ -103,20 +105,53 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
         NotFound: there is no such prompt or version.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        NotAllowed: the label is protected, and the actor may not move protected ones.
     """
-    if label == LATEST:
-        raise Invalid(f"The label {LATEST!r} is kept by the system.", field="label", value=label)
+    refuse_latest(label)
     target = read_version(tx, PromptVersionRef(name, change.number))
     id = store.lock_series(tx, name)
-    current = store.labels(tx, id)[id].get(label)
-    if change.expected is not None and change.expected != (current or 0):
-        raise Stale(
-            f"The label {label!r} of {name!r} points to {current or 'nothing'}, not to "
-            f"{change.expected}; look again before moving it.",
-            current=current,
-        )
-    _move(tx, id, name, label, change.number, change.reason)
+    ref = PromptLabelRef(name, label)
+    put(tx, id, ref, change.number, change.reason, expected=change.expected)
     return read_version(tx, target.ref)
+
+
+def remove_label(
+    tx: Writing, name: str, label: str, reason: str, *, expected: int | None
+) -> LabelMove:
+    """Take a label off a prompt; its history stays, and says so.
+
+    Raises:
+        NotFound: there is no such prompt or label.
+        Stale: the label does not point where ``expected`` says.
+        Invalid: the label is kept by the system.
+        NotAllowed: the label is protected, and the actor may not move protected ones.
+    """
+    refuse_latest(label)
+    read_prompt(tx, name)
+    id, ref = store.lock_series(tx, name), PromptLabelRef(name, label)
+    _labelled(tx, ref)
+    removed = put(tx, id, ref, None, reason, expected=expected)
+    assert removed is not None
+    return removed
+
+
+def promote(tx: Writing, name: str, promotion: Promotion) -> PromptVersion:
+    """Move a label to the version that another one names at this moment.
+
+    Raises:
+        NotFound: there is no such prompt, or no label to promote from.
+        Stale: the label to move does not point where ``expected`` says.
+        Invalid: the label to move is kept by the system.
+        NotAllowed: it is protected, and the actor may not move protected ones.
+    """
+    read_prompt(tx, name)
+    store.lock_series(tx, name)  # nobody moves the one label between our look and the other
+    change = LabelChange(
+        number=_labelled(tx, PromptLabelRef(name, promotion.source)),
+        reason=promotion.reason,
+        expected=promotion.expected,
+    )
+    return move_label(tx, name, promotion.target, change)
 
 
 def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[LabelMove]:
@@ -132,8 +167,9 @@ def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[L
     return cursors.page(listing, items, limit, lambda last: last.id)
 
 
-def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int], ...]:
-    """When a label came to be on which version, the oldest first; empty for an unknown one.
+def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int | None], ...]:
+    """When a label came to be on which version, None when it was removed; the oldest first,
+    and empty for an unknown one.
 
     ``latest`` came to each version when that was made.
     """
@@ -166,21 +202,6 @@ def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:
     before = store.describe(tx, id, given)
     if before | given != before:
         audit(tx, "prompt.describe", new.name, why=new.message, before=before, after=before | given)
-
-
-def _move(tx: Writing, id: int, name: str, label: str, number: int, reason: str) -> None:
-    previous = store.labels(tx, id)[id].get(label)
-    if previous == number:
-        return
-    store.add_move(tx, id, label, number, previous, reason)
-    audit(
-        tx,
-        "label.move",
-        str(PromptLabelRef(name, label)),
-        why=reason,
-        before={"number": previous},
-        after={"number": number},
-    )
 
 
 def _labelled(tx: Reading, ref: PromptLabelRef) -> int:

@@ -10,8 +10,6 @@ from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid
 from twinline.language.names import LATEST, Label, Name
 from twinline.language.records import (
-    LabelChange,
-    LabelMove,
     NewPromptVersion,
     Number,
     Page,
@@ -72,28 +70,6 @@ def list_versions(
 ) -> Page[PromptVersion]:
     """All versions of a prompt, the newest first."""
     return actions.list_versions(tx, name, cursor=cursor, limit=limit)
-
-
-@router.get("/{name:path}/labels")
-def read_labels(name: PathName, tx: Read) -> Prompt:
-    """A prompt with its labels and where they point."""
-    return actions.read_prompt(tx, name)
-
-
-@router.put("/{name:path}/labels/{label}", response_model=PromptVersion)
-def move_label(
-    name: PathName, label: Label, body: LabelChange, tx: Write, once: OnceOnly
-) -> Response:
-    """Move a label to a version; with ``expected`` only from where it is thought to be."""
-    return once(tx, lambda: (200, actions.move_label(tx, name, label, body)))
-
-
-@router.get("/{name:path}/history")
-def read_history(
-    name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
-) -> Page[LabelMove]:
-    """Who moved which label of the prompt, from where, when and why."""
-    return actions.history(tx, name, cursor=cursor, limit=limit)
 
 
 @router.get("/{name:path}")

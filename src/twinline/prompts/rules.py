@@ -5,7 +5,14 @@ from collections.abc import Iterable
 
 from twinline.language.identity import prompt_digest
 from twinline.language.names import LATEST
-from twinline.language.records import Message, NewPromptVersion, Placeholder, Template, Variable
+from twinline.language.records import (
+    Message,
+    NewPromptVersion,
+    Placeholder,
+    ProtectedLabel,
+    Template,
+    Variable,
+)
 from twinline.language.records.prompts import VARIABLE_PATTERN
 
 _variable = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
@@ -33,3 +40,19 @@ def labels_of(number: int, labels: dict[str, int], latest: int) -> tuple[str, ..
     """The labels that name a version now; ``latest`` first, the others by name."""
     named = sorted(label for label, at in labels.items() if at == number)
     return (LATEST, *named) if number == latest else tuple(named)
+
+
+def protecting(name: str, protections: Iterable[ProtectedLabel]) -> ProtectedLabel | None:
+    """The narrowest of a label's protections that holds for the prompt ``name``."""
+    holding = [one for one in protections if within(name, one.domain)]
+    return max(holding, key=lambda one: len(one.domain), default=None)
+
+
+def within(name: str, domain: str) -> bool:
+    """Whether a prompt lies in a domain; all lie in the empty one."""
+    return not domain or name.startswith(f"{domain}/")
+
+
+def where(label: str, domain: str) -> str:
+    """A protection as people name it: ``production``, or ``production in support``."""
+    return f"{label} in {domain}" if domain else label

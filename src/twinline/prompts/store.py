@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.names import near
@@ -14,6 +14,7 @@ from twinline.db.session import Reading, Writing
 from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
+from twinline.prompts.label_store import places
 
 TOPIC = "prompt"
 """What is announced, with the name, when a prompt may have changed."""
@@ -74,37 +75,6 @@ def add_version(tx: Writing, id: int, new: NewPromptVersion, digest: str) -> int
     return number
 
 
-def labels(tx: Reading, *ids: int) -> dict[int, dict[str, int]]:
-    """Where each label of these prompts points now, by prompt."""
-    newest = (
-        select(label_move.c.prompt_id, label_move.c.label, label_move.c.number)
-        .where(label_move.c.prompt_id.in_(ids))
-        .ext(distinct_on(label_move.c.prompt_id, label_move.c.label))
-        .order_by(label_move.c.prompt_id, label_move.c.label, label_move.c.id.desc())
-    )
-    named: dict[int, dict[str, int]] = {id: {} for id in ids}
-    for row in tx.rows(newest):
-        named[row["prompt_id"]][row["label"]] = row["number"]
-    return named
-
-
-def add_move(
-    tx: Writing, id: int, label: str, number: int, previous: int | None, reason: str
-) -> None:
-    """Append to a label's history."""
-    tx.run(
-        label_move.insert().values(
-            prompt_id=id,
-            label=label,
-            number=number,
-            previous=previous,
-            reason=reason,
-            actor=tx.actor,
-            at=func.clock_timestamp(),
-        )
-    )
-
-
 def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[LabelMove, ...]:
     """Moves of a prompt's labels before the one with id ``before``, the newest first."""
     query = (
@@ -133,8 +103,9 @@ def moves_between(
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
-def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int], ...]:
-    """When a label of a prompt came to be on which version, the oldest first."""
+def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int | None], ...]:
+    """When a label of a prompt came to be on which version, None when it was removed; the
+    oldest first."""
     query = (
         select(label_move.c.at, label_move.c.number)
         .join(prompt, prompt.c.id == label_move.c.prompt_id)
@@ -167,7 +138,7 @@ def made_between(
 def find(tx: Reading, name: str) -> tuple[int, Prompt] | None:
     """A prompt and its id."""
     row = tx.row(_prompts().where(prompt.c.name == name))
-    return (row["id"], _prompt(row, labels(tx, row["id"])[row["id"]])) if row else None
+    return (row["id"], _prompt(row, places(tx, row["id"])[row["id"]])) if row else None
 
 
 def page(tx: Reading, *, search: str | None, after: str | None, limit: int) -> tuple[Prompt, ...]:
@@ -181,7 +152,7 @@ def page(tx: Reading, *, search: str | None, after: str | None, limit: int) -> t
     if after is not None:
         query = query.where(prompt.c.name > after)
     rows = tx.rows(query)
-    named = labels(tx, *(row["id"] for row in rows))
+    named = places(tx, *(row["id"] for row in rows))
     return tuple(_prompt(row, named[row["id"]]) for row in rows)
 
 
@@ -202,7 +173,7 @@ def versions(
     if not rows:
         return ()
     id = rows[0]["prompt_id"]
-    named, latest = labels(tx, id)[id], tx.value(_latest(id))
+    named, latest = places(tx, id)[id], tx.value(_latest(id))
     return tuple(_version(row, rules.labels_of(row["number"], named, latest)) for row in rows)
 
 

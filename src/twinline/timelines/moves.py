@@ -78,16 +78,20 @@ def of_withdrawal(one: Withdrawal, since: datetime, until: datetime) -> Iterator
 
 def of_label(move: LabelMove) -> RankedChange:
     """A label that names another version of a prompt."""
-    before = str(PromptVersionRef(move.name, move.previous)) if move.previous else None
+    before, after = (
+        str(PromptVersionRef(move.name, number)) if number else None
+        for number in (move.previous, move.number)
+    )
+    numbers = f"{move.previous or 'nothing'} -> {move.number or 'nothing'}"
     return RankedChange(
         kind="label",
-        what=f"label {move.label} of {move.name}: {move.previous or 'nothing'} -> {move.number}",
+        what=f"label {move.label} of {move.name}: {numbers}",
         side="prompt",
         at=move.at,
         who=move.actor,
         why=move.reason,
         before=before,
-        after=str(PromptVersionRef(move.name, move.number)),
+        after=after,
         share=0.0,
         reaches=False,
     )

@@ -52,6 +52,7 @@ from twinline.db.schema.mirror import (
     mirror_version,
 )
 from twinline.db.schema.mlflow_changes import mlflow_change
+from twinline.db.schema.prompts import prompt_label, protected_label
 from twinline.db.schema.slots import (
     client_report,
     deployment,
@@ -98,7 +99,9 @@ __all__ = [
     "ownership",
     "pairing",
     "prompt",
+    "prompt_label",
     "prompt_version",
+    "protected_label",
     "recall",
     "rollup_day",
     "rollup_hour",

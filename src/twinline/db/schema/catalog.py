@@ -122,7 +122,7 @@ label_move = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("prompt_id", BigInteger, nullable=False),
     text_("label"),
-    Column("number", Integer, nullable=False),
+    Column("number", Integer),
     Column("previous", Integer),
     text_("reason"),
     text_("actor"),
@@ -131,6 +131,7 @@ label_move = Table(
         ["prompt_id", "number"], ["prompt_version.prompt_id", "prompt_version.number"]
     ),
     CheckConstraint("label <> 'latest'", name="latest_is_kept_by_the_system"),
+    CheckConstraint("number is distinct from previous", name="moved"),
     Index(None, "prompt_id", "label", "id"),
 )
 

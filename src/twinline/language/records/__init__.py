@@ -107,6 +107,11 @@ from twinline.language.records.kills import (
     KillSubject,
     LiftRequest,
 )
+from twinline.language.records.labels import (
+    NewProtection,
+    Promotion,
+    ProtectedLabel,
+)
 from twinline.language.records.lineage import (
     EDGE_KINDS,
     ArmImpact,
@@ -358,6 +363,7 @@ __all__ = [
     "NewOutcome",
     "NewPairing",
     "NewPromptVersion",
+    "NewProtection",
     "NewRecall",
     "Node",
     "NodeKind",
@@ -375,6 +381,7 @@ __all__ = [
     "PolicyDifference",
     "PolicyExplanation",
     "PolicyVerdict",
+    "Promotion",
     "Prompt",
     "PromptDifference",
     "PromptKind",
@@ -382,6 +389,7 @@ __all__ = [
     "ProposalDecision",
     "Prospect",
     "ProspectKind",
+    "ProtectedLabel",
     "RampPreview",
     "RampRequest",
     "RampWanted",

@@ -131,8 +131,8 @@ class LabelMove(Record):
     id: int = Field(description="Higher for later moves, of whatever prompt.")
     name: str
     label: str
-    number: int
-    previous: int | None
+    number: int | None = Field(description="Where it went; None: it was removed.")
+    previous: int | None = Field(description="Where it was before; None: nowhere.")
     reason: str
     actor: str
     at: Instant
