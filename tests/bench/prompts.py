@@ -78,10 +78,7 @@ def main() -> None:
         face = get(ours, f"/api/public/v2/prompts/{NAME}", Authorization=f"Basic {basic}")
         alias = next(path for path in paths if "/alias" in path)
         sides = {
-            "twinline, GET by label": (
-                ours,
-                [get(ours, f"{native}?label=production", X_API_Key=key)],
-            ),
+            "twinline, GET by label": (ours, [native]),
             "twinline, Langfuse's GET": (ours, [face]),
             "MLflow, its GET of the alias": (mlflow.port, [get(mlflow.port, alias)]),
             f"MLflow, load_prompt ({len(paths)} GETs)": (

@@ -121,6 +121,54 @@ def test_labels_move_in_one_go_and_stay_where_they_are_otherwise(
     assert author.patch(f"{path}/9", json={"newLabels": ["x"]}).status_code == 404
 
 
+def test_deleting_takes_labels_off_and_keeps_every_version(
+    author: httpx.Client, client: Client
+) -> None:
+    made(author, prompt="one", labels=["production", "blue"])
+    made(author, prompt="two", labels=["staging", "green"])
+
+    def left(**query: Any) -> dict[str, int]:
+        answer = author.delete("/v2/prompts/p", params=query)
+        assert (answer.status_code, answer.content) == (204, b"")
+        (prompt,) = client.prompts.list()
+        return prompt.labels
+
+    assert left(label="blue") == {"production": 1, "staging": 2, "green": 2}
+    assert left(version=2) == {"production": 1}
+    assert left() == {}
+    assert author.get("/v2/prompts/p").status_code == 404
+    assert author.get("/v2/prompts/p?version=1").json()["prompt"] == "one"
+    assert author.get("/v2/prompts/p?label=latest").json()["version"] == 2
+    missing = ({"label": "blue"}, {"version": 9}, {"label": "latest"})
+    statuses = [author.delete("/v2/prompts/p", params=query).status_code for query in missing]
+    assert statuses == [404, 404, 400]
+    assert author.delete("/v2/prompts/q").status_code == 404
+    kept = [move.number for move in client.prompts.history("p")][:4]
+    assert kept == [None] * 4
+
+
+def test_protected_labels_are_protected_at_this_door(
+    author: httpx.Client, door: Door, url: str, key: str
+) -> None:
+    made(author, prompt="one", labels=["production"])
+    made(author, prompt="two")
+    protect = {"reason": "people are asked first"}
+    headers = {"X-API-Key": key}
+    address = f"{url}/api/v1/labels/production/protection"
+    assert httpx.put(address, json=protect, headers=headers).is_success
+    wanted = {"newLabels": ["production"]}
+    refused = [
+        author.patch("/v2/prompts/p/versions/2", json=wanted),
+        author.delete("/v2/prompts/p", params={"label": "production"}),
+        author.post("/v2/prompts", json={"name": "p", "prompt": "3", "labels": ["production"]}),
+    ]
+    assert [(one.status_code, one.json()["error"]) for one in refused] == [
+        (403, "ForbiddenError")
+    ] * 3
+    releaser = door(Role.RELEASER)
+    assert releaser.patch("/v2/prompts/p/versions/2", json=wanted).status_code == 200
+
+
 def test_tags_are_words_and_those_with_values_keep_them(
     author: httpx.Client, client: Client
 ) -> None:
@@ -214,9 +262,10 @@ def test_roles_are_the_same_at_this_door(door: Door, client: Client, role: Role)
         http.post("/v2/prompts", json={"name": "q", "prompt": "x"}).status_code,
         http.patch("/v2/prompts/p/versions/1", json={"newLabels": ["blue"]}).status_code,
     ]
-    reads, writes = role is not Role.MLFLOW, role in (Role.AUTHOR, Role.ADMIN)
-    wanted = [200, 200, 200] if reads else [403, 403, 403]
-    assert statuses == [*wanted, *([201, 200] if writes else [403, 403])]
+    reads = 403 if role is Role.MLFLOW else 200
+    writes = 201 if role in (Role.AUTHOR, Role.ADMIN) else 403
+    labels = 200 if role in (Role.AUTHOR, Role.RELEASER, Role.ADMIN) else 403
+    assert statuses == [reads, reads, reads, writes, labels]
 
 
 def test_a_write_leaves_the_same_trail_as_any(author: httpx.Client, client: Client) -> None:

@@ -67,6 +67,23 @@ def add_labels(tx: Writing, ref: PromptVersionRef, labels: Iterable[str]) -> Pro
     return read(tx, ref)
 
 
+def remove_labels(tx: Writing, name: str, number: int | None, label: str | None) -> None:
+    """Take labels off a prompt: this one, all of a version's, or all; versions stay.
+
+    Raises:
+        NotFound: there is no such prompt, version or label.
+    """
+    labels = prompts.read_prompt(tx, name).labels
+    if number is not None:
+        prompts.read_version(tx, PromptVersionRef(name, number))
+    if label is not None:
+        prompts.remove_label(tx, name, label, REASON, expected=number)
+        return
+    for one, at in sorted(labels.items()):
+        if number in (None, at):
+            prompts.remove_label(tx, name, one, REASON, expected=at)
+
+
 def listing(tx: Reading, which: Filter, *, page: int, limit: int) -> PromptMetas:
     """A page of prompts by name, the first being page 1."""
     total = store.count(tx, which)

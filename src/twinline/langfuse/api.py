@@ -82,6 +82,7 @@ traces.add_api_route(otel.PATH, otel.take, methods=["POST"], **otel.EXPORT)
 
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
+Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
 PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
@@ -134,9 +135,23 @@ def list_prompts(
 
 # Before the routes below, because a name may hold slashes.
 @router.patch(f"{PROMPTS}/{{name:path}}/versions/{{version}}")
-def add_labels(name: PathName, version: Number, body: NewLabels, tx: Write) -> PromptRow:
+def add_labels(name: PathName, version: Number, body: NewLabels, tx: Labelling) -> PromptRow:
     """Move labels to a version. Those that it has stay; all move, or none does."""
     return actions.add_labels(tx, PromptVersionRef(name, version), body.new_labels).aged(None)
+
+
+@router.delete(f"{PROMPTS}/{{name:path}}", status_code=204)
+def remove_labels(
+    name: PathName,
+    tx: Labelling,
+    version: Annotated[Number | None, Query()] = None,
+    label: Annotated[Label | None, Query()] = None,
+) -> None:
+    """Take labels off: the one that is named, those of a version, or all of the prompt's.
+
+    Versions are never deleted: they stay, found by their numbers and as `latest`.
+    """
+    actions.remove_labels(tx, name, version, label)
 
 
 @router.get(f"{PROMPTS}/{{name:path}}")

@@ -22,6 +22,7 @@ from twinline.prompts.reader import Reads, reads
 router = strict_router("plain prompts", prefix="/api/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
+Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
 PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 Where = Annotated[Label | None, Query(description="The label of that name.")]
@@ -47,7 +48,7 @@ def create(body: NewPlainPrompt, tx: Write, once: OnceOnly) -> Response:
 def promote(
     id: Annotated[str, Path(max_length=250, description="As the version says.")],
     body: PlainPromotion,
-    tx: Write,
+    tx: Labelling,
     once: OnceOnly,
 ) -> Response:
     """Let an environment have a version: the label of that name moves to it."""
