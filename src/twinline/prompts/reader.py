@@ -91,8 +91,27 @@ class Memory:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.changes = 0
         """Counts what was heard; an answer that was read across a change is not kept."""
-        self.away_until = float("-inf")
+        self._ask_again_at: float | None = None
         announcements.subscribe(self._take_note)
+
+    def is_away(self) -> bool:
+        """Whether the database was away a moment ago, so that it should be left alone.
+
+        Once a second somebody is told that it may be asked: only they wait for it.
+        """
+        with self._turn:
+            if self._ask_again_at is None:
+                return False
+            now = time.monotonic()
+            if now < self._ask_again_at:
+                return True
+            self._ask_again_at = now + RETRY_SECONDS
+            return False
+
+    def was_asked(self, *, answered: bool) -> None:
+        """Somebody asked the database."""
+        with self._turn:
+            self._ask_again_at = None if answered else time.monotonic() + RETRY_SECONDS
 
     def find(self, place: _Place) -> Told[Any] | None:
         """What was told last, None when it is not here."""
@@ -195,15 +214,15 @@ class Reads:
             DatabaseUnavailable: the database is away, and memory does not know.
         """
         place = (prompt, question)
-        told = self._memory.find(place) if time.monotonic() < self._memory.away_until else None
-        if told is not None:
+        told = self._memory.find(place)
+        if told is not None and self._memory.is_away():
             return told
         seen = self._memory.changes
         try:
             with self._database.reading() as tx:
                 answer = ask(tx)
         except DatabaseUnavailable:
-            self._memory.away_until = time.monotonic() + RETRY_SECONDS
+            self._memory.was_asked(answered=False)
             told = self._memory.find(place)
             if told is None:
                 raise
@@ -211,6 +230,7 @@ class Reads:
         except NotFound:
             self._memory.forget(place)
             raise
+        self._memory.was_asked(answered=True)
         self._memory.keep(place, ask, answer, seen)
         return Told(answer)
 
@@ -220,20 +240,24 @@ class _ReadsAdmission(Admission):
         state = request.app.state
         keyring: KeyRing = state.keyring
         memory: Memory = state.prompt_memory
-        away = time.monotonic() < memory.away_until
         known = keyring.holder(key, self.permission) if key else None
-        if not known and not (away and key and keyring.knew(key, self.permission)):
-            await run_in_threadpool(self._judge, request, key, keyring)
+        if not known:
+            knew = keyring.knew(key, self.permission) if key else None
+            if not (knew and memory.is_away()):
+                await run_in_threadpool(self._judge, request, key, keyring, memory)
         return Reads(memory, database(request))
 
-    def _judge(self, request: Request, key: str | None, keyring: KeyRing) -> None:
+    def _judge(self, request: Request, key: str | None, keyring: KeyRing, memory: Memory) -> None:
         try:
             keyring.load(database(request))
             with database(request).reading() as tx:
                 access.authorize(tx, key, self.permission)
         except DatabaseUnavailable:
+            memory.was_asked(answered=False)
             if not key or not keyring.knew(key, self.permission):
                 raise
+        else:
+            memory.was_asked(answered=True)
 
 
 def reads(permission: Permission) -> Dependency:
