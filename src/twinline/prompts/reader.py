@@ -27,6 +27,7 @@ from twinline.access.rules import Permission
 from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
 from twinline.language.errors import DatabaseUnavailable, NotFound, TwinlineError
+from twinline.language.records import ApiKey
 from twinline.prompts.store import TOPIC
 
 RETRY_SECONDS = 1.0
@@ -197,8 +198,12 @@ class Memory:
 
 @dataclass(frozen=True)
 class Reads:
-    """Somebody who may read prompts, whether the database is there or not."""
+    """Somebody who may read prompts, whether the database is there or not.
 
+    ``by`` is the owner of the key that was sent.
+    """
+
+    by: str
     _memory: Memory
     _database: Database
 
@@ -241,23 +246,25 @@ class _ReadsAdmission(Admission):
         keyring: KeyRing = state.keyring
         memory: Memory = state.prompt_memory
         known = keyring.holder(key, self.permission) if key else None
+        if key and not known and memory.is_away():
+            known = keyring.knew(key, self.permission)
         if not known:
-            knew = keyring.knew(key, self.permission) if key else None
-            if not (knew and memory.is_away()):
-                await run_in_threadpool(self._judge, request, key, keyring, memory)
-        return Reads(memory, database(request))
+            known = await run_in_threadpool(self._judge, request, key, keyring, memory)
+        return Reads(known.owner, memory, database(request))
 
-    def _judge(self, request: Request, key: str | None, keyring: KeyRing, memory: Memory) -> None:
+    def _judge(self, request: Request, key: str | None, keyring: KeyRing, memory: Memory) -> ApiKey:
         try:
             keyring.load(database(request))
             with database(request).reading() as tx:
-                access.authorize(tx, key, self.permission)
+                found = access.authorize(tx, key, self.permission)
         except DatabaseUnavailable:
             memory.was_asked(answered=False)
-            if not key or not keyring.knew(key, self.permission):
+            knew = keyring.knew(key, self.permission) if key else None
+            if knew is None:
                 raise
-        else:
-            memory.was_asked(answered=True)
+            return knew
+        memory.was_asked(answered=True)
+        return found
 
 
 def reads(permission: Permission) -> Dependency:
