@@ -37,6 +37,7 @@ from twinline.frame import Frame, LastResort, problem
 from twinline.inferences import actions as inference_actions
 from twinline.inferences import api as inferences
 from twinline.kills import api as kills
+from twinline.langfuse import api as langfuse
 from twinline.language.errors import Invalid, TwinlineError, Unavailable
 from twinline.lineage import api as lineage
 from twinline.lineage import graph_api as graph
@@ -53,12 +54,14 @@ from twinline.openfeature import api as openfeature
 from twinline.otel import actions as otel_actions
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
+from twinline.plain import api as plain
 from twinline.prompts import api as prompts
 from twinline.prompts import diffs_api as diffs
 from twinline.prompts import inclusion_api as inclusions
 from twinline.prompts import labels_api as labels
 from twinline.prompts import reads_api as reads
 from twinline.prompts.access_log import AccessLog
+from twinline.prompts.reader import Memory
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer
@@ -153,6 +156,9 @@ def make_app(
     for router in _NATIVE:
         native.include_router(router)
     outside = (
+        langfuse.router,
+        langfuse.traces,
+        plain.router,
         openfeature.router,
         otel.router,
         health.router,
@@ -185,6 +191,7 @@ def serve(app: FastAPI, database: Database) -> None:
     state.database, state.announcements, state.keyring = database, announcements, keyring
     state.feed = feed
     state.access_log = AccessLog(database)
+    state.prompt_memory = Memory(database, announcements)
     state.lane = database.lane()
     state.recorder = Recorder(lambda rows: inference_actions.record_resolved(state.lane, rows))
     state.resolver = Resolver(database, feed, state.recorder)
@@ -221,6 +228,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         async with (
             state.feed.kept_fresh(),
+            state.prompt_memory.kept_fresh(),
             state.announcements.heard(),
             state.access_log.at_work(),
             keeper.at_work(),

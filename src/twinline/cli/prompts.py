@@ -180,6 +180,80 @@ def move_label(
     show(moved, as_json, lambda: _facts(moved))
 
 
+@app.command("unlabel")
+def remove_label(
+    context: typer.Context,
+    name: Name,
+    label: Annotated[str, typer.Argument(help="The label.")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
+    expected: Annotated[
+        int | None, typer.Option(help="Remove only if it is on this version now.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a label off a prompt. Its history stays."""
+    gone = client(context).prompts.remove_label(name, label, reason=reason, expected=expected)
+    show(gone, as_json, lambda: f"{gone.label} was on version {gone.previous} of {gone.name}.")
+
+
+@app.command("promote")
+def promote(
+    context: typer.Context,
+    name: Name,
+    source: Annotated[str, typer.Argument(help="The label that names the version, as staging.")],
+    target: Annotated[str, typer.Argument(help="The label to move there, as production.")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
+    expected: Annotated[
+        int | None, typer.Option(help="Move only if TARGET is on this version now (0: on none).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a label to the version that another label names."""
+    moved = client(context).prompts.promote(name, source, target, reason=reason, expected=expected)
+    show(moved, as_json, lambda: _facts(moved))
+
+
+@app.command("protect")
+def protect(
+    context: typer.Context,
+    label: Annotated[str, typer.Argument(help="The label, as production.")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
+    domain: Annotated[str, typer.Option(help="Only in this folder of prompts.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a label be moved only by releasers and admins."""
+    kept = client(context).prompts.protect(label, reason=reason, domain=domain)
+    show(kept, as_json, lambda: f"{kept.label} is protected in {kept.domain or 'all prompts'}.")
+
+
+@app.command("unprotect")
+def unprotect(
+    context: typer.Context,
+    label: Annotated[str, typer.Argument(help="The label.")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
+    domain: Annotated[str, typer.Option(help="The folder that it was protected in.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let everybody who may move labels move this one again."""
+    gone = client(context).prompts.unprotect(label, reason=reason, domain=domain)
+    where = gone.domain or "all prompts"
+    show(gone, as_json, lambda: f"{gone.label} is no longer protected in {where}.")
+
+
+@app.command("protected")
+def protected(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the labels that not everybody may move."""
+    show_list(
+        client(context).prompts.protected(),
+        as_json,
+        lambda found: table_of(
+            ("label", "domain", "by", "since", "reason"),
+            ((one.label, one.domain or "all", one.actor, one.at, one.reason) for one in found),
+        ),
+        "No label is protected. `twinline prompts protect LABEL -r WHY` protects one.",
+    )
+
+
 @app.command("history")
 def history(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
     """Who moved which label, from where, when and why."""

@@ -10,6 +10,7 @@ from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import rules, store
 from twinline.deployments.rules import Frame, Step
+from twinline.deployments.store import LiveBundle
 from twinline.environments import actions as environments
 from twinline.kills import actions as kills
 from twinline.language import cursors
@@ -36,6 +37,7 @@ from twinline.routing.policy import Policy, complete, read_policy, single, subst
 from twinline.withdrawals import actions as withdrawals
 
 HISTORY_PAGE = 100
+LIVE_SHOWN = 20
 
 
 def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Deployment:
@@ -184,6 +186,11 @@ def list_slots(
 def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[Deployment, ...]:
     """What is live in each slot of an environment, or was at ``at``; by route."""
     return store.live_in(tx, environment, at)
+
+
+def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
+    """Up to 20 bundles with a prompt version that are live, by slot."""
+    return store.live_with(tx, prompt, LIVE_SHOWN)
 
 
 def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:

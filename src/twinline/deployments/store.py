@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     FromClause,
@@ -24,11 +24,31 @@ from twinline.db.names import near
 from twinline.db.schema import bundle, deployment, node, ownership, slot
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Deployment, DeploymentKind, Owner, Ownership, Slot
-from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
+from twinline.language.refs import BundleRef, DeploymentRef, PromptVersionRef, SlotRef
 from twinline.routing.policy import Policy
 
 _TICK = timedelta(microseconds=1)
+_LIVE_WITH = text("""
+select deployed.ref as deployment, bundle.digest, model.ref as model
+from node prompt
+join bundle on bundle.prompt_version = prompt.id
+join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
+join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
+join node deployed on deployed.id = served.target
+join node model on model.id = bundle.model_version
+where prompt.ref = :prompt
+order by deployed.ref, bundle.digest limit :most
+""")
 _OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
+
+
+class LiveBundle(NamedTuple):
+    """A bundle that a slot's live deployment may serve, and the model version in it."""
+
+    slot: SlotRef
+    deployment: DeploymentRef
+    bundle: BundleRef
+    model: str
 
 
 def lock_slot(tx: Writing, ref: SlotRef) -> int:
@@ -193,6 +213,20 @@ def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[
     """The newest deployment of each slot of an environment, by route, now or at ``at``."""
     rows = tx.rows(_newest(at).where(slot.c.environment == environment))
     return tuple(_deployment(row) for row in sorted(rows, key=lambda row: row["route"]))
+
+
+def live_with(tx: Reading, prompt: PromptVersionRef, most: int) -> tuple[LiveBundle, ...]:
+    """What is live with a prompt version, by slot: also as an arm or a rule of a policy."""
+    rows = tx.rows(_LIVE_WITH, {"prompt": str(prompt), "most": most})
+    return tuple(
+        LiveBundle(
+            slot=(deployed := DeploymentRef.parse(row["deployment"])).slot,
+            deployment=deployed,
+            bundle=BundleRef(row["digest"]),
+            model=row["model"],
+        )
+        for row in rows
+    )
 
 
 def is_used(tx: Reading, subject: str) -> bool:

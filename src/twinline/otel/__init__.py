@@ -11,5 +11,6 @@ Invariants: a span is counted once, however often and in whatever order it comes
 its inference's id follows from its trace id, span id and start. A label or an alias means
 the version that it was on when the span began, and a prompt that MLflow linked means what
 the mirror knew under that name and number then. What cannot be resolved is kept as
-unresolved in the words that were sent.
+unresolved in the words that were sent. A call of which only the beginning is told waits
+up to an hour for its end.
 """

@@ -84,7 +84,7 @@ def settle(begin: Begin) -> None:
     for _ in range(SETTLED_ROUNDS):
         with begin() as tx:
             rows = store.settled(tx, access.now(tx) - WAIT, TOGETHER)
-            _add_outcomes(tx, map(_waited, sorted(rows, key=_in_turn)))
+            add_outcomes(tx, map(_waited, sorted(rows, key=_in_turn)))
         if len(rows) < TOGETHER:
             return
 
@@ -108,7 +108,7 @@ def _record(begin: Begin, calls: Sequence[Call]) -> list[Recorded]:
     for batch in _batches(calls):
         with begin() as tx:
             catalog = Catalog(tx)
-            sent = tuple(_inference(call, catalog) for call in batch)
+            sent = tuple(as_inference(call, catalog) for call in batch)
             found += inferences.record(tx, InferenceBatch(inferences=sent)).items
     return found
 
@@ -142,16 +142,16 @@ def _add_parts(tx: Writing, calls: Collection[Call]) -> Counter[str]:
     waiting = 0
     for inference, call in about:
         if inference not in present:
-            sent = _inference(call, catalog).model_dump(mode="json", exclude_none=True)
+            sent = as_inference(call, catalog).model_dump(mode="json", exclude_none=True)
             waiting += store.wait(tx, inference, call.id, sent)
     parts = [(one, call.id, call.measured) for one, call in about if one in present]
     silent = sum(measured == Measured() for _, _, measured in parts)
-    added = _add_outcomes(tx, parts)
+    added = add_outcomes(tx, parts)
     known = len(about) - waiting - silent - added
     return Counter(waiting=waiting, outcome=added, ignored=silent, duplicate=known)
 
 
-def _add_outcomes(tx: Writing, parts: Iterable[Part]) -> int:
+def add_outcomes(tx: Writing, parts: Iterable[Part]) -> int:
     """Add what is known of parts to their inferences; to how many there was something new."""
     sent: dict[UUID, list[NewOutcome]] = {}
     for inference, id, measured in parts:
@@ -167,7 +167,8 @@ def _batches(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
         yield calls[start : start + TOGETHER]
 
 
-def _inference(call: Call, catalog: Catalog) -> NewInference:
+def as_inference(call: Call, catalog: Catalog) -> NewInference:
+    """The record of a call, its words looked up as of its time."""
     words, at = call.words, made_at(call.id)
     model = prompt = None
     if words.bundle is None:

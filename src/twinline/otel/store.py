@@ -1,6 +1,6 @@
 """Calls that wait for the inference that they are about, in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,11 @@ chosen as (
     where not {_IS_THERE}
     order by inference_id, (select count(*) from jsonb_object_keys(sent)) desc, id
 )""")
+# A call that has begun waits for itself: for its own end.
+_BEGUN = text("""
+select id, sent from waiting_call
+where inference_id = id and sent ->> 'trace_id' = any(:traces) order by id for update
+""")
 
 
 def wait(tx: Writing, inference_id: UUID, id: UUID, sent: dict[str, Any]) -> bool:
@@ -60,6 +65,26 @@ def wait(tx: Writing, inference_id: UUID, id: UUID, sent: dict[str, Any]) -> boo
         .returning(waiting_call.c.id)
     )
     return tx.value(made) is not None
+
+
+def begun(tx: Writing, traces: Collection[str]) -> dict[UUID, dict[str, Any]]:
+    """What is kept of these traces' calls that have not ended; ours until the end of this
+    transaction."""
+    rows = tx.rows(_BEGUN, {"traces": list(traces)})
+    return {row["id"]: row["sent"] for row in rows}
+
+
+def keep_begun(tx: Writing, id: UUID, sent: dict[str, Any]) -> None:
+    """Keep what is known so far of a call that has not ended."""
+    values = {"inference_id": id, "id": id, "sent": sent, "at": func.clock_timestamp()}
+    known = insert(waiting_call).values(values)
+    tx.run(known.on_conflict_do_update(index_elements=["inference_id", "id"], set_={"sent": sent}))
+
+
+def drop_begun(tx: Writing, ids: Collection[UUID]) -> None:
+    """These calls have ended."""
+    ours = waiting_call.c.inference_id == waiting_call.c.id
+    tx.run(waiting_call.delete().where(waiting_call.c.id.in_(ids), ours))
 
 
 def settled(tx: Writing, before: datetime, most: int) -> Sequence[RowMapping]:

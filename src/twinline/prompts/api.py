@@ -20,12 +20,14 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import actions, searching
-from twinline.prompts.reads_api import noted
+from twinline.prompts.reader import Reads, reads
+from twinline.prompts.reads_api import note
 from twinline.prompts.rules import Wanted
 
 router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
+Lasting = Annotated[Reads, reads(Permission.READ)]
 Retired = Annotated[bool, Query(description="Also what nobody should build on any more.")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -108,10 +110,11 @@ def list_prompts(
 
 
 @router.get("/{name:path}/versions/{number}")
-def read_numbered(name: PathName, number: Number, tx: Read, request: Request) -> PromptVersion:
-    """One version by its number."""
-    found = actions.read_version(tx, PromptVersionRef(name, number))
-    return noted(request, tx.actor, found, "rest")
+def read_numbered(
+    name: PathName, number: Number, by: Lasting, request: Request, response: Response
+) -> PromptVersion:
+    """One version by its number; from memory while the database is away."""
+    return _told(by, PromptVersionRef(name, number), request, response)
 
 
 @router.get("/{name:path}/versions")
@@ -129,13 +132,26 @@ def list_versions(
 @router.get("/{name:path}")
 def read_version(
     name: PathName,
-    tx: Read,
+    by: Lasting,
     request: Request,
+    response: Response,
     version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
 ) -> PromptVersion:
-    """One version, by number or label; the newest when neither is given."""
+    """One version, by number or label; the newest when neither is given.
+
+    While the database is away, what was read before is told again, with its age in the
+    header `X-Twinline-Stale-Seconds`.
+    """
     if version is not None and label is not None:
         raise Invalid("Give either version or label.", field="label", value=label)
     ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, label or LATEST)
-    return noted(request, tx.actor, actions.read_version(tx, ref), "rest")
+    return _told(by, ref, request, response)
+
+
+def _told(
+    by: Reads, ref: PromptVersionRef | PromptLabelRef, request: Request, response: Response
+) -> PromptVersion:
+    told = by.read(ref.name, ref, lambda tx: actions.read_version(tx, ref))
+    note(request, by.by, told.answer.ref, "rest")
+    return told.mark(response)

@@ -8,7 +8,8 @@ from twinline.access.gate import Cursor, Limit, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
 from twinline.language.names import Name
-from twinline.language.records import Door, Number, Page, PromptAccess, PromptVersion, VersionUse
+from twinline.language.records import Door, Number, Page, PromptAccess, VersionUse
+from twinline.language.refs import PromptVersionRef
 from twinline.prompts import reads
 from twinline.prompts.access_log import AccessLog
 
@@ -17,11 +18,10 @@ Read = Annotated[Reading, reading(Permission.READ)]
 PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
-def noted(request: Request, principal: str, version: PromptVersion, door: Door) -> PromptVersion:
-    """The version, counted as read by ``principal`` through ``door``."""
+def note(request: Request, principal: str, version: PromptVersionRef, door: Door) -> None:
+    """Count that ``principal`` read a version through ``door``."""
     log: AccessLog = request.app.state.access_log
-    log.note(version.ref, principal, door)
-    return version
+    log.note(version, principal, door)
 
 
 @router.get("/{name:path}/access/versions")

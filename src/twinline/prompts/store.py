@@ -18,6 +18,9 @@ from twinline.prompts import rules
 from twinline.prompts.label_store import places
 from twinline.prompts.rules import Content
 
+TOPIC = "prompt"
+"""What is announced, with the name, when a prompt may have changed."""
+
 _in_force = (withdrawal.c.kind == "retired", withdrawal.c.lifted_at.is_(None))
 _retired_at = (
     select(withdrawal.c.at)
@@ -35,7 +38,8 @@ all_retired = ~exists().where(
 
 def lock_series(tx: Writing, name: str) -> int:
     """The id of the prompt, made when there is none; its numbers and labels are ours
-    until this transaction ends."""
+    until this transaction ends, and then everybody hears that they may have changed."""
+    tx.announce(f"{TOPIC} {name}")
     tx.run(
         insert(prompt)
         .values(name=name, description="", tags={}, created_at=func.clock_timestamp())

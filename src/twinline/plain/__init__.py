@@ -1,0 +1,11 @@
+"""The plain face: prompts in the REST shape that clients of a few lines expect.
+
+Such a client asks ``/api/prompts/NAME`` for a text by version or environment, reads
+``system_prompt`` or ``content``, puts its values where ``{{name}}`` stands, makes versions
+and promotes them. It knows one text for a prompt: a chat of more than a system message is
+refused where one text is asked for.
+
+An environment is the label of that name. What is live in an environment is a pair for a
+route, and such a client names no route; and what it promotes must be what it then fetches.
+A semantic version is a label too, kept where it was first put.
+"""

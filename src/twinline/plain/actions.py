@@ -1,0 +1,73 @@
+"""Fetch, make and promote prompts in plain words."""
+
+from twinline.db.session import Reading, Writing
+from twinline.language.records import LabelChange, NewPromptVersion
+from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.plain import rules
+from twinline.plain.records import NewPlainPrompt, PlainMove, PlainPromotion, PlainPrompt
+from twinline.prompts import actions as prompts
+
+REASON = "given with the version"
+
+
+def fetch(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PlainPrompt:
+    """The version that a number, a semantic version or an environment names.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it is a chat of several messages.
+    """
+    found = prompts.read_version(tx, ref)
+    asked = ref.label if isinstance(ref, PromptLabelRef) else None
+    return rules.with_text(rules.row(found, prompts.read_prompt(tx, ref.name), asked))
+
+
+def versions(tx: Reading, name: str, limit: int) -> tuple[PlainPrompt, ...]:
+    """The versions of a prompt, the newest first.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    prompt = prompts.read_prompt(tx, name)
+    page = prompts.list_versions(tx, name, retired=False, cursor=None, limit=limit)
+    return tuple(rules.row(version, prompt) for version in page.items)
+
+
+def history(tx: Reading, name: str, limit: int) -> tuple[PlainMove, ...]:
+    """Promotions, the newest first.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    return rules.moves(prompts.history(tx, name, cursor=None, limit=limit).items)
+
+
+def create(tx: Writing, sent: NewPlainPrompt) -> tuple[PlainPrompt, bool]:
+    """The version with this text, and whether it had to be made.
+
+    Raises:
+        Conflict: the version that is given names other content.
+    """
+    new = NewPromptVersion(
+        name=sent.name, template=sent.text, parameters={}, description=sent.description
+    )
+    version, made = prompts.create_version(tx, new)
+    given = None if sent.version is None else str(sent.version)
+    if given is not None:
+        labels = prompts.read_prompt(tx, sent.name).labels
+        rules.refuse_other(version, given, labels)
+        if not given.isdigit():
+            change = LabelChange(number=version.number, reason=REASON)
+            version = prompts.move_label(tx, sent.name, given, change)
+    return rules.row(version, prompts.read_prompt(tx, sent.name), given), made
+
+
+def promote(tx: Writing, ref: PromptVersionRef, promotion: PlainPromotion) -> PlainPrompt:
+    """Let an environment have a version from now on.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    change = LabelChange(number=ref.number, reason=promotion.reason)
+    version = prompts.move_label(tx, ref.name, promotion.environment, change)
+    return rules.row(version, prompts.read_prompt(tx, ref.name))

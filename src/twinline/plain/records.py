@@ -1,0 +1,71 @@
+"""What plain clients send and read."""
+
+from typing import Annotated
+
+from pydantic import Field, StrictStr, model_validator
+
+from twinline.language.names import Label, Name
+from twinline.language.records import Instant, Number, Reason
+from twinline.language.records.base import Record, Request
+
+VERSION_PATTERN = r"^([1-9][0-9]{0,8}|v?[0-9]+(\.[0-9]+){1,2}(-[0-9A-Za-z.-]+)?)$"
+Version = Annotated[str, Field(pattern=VERSION_PATTERN, max_length=100, examples=["1.2.0"])]
+"""A number, or a semantic version that somebody gave."""
+Content = Annotated[StrictStr, Field(min_length=1, examples=["Answer {{question}} briefly."])]
+
+
+class NewPlainPrompt(Request):
+    """The first version of a prompt, or its next one."""
+
+    name: Name
+    version: Annotated[
+        Version | Number | None,
+        Field(description="A semantic version to find it by; a number must be the next one."),
+    ] = None
+    system_prompt: Content | None = None
+    content: Annotated[Content | None, Field(description="The same by another name.")] = None
+    description: Annotated[str | None, Field(max_length=1000, description="Of the prompt.")] = None
+
+    @model_validator(mode="after")
+    def _one_text(self) -> "NewPlainPrompt":
+        if (self.system_prompt is None) == (self.content is None):
+            raise ValueError("give either `system_prompt` or `content`")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The text, by whichever name it was sent."""
+        return self.system_prompt or self.content or ""
+
+
+class PlainPromotion(Request):
+    """Where a version goes, and why."""
+
+    environment: Label
+    reason: Reason
+
+
+class PlainPrompt(Record):
+    """A prompt version with its one text; None in lists where it is a chat."""
+
+    id: str = Field(description="Names the version, as in `.../promote`.")
+    name: str
+    version: str = Field(description="Its semantic version, or its number where it has none.")
+    number: int
+    system_prompt: str | None
+    content: str | None = Field(description="The same as `system_prompt`.")
+    description: str
+    environments: tuple[str, ...] = Field(description="Labels on it that are no versions.")
+    author: str
+    created_at: Instant
+
+
+class PlainMove(Record):
+    """One promotion."""
+
+    environment: str
+    version: int | None = Field(description="A number; null where the label was taken off.")
+    previous: int | None
+    reason: str
+    actor: str
+    at: Instant

@@ -1,0 +1,231 @@
+"""Prompts that were read before are told while the database is away, never an older label."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.support.serving import served
+from twinline.access import actions as access
+from twinline.app import make_app
+from twinline.db import migrations
+from twinline.db.embedded import Cluster, find_binaries
+from twinline.db.listening import Announcements
+from twinline.db.session import Database, connect
+from twinline.language.records import LabelChange, NewKey, NewPromptVersion, PromptVersion, Role
+from twinline.language.refs import PromptLabelRef
+from twinline.prompts import actions
+from twinline.prompts.reader import RETRY_SECONDS, STALE_HEADER, Memory
+
+SECONDS = 8.0
+
+
+@dataclass
+class Place:
+    """A server, and the PostgreSQL under it, which a test may stop."""
+
+    app: FastAPI
+    cluster: Cluster
+    database: Database
+    url: str
+
+    def key(self, role: Role) -> str:
+        with self.database.writing("test") as tx:
+            return access.issue_key(tx, NewKey(owner=role.value, role=role)).key
+
+    def ask(self, key: str, path: str = "support/answer", **query: Any) -> httpx.Response:
+        headers = {"X-API-Key": key}
+        path = f"{self.url}/api/v1/prompts/{path}"
+        return httpx.get(path, params=query, headers=headers, timeout=20)
+
+    def face(self, key: str) -> dict[str, Any]:
+        """The prompt as a Langfuse client gets it."""
+        url = f"{self.url}/api/public/v2/prompts/{PROMPT}"
+        return httpx.get(url, auth=(key[:12], key), timeout=20).json()
+
+    def remembers(self, label: str, number: int) -> None:
+        """Wait until memory holds what a label is on."""
+        place, end = (PROMPT, PromptLabelRef(PROMPT, label)), time.monotonic() + SECONDS
+        while True:
+            told = self.app.state.prompt_memory.find(place)
+            if told is not None and told.answer.number == number:
+                return
+            assert time.monotonic() < end, f"{label} is not on {number} in memory"
+            time.sleep(0.01)
+
+
+PROMPT = "support/answer"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """Two versions of a prompt, of which the first is labelled."""
+    chosen = os.environ.get("TWINLINE_TEST_POSTGRES_BIN")
+    binaries = find_binaries(Path(chosen) if chosen else None)
+    with Cluster(tmp_path / "home", binaries, single_owner=True) as cluster:
+        database = connect(cluster.url)
+        migrations.upgrade(database)
+        with database.writing("test") as tx:
+            for text in ("one", "two"):
+                actions.create_version(tx, NewPromptVersion(name=PROMPT, template=text))
+            _move(tx, 1)
+        app = make_app(database)
+        with served(app) as url:
+            yield (made := Place(app, cluster, database, url))
+        made.database.close()
+
+
+def test_what_was_read_is_told_with_its_age_while_the_database_is_away(place: Place) -> None:
+    viewer, stranger = place.key(Role.VIEWER), place.key(Role.MLFLOW)
+    asked: list[dict[str, Any]] = [{"label": "production"}, {"version": 2}, {}]
+    fresh = [place.ask(viewer, **query) for query in asked]
+    assert place.ask(stranger).status_code == 403
+    assert [one.json()["number"] for one in fresh] == [1, 2, 2]
+    assert not any(STALE_HEADER in one.headers for one in fresh)
+    assert place.face(viewer)["config"]["twinline"]["stale_seconds"] == 0
+    place.cluster.stop()
+    begun = time.monotonic()
+    told = [place.ask(viewer, **query) for query in asked]
+    assert time.monotonic() - begun < SECONDS
+    assert [one.json() for one in told] == [one.json() for one in fresh]
+    assert all(0 < float(one.headers[STALE_HEADER]) < SECONDS for one in told)
+    row = place.face(viewer)
+    assert (row["version"], row["config"]["twinline"]["stale_seconds"] > 0) == (1, True)
+    older = place.ask(viewer, label="production")
+    assert float(older.headers[STALE_HEADER]) > float(told[0].headers[STALE_HEADER])
+    for unknown in (
+        place.ask(viewer, "nobody/read/this"),
+        place.ask(viewer, label="staging"),
+        place.ask(stranger, label="production"),
+        place.ask("twl_made_up", label="production"),
+    ):
+        assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "1")
+    place.cluster.start()
+    place.database.close()
+    place.app.state.database = place.database = connect(place.cluster.url)
+    time.sleep(RETRY_SECONDS)  # how long a database that was away is left alone
+    again = place.ask(viewer, label="production")
+    assert (again.status_code, STALE_HEADER in again.headers) == (200, False)
+
+
+def test_a_label_that_was_moved_here_is_never_told_as_it_was(place: Place) -> None:
+    viewer, author = place.key(Role.VIEWER), place.key(Role.AUTHOR)
+    assert place.ask(viewer, label="production").json()["number"] == 1
+    moved = httpx.put(
+        f"{place.url}/api/v1/prompts/{PROMPT}/labels/production",
+        json={"number": 2, "reason": "better"},
+        headers={"X-API-Key": author},
+    )
+    assert moved.status_code == 200
+    place.remembers("production", 2)
+    place.cluster.stop()
+    told = place.ask(viewer, label="production")
+    assert (told.json()["number"], STALE_HEADER in told.headers) == (2, True)
+
+
+def test_a_label_that_was_moved_elsewhere_is_heard_of(place: Place) -> None:
+    viewer = place.key(Role.VIEWER)
+    place.ask(viewer, label="production")
+    end = time.monotonic() + SECONDS
+    while not place.app.state.announcements.connected:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    elsewhere = connect(place.cluster.url)
+    with elsewhere.writing("somebody") as tx:
+        _move(tx, 2)
+    elsewhere.close()
+    place.remembers("production", 2)
+
+
+def test_a_key_that_was_revoked_opens_nothing_from_memory(place: Place) -> None:
+    viewer, admin = place.key(Role.VIEWER), place.key(Role.ADMIN)
+    assert place.ask(viewer, label="production").status_code == 200
+    gone = httpx.delete(f"{place.url}/api/v1/keys/{viewer[:12]}", headers={"X-API-Key": admin})
+    assert gone.status_code == 200
+    place.cluster.stop()
+    assert place.ask(viewer, label="production").status_code == 503
+
+
+def _move(tx: Any, number: int) -> None:
+    change = LabelChange(number=number, reason="because")
+    actions.move_label(tx, PROMPT, "production", change)
+
+
+# --- memory by itself -------------------------------------------------------------------
+
+Make = Callable[..., Memory]
+
+
+@pytest.fixture
+def heard() -> Announcements:
+    return Announcements(connect("postgresql://nowhere.invalid/x"))
+
+
+@pytest.fixture
+def make(heard: Announcements) -> Make:
+    nowhere = connect("postgresql://nowhere.invalid/x")
+    return lambda **limits: Memory(nowhere, heard, **limits)
+
+
+def version(text: str) -> PromptVersion:
+    return PromptVersion.model_construct(template=text)
+
+
+def ask(_tx: object) -> PromptVersion:
+    raise AssertionError("nobody asks here")
+
+
+def test_only_one_in_a_second_waits_for_a_database_that_was_away(make: Make) -> None:
+    memory = make()
+    assert not memory.is_away()
+    memory.was_asked(answered=False)
+    assert [memory.is_away() for _ in range(3)] == [True] * 3
+    time.sleep(RETRY_SECONDS)
+    assert [memory.is_away() for _ in range(3)] == [False, True, True]
+    memory.was_asked(answered=True)
+    assert not memory.is_away()
+
+
+def test_what_was_read_across_a_change_is_not_kept(make: Make, heard: Announcements) -> None:
+    memory = make()
+    seen = memory.changes
+    heard.tell("prompt p")
+    memory.keep(("p", 1), ask, version("old"), seen)
+    assert memory.find(("p", 1)) is None
+    memory.keep(("p", 1), ask, version("new"), memory.changes)
+    assert memory.find(("p", 1)) is not None
+
+
+def test_a_change_of_one_prompt_leaves_the_others(make: Make, heard: Announcements) -> None:
+    memory = make()
+    for name in ("p", "q"):
+        for question in (1, 2):
+            memory.keep((name, question), ask, version(name), memory.changes)
+    heard.tell("prompt p")
+    heard.tell("*")
+    heard.tell("environment q")
+    found = [memory.find((name, question)) for name in "pq" for question in (1, 2)]
+    assert [told is not None for told in found] == [False, False, True, True]
+
+
+def test_of_too_many_answers_those_not_read_for_longest_go(make: Make) -> None:
+    memory = make(answers_max=2)
+    for name in ("a", "b", "a", "c"):
+        memory.keep((name, 1), ask, version(name), 0)
+    kept = {name for name in "abc" if memory.find((name, 1))}
+    assert kept == {"a", "c"}
+
+
+def test_memory_is_bounded_in_bytes(make: Make) -> None:
+    memory = make(bytes_max=3_000)
+    for name in ("a", "b", "c", "d"):
+        memory.keep((name, 1), ask, version("x" * 900), 0)
+    assert [name for name in "abcd" if memory.find((name, 1))] == ["b", "c", "d"]
+    memory.keep(("e", 1), ask, version("x" * 4_000), 0)
+    assert [name for name in "abcde" if memory.find((name, 1))] == ["b", "c", "d"]
