@@ -139,7 +139,7 @@ def _fill(database: Database) -> None:
         bundles.state_pairing(
             tx, NewPairing(model=model, prompt=prompt, status="compatible", reason="because")
         )
-        evaluations.record(tx, NewEvaluation(bundle=ref, suite="s", passed=1, failed=0))
+        evaluations.record(tx, NewEvaluation(subject=ref, suite="s", passed=1, failed=0))
         new = NewDeployment(bundle=ref, reason="because")
         deployments.deploy(tx, SlotRef("r", "e"), new, 0)
         batch = InferenceBatch(inferences=(NewInference(bundle=str(ref)),))

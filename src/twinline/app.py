@@ -61,6 +61,7 @@ from twinline.resolutions.front import Front
 from twinline.resolutions.recorder import Recorder
 from twinline.resolutions.resolver import Resolver
 from twinline.rollbacks import api as rollbacks
+from twinline.suites import api as suites
 from twinline.timelines import api as timelines
 from twinline.web import docs
 
@@ -104,6 +105,7 @@ _NATIVE = (
     aliases.router,
     hooks_api.router,
     bundles.router,
+    suites.router,
     evaluations.router,
     resolutions.router,
     inferences.router,

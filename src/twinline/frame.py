@@ -18,7 +18,10 @@ from twinline.language.ids import new_id_text
 
 BODY_MAX = 1 << 20
 BATCH_MAX = 16 << 20
-BATCH_PATHS = re.compile(r"/api/v1/(inferences|mlflow/servers/[^/]+/changes)|/v1/traces")
+BATCH_PATHS = re.compile(
+    r"/api/v1/(inferences|mlflow/servers/[^/]+/changes|evaluations(/pending/[0-9]+/report)?)"
+    r"|/v1/traces"
+)
 
 _request_id = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _log = logging.getLogger("twinline")

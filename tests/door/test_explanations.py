@@ -36,7 +36,7 @@ def resolved(client: Client, user: str = "u", **more: Any) -> UUID:
 
 def test_a_story_tells_what_was_known_at_the_time(client: Client, catalog: Catalog) -> None:
     client.prompts.move_label("support/answer", "production", 1, reason="begin")
-    new = NewEvaluation(bundle=catalog.bundle(1, 1).ref, suite="golden", passed=1, failed=0)
+    new = NewEvaluation(subject=catalog.bundle(1, 1).ref, suite="golden", passed=1, failed=0)
     client.bundles.evaluate(new)
     deployed = client.slots.deploy(
         "fixed@production", catalog.bundle(1, 1).ref, reason="one", expected=0

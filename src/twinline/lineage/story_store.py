@@ -56,7 +56,7 @@ select
     ) as pairing,
     array(
         select to_jsonb(newest) || jsonb_build_object(
-            'ref', 'evaluations:/' || newest.id, 'bundle', 'bundles:/' || bundle.digest,
+            'ref', 'evaluations:/' || newest.id, 'subject', 'bundles:/' || bundle.digest,
             'verdict', case when case when threshold is null then failed = 0
                 else score >= threshold end then 'passed' else 'failed' end)
         from (

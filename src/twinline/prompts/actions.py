@@ -19,6 +19,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import rules, store
+from twinline.suites import pending
 
 
 def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
@@ -39,6 +40,7 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=_essence(version))
+        pending.evaluate_new(tx, version.ref)
     return version, existing is None
 
 

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from twinline.language.names import FreeName, Label
 from twinline.language.records.base import Count, Instant, Json, Reason, Record, Request, example
-from twinline.language.records.bundles import Bundle, Evaluation, Pairing
+from twinline.language.records.bundles import Bundle, Pairing
 from twinline.language.records.deployments import Deployment
+from twinline.language.records.evaluations import Evaluation
 from twinline.language.records.inferences import Inference, Outcome, Tally
 from twinline.language.records.models import Dataset, ModelVersion, Run
 from twinline.language.records.policies import RuleTrace
