@@ -202,4 +202,6 @@ class Runner:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    """An error in words that JSON and PostgreSQL can keep, whatever it says."""
+    said = f"{type(error).__name__}: {error}"
+    return said.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
