@@ -145,7 +145,7 @@ def compare(
 ) -> None:
     """How two versions or bundles did, suite by suite, and which cases went the other way."""
     found = client(context).evaluations.compare(old, new)
-    show(found, as_json, lambda: _compared(found))
+    show(found, as_json, lambda: comparison_of(found))
 
 
 @app.command("pending")
@@ -262,7 +262,8 @@ def _facts(one: Evaluation) -> Table:
     )
 
 
-def _compared(found: EvaluationComparison) -> object:
+def comparison_of(found: EvaluationComparison) -> Group:
+    """How two subjects did on each suite, for people."""
     title = Text(f"{short(found.old)} → {short(found.new)}", style="bold")
     if not found.suites:
         return Group(title, Text("Neither was evaluated.", style="dim"))
