@@ -240,7 +240,9 @@ class Explanation(Record):
     run: Run | None
     datasets: tuple[Dataset, ...]
     pairing: Pairing | None = Field(description="As it was stated at the time.")
-    evaluations: tuple[Evaluation, ...] = Field(description="The newest at the time.")
+    evaluations: tuple[Evaluation, ...] = Field(
+        description="The newest at the time, of the bundle and of either side."
+    )
     siblings: tuple[Inference, ...] = Field(description="Others of the same trace.")
 
 
