@@ -76,7 +76,7 @@ def test_results_are_recorded_shown_and_compared(
     assert [one["verdict"] for one in listed] == ["passed", "failed"]
     shown = _done(run("evaluate", "show", listed[1]["ref"])).out
     assert "failed: c, d" in shown
-    assert "0.5 of 0.7" in shown
+    assert "0.5 (passes from 0.7)" in shown
     compared = _done(run("evaluate", "compare", old, f"prompts:/{prompt}@latest")).out
     for said in ("failed 2/4 0.5", "now passed 3/4 0.75", "+0.2500", f"fixed in {name}: c, d"):
         assert said in compared
@@ -107,6 +107,10 @@ def test_what_a_slot_requires_is_said_before_and_when_deploying(
     assert "the suite is broken" in _done(run("evaluate", "waivers")).out
     assert "has passed all" in _done(run("evaluate", "missing", slot, bundle)).out
     _done(run("deploy", slot, "--bundle", bundle, "-r", "because"))
+    counts = ("--passed", "9", "--failed", "1", "--score", "0.9")
+    _done(run("evaluate", "record", f"prompts:/{prompt}/1", "--suite", name, *counts))
+    inference = _json(run("resolve", slot, "--json"))["inference_id"]
+    assert f"passed {name} with 0.9" in _done(run("explain", inference)).out
 
 
 # --- workers ----------------------------------------------------------------------------

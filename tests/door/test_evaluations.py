@@ -166,9 +166,12 @@ def test_two_versions_are_compared_suite_by_suite_and_case_by_case(
     assert (golden.difference, golden.turned) == (-0.25, "failed")
     assert (golden.fixed, golden.broken) == (("c",), ("b",))
     assert (only_old.new, only_old.difference, only_old.turned) == (None, None, None)
-    assert (only_new.old, only_new.fixed) == (None, ())
+    assert (only_new.old, only_new.fixed) == (None, None)
     same = client.evaluations.compare(ONE, ONE).suites[0]
     assert (same.difference, same.turned, same.fixed, same.broken) == (0.0, None, (), ())
+    record(result(TWO, "golden", threshold=0.7))  # without its cases
+    unknown = client.evaluations.compare(ONE, TWO).suites[0]
+    assert (unknown.fixed, unknown.broken) == (None, None)
 
 
 def test_what_a_defined_suite_does_not_take_is_refused(client: Client, catalog: Catalog) -> None:

@@ -150,6 +150,8 @@ def test_two_results_of_a_suite_compare(
     found = compare("golden", old, new, {"a": True, "b": False, "c": True})
     assert (found.difference, found.turned) == (difference, turned)
     assert (found.fixed, found.broken) == (("a", "c"), ("b",))
+    unknown = compare("golden", old, new, None)
+    assert (unknown.fixed, unknown.broken) == (None, None)
 
 
 def test_cases_come_to_a_result() -> None:

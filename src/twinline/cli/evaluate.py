@@ -243,7 +243,7 @@ def _results(found: Sequence[Evaluation]) -> Table:
 
 
 def _facts(one: Evaluation) -> Table:
-    wanted = f" of {one.threshold:.4g}" if one.threshold is not None else ""
+    wanted = f" (passes from {one.threshold:.4g})" if one.threshold is not None else ""
     return facts(
         (
             ("evaluation", one.ref),
@@ -275,8 +275,8 @@ def comparison_of(found: EvaluationComparison) -> Group:
         line
         for one in found.suites
         for line in (
-            *_named(f"fixed in {one.suite}", "green", one.fixed),
-            *_named(f"broken in {one.suite}", "red", one.broken),
+            *_named(f"fixed in {one.suite}", "green", one.fixed or ()),
+            *_named(f"broken in {one.suite}", "red", one.broken or ()),
         )
     )
     return Group(title, table, *flips)
@@ -288,9 +288,13 @@ def _row(one: SuiteComparison) -> tuple[object, ...]:
         _side(one.old, None),
         _side(one.new, one.turned),
         _signed(one.difference),
-        Text(str(len(one.fixed)), style="green" if one.fixed else "dim"),
-        Text(str(len(one.broken)), style="bold red" if one.broken else "dim"),
+        _counted(one.fixed, "green"),
+        _counted(one.broken, "bold red"),
     )
+
+
+def _counted(cases: Sequence[str] | None, style: str) -> Text:
+    return Text(UNKNOWN if cases is None else f"{len(cases):,}", style=style if cases else "dim")
 
 
 def _side(one: Evaluation | None, turned: EvaluationVerdict | None) -> Text:

@@ -161,5 +161,7 @@ def between(
 def _compared(
     tx: Reading, name: str, old: Evaluation | None, new: Evaluation | None
 ) -> SuiteComparison:
-    flips = store.flips(tx, old.ref, new.ref) if old and new else {}
+    flips = None
+    if old and new and old.cases and new.cases:
+        flips = store.flips(tx, old.ref, new.ref)
     return rules.compare(name, old, new, flips)

@@ -111,19 +111,26 @@ def missing(
 
 
 def compare(
-    suite: str, old: Evaluation | None, new: Evaluation | None, flips: Mapping[str, bool]
+    suite: str,
+    old: Evaluation | None,
+    new: Evaluation | None,
+    flips: Mapping[str, bool] | None,
 ) -> SuiteComparison:
     """How two results of one suite differ; ``flips`` are the cases that went the other way,
-    with how they went in the new one."""
+    with how they went in the new one, None when they are not known."""
     return SuiteComparison(
         suite=suite,
         old=old,
         new=new,
         difference=_difference(old, new),
         turned=new.verdict if old and new and new.verdict != old.verdict else None,
-        fixed=tuple(id for id, passes in flips.items() if passes),
-        broken=tuple(id for id, passes in flips.items() if not passes),
+        fixed=_that(flips, passes=True),
+        broken=_that(flips, passes=False),
     )
+
+
+def _that(flips: Mapping[str, bool] | None, *, passes: bool) -> tuple[str, ...] | None:
+    return None if flips is None else tuple(id for id, now in flips.items() if now is passes)
 
 
 def _difference(old: Evaluation | None, new: Evaluation | None) -> float | None:

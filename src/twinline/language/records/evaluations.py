@@ -168,8 +168,12 @@ class SuiteComparison(Record):
     turned: EvaluationVerdict | None = Field(
         description="The new verdict where it is another than the old; None where it is not."
     )
-    fixed: tuple[str, ...] = Field(description="Cases that failed and pass now, by id.")
-    broken: tuple[str, ...] = Field(description="Cases that passed and fail now, by id.")
+    fixed: tuple[str, ...] | None = Field(
+        description="Cases that failed and pass now, by id; None: not both results kept cases."
+    )
+    broken: tuple[str, ...] | None = Field(
+        description="Cases that passed and fail now, by id; None as for `fixed`."
+    )
 
 
 class EvaluationComparison(Record):
