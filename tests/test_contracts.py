@@ -451,8 +451,21 @@ MIRRORS = [
     Mirror(
         records.Evaluation,
         schema.evaluation,
-        {"ref": "id", "bundle": "subject", "verdict": "(from score, threshold and failed)"},
+        {"ref": "id", "verdict": "(from score, threshold and failed)"},
         frozenset({"node_id"}),
+    ),
+    Mirror(records.CaseResult, schema.evaluation_case, {}, frozenset({"evaluation"})),
+    Mirror(
+        records.Suite,
+        schema.suite,
+        {"prompts": "(suite_attachment)", "required_in": "(suite_requirement)"},
+    ),
+    Mirror(records.Waiver, schema.suite_waiver, {}),
+    Mirror(
+        records.PendingEvaluation,
+        schema.pending_evaluation,
+        {"state": "(from the lease, the attempts and the evaluation)"},
+        frozenset({"token"}),
     ),
     Mirror(
         records.Deployment,

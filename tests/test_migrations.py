@@ -12,9 +12,11 @@ from twinline.db.schema import metadata
 from twinline.db.session import Database
 from twinline.deployments import actions as deployments
 from twinline.evaluations import actions as evaluations
+from twinline.evaluations import requirements
 from twinline.inferences import actions as inferences
 from twinline.language.errors import DataFolderRefused
 from twinline.language.records import (
+    CaseResult,
     InferenceBatch,
     LabelChange,
     NewBundle,
@@ -25,14 +27,18 @@ from twinline.language.records import (
     NewOutcome,
     NewPairing,
     NewPromptVersion,
+    NewSuite,
+    NewWaiver,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.mirror import changes
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
+from twinline.suites import actions as suites
 
 APPEND_ONLY = (
     *("node", "edge", "prompt_version", "label_move", "bundle", "pairing", "evaluation"),
+    *("evaluation_case", "suite_waiver"),
     *("deployment", "inference", "outcome", "mlflow_change", "audit_event"),
 )
 
@@ -139,7 +145,12 @@ def _fill(database: Database) -> None:
         bundles.state_pairing(
             tx, NewPairing(model=model, prompt=prompt, status="compatible", reason="because")
         )
-        evaluations.record(tx, NewEvaluation(bundle=ref, suite="s", passed=1, failed=0))
+        cases = (CaseResult(id="c", passed=True),)
+        evaluations.record(
+            tx, NewEvaluation(subject=ref, suite="s", passed=1, failed=0, cases=cases)
+        )
+        suites.define(tx, "s", NewSuite())
+        requirements.waive(tx, NewWaiver(suite="s", bundle=ref, place="e", reason="because"))
         new = NewDeployment(bundle=ref, reason="because")
         deployments.deploy(tx, SlotRef("r", "e"), new, 0)
         batch = InferenceBatch(inferences=(NewInference(bundle=str(ref)),))

@@ -69,6 +69,7 @@ from twinline.resolutions.front import Front
 from twinline.resolutions.recorder import Recorder
 from twinline.resolutions.resolver import Resolver
 from twinline.rollbacks import api as rollbacks
+from twinline.suites import api as suites
 from twinline.timelines import api as timelines
 from twinline.web import docs
 
@@ -116,6 +117,7 @@ _NATIVE = (
     aliases.router,
     hooks_api.router,
     bundles.router,
+    suites.router,
     evaluations.router,
     resolutions.router,
     inferences.router,

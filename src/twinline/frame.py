@@ -19,8 +19,8 @@ from twinline.language.ids import new_id_text
 BODY_MAX = 1 << 20
 BATCH_MAX = 16 << 20
 BATCH_PATHS = re.compile(
-    r"/api/v1/(inferences|mlflow/servers/[^/]+/changes)|/v1/traces"
-    r"|/api/public/(otel/v1/traces|ingestion)"
+    r"/api/v1/(inferences|mlflow/servers/[^/]+/changes|evaluations(/pending/[0-9]+/report)?)"
+    r"|/v1/traces|/api/public/(otel/v1/traces|ingestion)"
 )
 
 _request_id = re.compile(r"[A-Za-z0-9._-]{1,100}")

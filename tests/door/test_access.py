@@ -79,6 +79,8 @@ def test_each_role_may_do_what_its_permissions_say_and_no_more(
         Permission.MODELS: ("POST", "/models"),
         Permission.BUNDLES: ("PUT", "/pairings"),
         Permission.EVALUATIONS: ("POST", "/evaluations"),
+        Permission.RUN: ("POST", "/evaluations/claims"),
+        Permission.SUITES: ("PUT", "/suites/golden"),
         Permission.LINEAGE: ("POST", "/nodes"),
         Permission.DEPLOY: ("POST", f"/slots/{SLOT}/deployments"),
         Permission.KILL: ("POST", "/kills/everything"),

@@ -23,7 +23,7 @@ from twinline.language.records import Role
 
 Issue = Callable[[Role], str]
 
-READERS = "viewer author releaser service auditor admin"
+READERS = "viewer author releaser service runner auditor admin"
 WHO_MAY: dict[Operation, str] = {
     ("get", "/slots/{slot}/rollback/preview"): READERS,
     ("post", "/slots/{slot}/rollback"): "releaser admin",
@@ -109,6 +109,27 @@ WHO_MAY: dict[Operation, str] = {
     ("put", "/pairings"): "author releaser admin",
     ("post", "/evaluations"): "author admin",
     ("get", "/evaluations"): READERS,
+    ("get", "/evaluations/newest"): READERS,
+    ("get", "/evaluations/compare"): READERS,
+    ("get", "/evaluations/missing"): READERS,
+    ("post", "/evaluations/waivers"): "admin",
+    ("get", "/evaluations/waivers"): READERS,
+    ("post", "/evaluations/pending"): "author admin",
+    ("get", "/evaluations/pending"): READERS,
+    ("get", "/evaluations/pending/{number}"): READERS,
+    ("post", "/evaluations/claims"): "author runner admin",
+    ("post", "/evaluations/pending/{number}/renew"): "author runner admin",
+    ("post", "/evaluations/pending/{number}/report"): "author runner admin",
+    ("post", "/evaluations/pending/{number}/fail"): "author runner admin",
+    ("get", "/evaluations/{number}"): READERS,
+    ("get", "/evaluations/{number}/cases"): READERS,
+    ("get", "/suites"): READERS,
+    ("get", "/suites/{name}"): READERS,
+    ("put", "/suites/{name}"): "admin",
+    ("post", "/suites/{name}/prompts"): "author admin",
+    ("delete", "/suites/{name}/prompts/{prompts}"): "author admin",
+    ("post", "/suites/{name}/required"): "admin",
+    ("delete", "/suites/{name}/required/{place}"): "admin",
     ("post", "/resolve"): "service admin",
     ("get", "/manifest"): "service admin",
     ("get", "/manifest/key"): "service admin",
@@ -296,7 +317,7 @@ def test_every_route_that_takes_an_idempotency_key_happens_once_per_key(
 
 def test_without_a_key_the_same_request_happens_twice(client: Client, http: httpx.Client) -> None:
     catalog = Catalog(client)
-    body = {"bundle": str(catalog.bundle(1, 1).ref), "suite": "s", "passed": 1, "failed": 0}
+    body = {"subject": str(catalog.bundle(1, 1).ref), "suite": "s", "passed": 1, "failed": 0}
     before = client.audit.verify().events
     assert [http.post("/evaluations", json=body).status_code for _ in range(2)] == [201, 201]
     assert client.audit.verify().events == before + 2

@@ -36,8 +36,12 @@ def resolved(client: Client, user: str = "u", **more: Any) -> UUID:
 
 def test_a_story_tells_what_was_known_at_the_time(client: Client, catalog: Catalog) -> None:
     client.prompts.move_label("support/answer", "production", 1, reason="begin")
-    new = NewEvaluation(bundle=catalog.bundle(1, 1).ref, suite="golden", passed=1, failed=0)
+    new = NewEvaluation(subject=catalog.bundle(1, 1).ref, suite="golden", passed=1, failed=0)
     client.bundles.evaluate(new)
+    for side in ("prompts:/support/answer/1", "models:/churn/1", "models:/churn/2"):
+        client.evaluations.record(
+            NewEvaluation.model_validate({**new.model_dump(), "subject": side})
+        )
     deployed = client.slots.deploy(
         "fixed@production", catalog.bundle(1, 1).ref, reason="one", expected=0
     )
@@ -52,7 +56,11 @@ def test_a_story_tells_what_was_known_at_the_time(client: Client, catalog: Catal
     assert story.deployment == deployed
     assert story.prompt is not None
     assert story.prompt.labels == ("production",)
-    assert [one.verdict for one in story.evaluations] == ["passed"]
+    assert [(str(one.subject), one.verdict) for one in story.evaluations] == [
+        (str(catalog.bundle(1, 1).ref), "passed"),
+        ("models:/churn/1", "passed"),
+        ("prompts:/support/answer/1", "passed"),
+    ]
     assert story.pairing is None
 
 

@@ -239,7 +239,7 @@ def test_the_same_pair_with_the_same_parameters_is_the_same_bundle(
 def test_the_newest_result_of_each_suite_counts(client: Client) -> None:
     ref = Catalog(client).bundle(1, 1).ref
     for suite, failed in (("golden", 3), ("toxic", 0), ("golden", 0)):
-        client.bundles.evaluate(NewEvaluation(bundle=ref, suite=suite, passed=5, failed=failed))
+        client.bundles.evaluate(NewEvaluation(subject=ref, suite=suite, passed=5, failed=failed))
     found = [(one.suite, one.verdict) for one in client.bundles.evaluations(ref)]
     assert found == [("golden", "passed"), ("toxic", "passed")]
     with pytest.raises(NotFound):
@@ -250,6 +250,6 @@ def test_a_score_decides_when_there_is_a_threshold(client: Client) -> None:
     ref = Catalog(client).bundle(1, 1).ref
     for score, verdict in ((0.8, "passed"), (0.79, "failed"), (None, "failed")):
         new = NewEvaluation(
-            bundle=ref, suite="golden", passed=9, failed=1, score=score, threshold=0.8
+            subject=ref, suite="golden", passed=9, failed=1, score=score, threshold=0.8
         )
         assert client.bundles.evaluate(new).verdict == verdict

@@ -131,11 +131,11 @@ def test_a_pair_that_passed_its_suites_is_evaluated_until_one_fails(catalog: Cat
     ref = catalog.bundle(2, 2).ref
     evaluate = catalog.client.bundles.evaluate
     evaluate(
-        NewEvaluation(bundle=ref, suite="golden", passed=9, failed=1, score=0.9, threshold=0.8)
+        NewEvaluation(subject=ref, suite="golden", passed=9, failed=1, score=0.9, threshold=0.8)
     )
     assert catalog.client.slots.preview_rollback(SLOT, "prompt").verdict == "evaluated"
     evaluate(
-        NewEvaluation(bundle=ref, suite="golden", passed=5, failed=5, score=0.5, threshold=0.8)
+        NewEvaluation(subject=ref, suite="golden", passed=5, failed=5, score=0.5, threshold=0.8)
     )
     foreseen = catalog.client.slots.preview_rollback(SLOT, "prompt")
     assert (foreseen.verdict, foreseen.pairs[0].why) == ("untested", "failed the suite golden")

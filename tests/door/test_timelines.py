@@ -105,7 +105,7 @@ def test_changes_hold_everything_that_moved_in_the_order_of_its_weight(catalog: 
     catalog.serve(SLOT, bundle(1, 1), 2, deployment=2, status="ok", cost_usd=2)
     client.prompts.move_label(PROMPT, "best", 1, reason="a favourite")
     client.bundles.evaluate(
-        NewEvaluation(bundle=bundle(1, 1).ref, suite="golden", passed=1, failed=0)
+        NewEvaluation(subject=bundle(1, 1).ref, suite="golden", passed=1, failed=0)
     )
     made = catalog.deploy(SLOT, bundle(2, 2), reason="both sides")
     catalog.serve(SLOT, bundle(2, 2), 1, deployment=3, status="error")

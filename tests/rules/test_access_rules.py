@@ -31,23 +31,25 @@ SECOND = timedelta(seconds=1)
 # --- roles ------------------------------------------------------------------------------
 
 MATRIX = """
-                   viewer author releaser service auditor mlflow admin
-read                 x      x       x        x       x       .      x
-resolve              .      .       .        x       .       .      x
-inferences:write     .      .       .        x       .       .      x
-prompts:write        .      x       .        .       .       .      x
-labels:write         .      x       x        .       .       .      x
-labels:protected     .      .       x        .       .       .      x
-models:write         .      x       .        .       .       .      x
-bundles:write        .      x       x        .       .       .      x
-evaluations:write    .      x       .        .       .       .      x
-lineage:write        .      x       .        .       .       .      x
-mlflow:report        .      .       .        .       .       x      x
-mlflow:write         .      .       .        .       .       .      x
-deployments:write    .      .       x        .       .       .      x
-kills:write          .      .       x        .       .       .      x
-audit:read           .      .       .        .       x       .      x
-keys:write           .      .       .        .       .       .      x
+                   viewer author releaser service runner auditor mlflow admin
+read                 x      x       x        x       x      x       .      x
+resolve              .      .       .        x       .      .       .      x
+inferences:write     .      .       .        x       .      .       .      x
+prompts:write        .      x       .        .       .      .       .      x
+labels:write         .      x       x        .       .      .       .      x
+labels:protected     .      .       x        .       .      .       .      x
+models:write         .      x       .        .       .      .       .      x
+bundles:write        .      x       x        .       .      .       .      x
+evaluations:write    .      x       .        .       .      .       .      x
+evaluations:run      .      x       .        .       x      .       .      x
+suites:write         .      .       .        .       .      .       .      x
+lineage:write        .      x       .        .       .      .       .      x
+mlflow:report        .      .       .        .       .      .       x      x
+mlflow:write         .      .       .        .       .      .       .      x
+deployments:write    .      .       x        .       .      .       .      x
+kills:write          .      .       x        .       .      .       .      x
+audit:read           .      .       .        .       .      x       .      x
+keys:write           .      .       .        .       .      .       .      x
 """
 
 

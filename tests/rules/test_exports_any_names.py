@@ -40,7 +40,7 @@ def origins(draw: st.DrawFn) -> Origin:
     )
     evaluations = tuple(
         one.model_copy(
-            update={"bundle": bundle.ref, "suite": draw(free_text()), "actor": draw(free_text())}
+            update={"subject": bundle.ref, "suite": draw(free_text()), "actor": draw(free_text())}
         )
         for one in known.evaluations
     )

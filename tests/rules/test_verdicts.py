@@ -34,7 +34,7 @@ def served(requests: int, errors: int = 0) -> Service:
 def evaluated(**suites: bool) -> list[Evaluation]:
     return [
         Evaluation(
-            ref=EvaluationRef(1), bundle=BundleRef(DIGEST), suite=suite, passed=1,
+            ref=EvaluationRef(1), subject=BundleRef(DIGEST), suite=suite, passed=1,
             failed=0 if good else 1, score=None, threshold=None,
             verdict="passed" if good else "failed", evidence="", actor="ana", at=AT,
         )

@@ -79,7 +79,7 @@ def plain() -> Origin:
     bundle = bundle_of(model, prompt, PARAMETERS)
     evaluation = Evaluation(
         ref=EvaluationRef(1),
-        bundle=bundle.ref, suite="golden questions", passed=9, failed=1, score=0.9, threshold=0.8,
+        subject=bundle.ref, suite="golden questions", passed=9, failed=1, score=0.9, threshold=0.8,
         verdict="passed", evidence="", actor="ci", at=AT,
     )  # fmt: skip
     pairing = Pairing(

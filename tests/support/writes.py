@@ -62,10 +62,11 @@ def good_writes(client: Client) -> list[Write]:
     label = {"number": 1, **why}
     new_prompt = {"name": "new", "template": "x", "labels": ["production"]}
     back = {"side": "prompt", "accept_untested": True, **why}
-    counts = {"bundle": waiting, "suite": "golden", "passed": 1, "failed": 0}
+    counts = {"subject": waiting, "suite": "golden", "passed": 1, "failed": 0}
     route = {"route": "answer", "environment": "production"}
     ramp = {"arm": "canary", "share": 0.2, **why}
     since = (datetime.now(UTC) - timedelta(days=9)).date().isoformat()
+    claims = evaluation_claims(client)
     name = {"provider": "openai", "name": "gpt*", "version": "models:/churn/1", **why}
     client.models.keep_name("*", "o*", "models:/churn/1", reason="because")
     client.mlflow_links.link(BAD_SLOT, "dev")
@@ -132,6 +133,8 @@ def good_writes(client: Client) -> list[Write]:
         Write(("put", "/pairings"), "/pairings", {**pair, "status": "compatible", **why}, author,
               ("pairing.state",)),
         Write(("post", "/evaluations"), "/evaluations", counts, author, ("evaluation.record",)),
+        *(Write(operation, path, body, by, actions)
+          for operation, path, body, by, actions in suite_writes(claims, waiting)),
         Write(("post", "/slots/{slot}/deployments"), "/slots/new@dev/deployments",
               {"bundle": waiting, **why}, releaser, ("deployment.deploy",), if_match="0"),
         Write(("post", "/slots/{slot}/rollback"), f"/slots/{SLOT}/rollback", back, releaser,
@@ -169,6 +172,52 @@ def good_writes(client: Client) -> list[Write]:
         Write(("post", "/keys"), "/keys", {"owner": "new", "role": "viewer"}, admin,
               ("key.issue",)),
         Write(("delete", "/keys/{prefix}"), f"/keys/{prefix}", None, admin, ("key.revoke",)),
+    ]  # fmt: skip
+
+
+def evaluation_claims(client: Client) -> list[tuple[int, str]]:
+    """Three pending evaluations under leases, and one that waits."""
+    client.suites.define("safety")
+    client.suites.attach("safety", "scored")
+    client.suites.require("safety", "staging", reason="because")
+    for number in range(4):
+        client.prompts.create("scored", f"Text {number}")
+    claims = [client.evaluations.claim("safety") for _ in range(3)]
+    return [(claimed[0].number, claimed[1]) for claimed in claims if claimed]
+
+
+def suite_writes(
+    claims: list[tuple[int, str]], bundle: str
+) -> list[tuple[Operation, str, dict[str, Any] | None, Role, tuple[str, ...]]]:
+    """What is written about suites, and what runners write."""
+    author, runner, admin = Role.AUTHOR, Role.RUNNER, Role.ADMIN
+    renewed, reported, failed = [
+        (f"/evaluations/pending/{number}", {"token": token}) for number, token in claims
+    ]
+    waiver = {"suite": "safety", "bundle": bundle, "place": "production", "reason": "because"}
+    asked = {"suite": "safety", "subject": "prompts:/support/answer/1"}
+    under, suite = "/evaluations/pending/{number}", "/suites/{name}"
+    return [
+        (("put", suite), "/suites/golden", {}, admin, ("suite.define",)),
+        (("post", f"{suite}/prompts"), "/suites/safety/prompts", {"prompts": "support/"}, author,
+         ("suite.attach",)),
+        (("delete", f"{suite}/prompts/{{prompts}}"), "/suites/safety/prompts/scored", None,
+         author, ("suite.detach",)),
+        (("post", f"{suite}/required"), "/suites/safety/required",
+         {"place": "production", "reason": "because"}, admin, ("suite.require",)),
+        (("delete", f"{suite}/required/{{place}}"), "/suites/safety/required/staging", None,
+         admin, ("suite.release",)),
+        (("post", "/evaluations/waivers"), "/evaluations/waivers", waiver, admin,
+         ("evaluation.waive",)),
+        (("post", "/evaluations/pending"), "/evaluations/pending", asked, author,
+         ("evaluation.ask",)),
+        (("post", "/evaluations/claims"), "/evaluations/claims",
+         {"suites": ["safety"], "token": "0" * 32}, runner, ("evaluation.claim",)),
+        (("post", f"{under}/renew"), f"{renewed[0]}/renew", renewed[1], runner, ()),
+        (("post", f"{under}/report"), f"{reported[0]}/report",
+         {**reported[1], "passed": 1, "failed": 0}, runner, ("evaluation.record",)),
+        (("post", f"{under}/fail"), f"{failed[0]}/fail", {**failed[1], "error": "no model"},
+         runner, ("evaluation.fail",)),
     ]  # fmt: skip
 
 

@@ -28,6 +28,8 @@ class Permission(StrEnum):
     MLFLOW = "mlflow:write"
     BUNDLES = "bundles:write"
     EVALUATIONS = "evaluations:write"
+    RUN = "evaluations:run"
+    SUITES = "suites:write"
     LINEAGE = "lineage:write"
     REPORT = "mlflow:report"
     DEPLOY = "deployments:write"
@@ -43,6 +45,7 @@ _AUTHORING = {
     Permission.MODELS,
     Permission.BUNDLES,
     Permission.EVALUATIONS,
+    Permission.RUN,
     Permission.LINEAGE,
 }
 
@@ -54,6 +57,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
         | {Permission.LABELS, Permission.PROTECTED}
     ),
     Role.SERVICE: frozenset({Permission.READ, Permission.RESOLVE, Permission.RECORD}),
+    Role.RUNNER: frozenset({Permission.READ, Permission.RUN}),
     Role.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),
     Role.MLFLOW: frozenset({Permission.REPORT}),
     Role.ADMIN: frozenset(Permission),

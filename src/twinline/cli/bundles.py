@@ -95,7 +95,7 @@ def evaluate(
 ) -> None:
     """Record how a bundle scored on a suite."""
     new = NewEvaluation(
-        bundle=BundleRef.parse(ref),
+        subject=BundleRef.parse(ref),
         suite=suite,
         passed=passed,
         failed=failed,

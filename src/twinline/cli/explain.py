@@ -14,7 +14,7 @@ from twinline.cli.output import model as marked
 from twinline.cli.session import client, read_json
 from twinline.client.ledger import Inferences
 from twinline.language.errors import Invalid
-from twinline.language.records import Explanation, Inference, Replay
+from twinline.language.records import EvaluationSubject, Explanation, Inference, Replay
 from twinline.language.refs import DecisionRef, InferenceRef, parse_ref
 
 
@@ -113,18 +113,29 @@ def story(found: Explanation) -> Tree:
     bundle = tree.add(Text(f"bundle {short(found.bundle.ref)}"))
     if found.bundle.words:
         bundle.add(Text(f"unresolved: {found.bundle.words}"))
+    _add_results(bundle, found, found.bundle.ref)
     if found.prompt:
-        bundle.add(
+        prompt = bundle.add(
             Text(f"prompt {found.prompt.ref} by {found.prompt.author}: {found.prompt.message}")
         )
+        _add_results(prompt, found, found.prompt.ref)
     if found.model:
         named = marked(found.model.ref, found.model.pinned)
         model = bundle.add(Text(f"model {named} from {found.model.source_uri}"))
+        _add_results(model, found, found.model.ref)
         if found.run:
             run = model.add(Text(f"run {found.run.ref} {found.run.name}".rstrip()))
             for dataset in found.datasets:
                 run.add(Text(f"dataset {dataset.ref}"))
     return tree
+
+
+def _add_results(place: Tree, found: Explanation, subject: EvaluationSubject) -> None:
+    """What suites had said of a subject by then."""
+    for one in found.evaluations:
+        if one.subject == subject:
+            score = "" if one.score is None else f" with {one.score:.4g}"
+            place.add(Text(f"{one.verdict} {one.suite}{score} ({one.ref})"))
 
 
 def replayed(found: Replay) -> Group:

@@ -13,6 +13,7 @@ from twinline.cli import (
     bundles,
     clients,
     db,
+    evaluate,
     explain,
     exports,
     impact,
@@ -28,6 +29,7 @@ from twinline.cli import (
     requests,
     slots,
     splits,
+    suites,
     timelines,
     up,
 )
@@ -78,6 +80,8 @@ app.add_typer(prompt_content.app, name="prompts")
 app.add_typer(models.app, name="models")
 app.add_typer(mlflow.app, name="mlflow")
 app.add_typer(bundles.app, name="bundles")
+app.add_typer(suites.app, name="suites")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(exports.app, name="export")
 app.add_typer(recalls.app, name="recall")
 app.add_typer(keys.app, name="keys")

@@ -207,6 +207,7 @@ def _pair(pair: PairPreflight) -> Group:
                 ("score here", number(served.score)),
                 ("last served", served.last_at),
                 ("pairing", pair.pairing),
+                *(("not passed", Text(str(one), style="yellow")) for one in pair.missing),
             )
         ),
     )

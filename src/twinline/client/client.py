@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 
 from twinline.client.access import Audit, Keys
+from twinline.client.evaluations import Evaluations
 from twinline.client.exports import Exports
 from twinline.client.http import Http
 from twinline.client.ledger import Inferences
@@ -26,6 +27,7 @@ from twinline.client.registry import Bundles, Models, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
 from twinline.client.slots import Slots
 from twinline.client.spool import Spool
+from twinline.client.suites import Suites
 from twinline.client.times import Environments
 from twinline.language.errors import NotFound, Unavailable
 from twinline.language.records import Divergences, ServedBundle
@@ -92,6 +94,8 @@ class Client:
         self.models = Models(self._http)
         self.mirror = Mirror(self._http)
         self.bundles = Bundles(self._http)
+        self.evaluations = Evaluations(self._http)
+        self.suites = Suites(self._http)
         self.slots = Slots(self._http)
         self.environments = Environments(self._http)
         self.policies = Policies(self._http)

@@ -26,6 +26,8 @@ Query = Mapping[str, Any]
 
 TRIES = 3
 _WAIT_SECONDS = 0.2
+_AWAY = {502, 503, 504}
+"""What a proxy answers when the server behind it does not."""
 
 
 class Stream(NamedTuple):
@@ -253,7 +255,8 @@ def _error(answer: httpx.Response) -> TwinlineError:
         problem = {}
     detail = problem.pop("detail", None) or f"The server answered {answer.status_code}."
     code = str(problem.pop("type", "")).removeprefix(PROBLEM_PREFIX)
-    kind = _kinds().get(code, TwinlineError)
+    away = answer.status_code in _AWAY
+    kind = _kinds().get(code, Unavailable if away else TwinlineError)
     fields = {name: problem[name] for name in problem.keys() - {"title", "status"}}
     return kind(detail, **fields)
 

@@ -421,7 +421,7 @@ class Bundles:
 
     def evaluations(self, ref: BundleRef | str) -> Iterator[Evaluation]:
         """The newest result of each suite for a bundle."""
-        return self._http.pages(Evaluation, "/evaluations", {"subject": _bundle(ref)})
+        return self._http.pages(Evaluation, "/evaluations/newest", {"subject": _bundle(ref)})
 
 
 def _bundle(ref: BundleRef | str) -> BundleRef:

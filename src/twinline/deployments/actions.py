@@ -12,6 +12,7 @@ from twinline.deployments import rules, store
 from twinline.deployments.rules import Frame, Step
 from twinline.deployments.store import LiveBundle
 from twinline.environments import actions as environments
+from twinline.evaluations import requirements
 from twinline.kills import actions as kills
 from twinline.language import cursors
 from twinline.language.errors import (
@@ -53,13 +54,16 @@ def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Depl
         Stale: another deployment is live by now.
         BlockedPair: a pair in it is declared incompatible.
         BundleWithdrawn: a bundle in it is killed, or it is built on what is withdrawn.
+        NotEvaluated: a bundle in it has not passed a suite that the slot requires.
     """
     live = lock(tx, ref, expected)
     if new.bundle:
         policy = single(new.bundle)
     else:
         policy = complete(new.policy or {}, live.policy if live else None, _salt)
-    return append(tx, ref, deployable(tx, policy), kind="deploy", undoes=None, reason=new.reason)
+    policy = deployable(tx, policy)
+    requirements.refuse_missing(tx, ref, policy.bundles())
+    return append(tx, ref, policy, kind="deploy", undoes=None, reason=new.reason)
 
 
 def deployable(tx: Reading, policy: Policy) -> Policy:

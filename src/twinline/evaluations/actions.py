@@ -1,27 +1,128 @@
-"""Record and read evaluations."""
+"""Record, read and compare evaluations."""
 
 from collections.abc import Collection
 from datetime import datetime
 
 from twinline.access.actions import audit
-from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
-from twinline.evaluations import store
-from twinline.language.records import Evaluation, NewEvaluation, Page
-from twinline.language.refs import BundleRef
+from twinline.evaluations import rules, store, subjects
+from twinline.language import cursors
+from twinline.language.errors import NotFound
+from twinline.language.records import (
+    CaseResult,
+    Evaluation,
+    EvaluationComparison,
+    NewEvaluation,
+    NewPendingEvaluation,
+    Page,
+    PendingEvaluation,
+    ResultReport,
+    SuiteComparison,
+)
+from twinline.language.refs import BundleRef, EvaluationRef
+from twinline.suites import actions as suites
+from twinline.suites import pending
 
 
 def record(tx: Writing, new: NewEvaluation) -> Evaluation:
-    """Append a result; it is the one that counts for its suite from now on.
+    """Append a result; it is the one that counts for its suite and subject from now on.
 
     Raises:
-        NotFound: there is no such bundle.
+        NotFound: there is no such subject.
+        Invalid: it does not fit its suite, which is a defined one.
     """
-    bundle = bundles.read(tx, new.bundle).ref
-    store.add(tx, bundle, new)
-    result = next(kept for kept in store.newest(tx, bundle) if kept.suite == new.suite)
-    audit(tx, "evaluation.record", str(bundle), after=result.model_dump(mode="json"))
+    subject = subjects.find(tx, new.subject)
+    suite = suites.find(tx, new.suite)
+    threshold = rules.threshold_for(suite, new) if suite else new.threshold
+    result = read(tx, store.add(tx, subject, new, threshold))
+    audit(tx, "evaluation.record", str(subject), after=result.model_dump(mode="json"))
     return result
+
+
+def ask(tx: Writing, new: NewPendingEvaluation) -> tuple[PendingEvaluation, bool]:
+    """Let a subject wait for a runner of a suite, and whether it did not already.
+
+    Raises:
+        NotFound: there is no such suite or subject.
+        Invalid: the suite scores something else.
+    """
+    subject = subjects.find(tx, new.subject)
+    rules.refuse_other_kind(suites.read(tx, new.suite), subject)
+    return pending.ask(tx, new.suite, subject)
+
+
+def report(tx: Writing, number: int, found: ResultReport) -> tuple[Evaluation, bool]:
+    """Record what a runner found under its lease, and whether this is the first time.
+
+    The same report again is answered with the result that it made.
+
+    Raises:
+        NotFound: there is no such pending evaluation.
+        LeaseLost: another runner has, or had, it since.
+        Invalid: the result does not fit the suite.
+    """
+    held = pending.hold(tx, number, found.token)
+    if held.evaluation is not None:
+        return read(tx, held.evaluation), False
+    given = {name: getattr(found, name) for name in type(found).model_fields if name != "token"}
+    result = record(tx, NewEvaluation(subject=held.subject, suite=held.suite, **given))
+    pending.finish(tx, number, result.ref)
+    return result, True
+
+
+def read(tx: Reading, ref: EvaluationRef) -> Evaluation:
+    """One result.
+
+    Raises:
+        NotFound: there is none of this number.
+    """
+    found = store.find(tx, ref)
+    if found is None:
+        raise NotFound(
+            f"There is no evaluation {ref}; `twinline evaluate list` shows them.",
+            kind="evaluation",
+            name=str(ref),
+        )
+    return found
+
+
+def list_evaluations(
+    tx: Reading, subject: str | None, suite: str | None, *, cursor: str | None, limit: int
+) -> Page[Evaluation]:
+    """Results, of a subject or a suite or all, the newest first.
+
+    Raises:
+        NotFound: there is no such subject.
+    """
+    meant = subjects.read(tx, subject) if subject is not None else None
+    listing = f"evaluations of {meant or 'everything'} by {suite or 'every suite'}"
+    before = cursors.decode(listing, cursor, int)
+    items = store.page(tx, subject=meant, suite=suite, before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.ref.number)
+
+
+def cases(
+    tx: Reading, ref: EvaluationRef, *, failed: bool, cursor: str | None, limit: int
+) -> Page[CaseResult]:
+    """The cases of a result by id, or only those that failed.
+
+    Raises:
+        NotFound: there is no such result.
+    """
+    read(tx, ref)
+    listing = f"{'failed ' if failed else ''}cases of {ref}"
+    after = cursors.decode(listing, cursor, str)
+    items = store.cases(tx, ref, after=after, failed=failed, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def newest_of(tx: Reading, subject: str) -> Page[Evaluation]:
+    """The newest result of each suite for a bundle or version.
+
+    Raises:
+        NotFound: there is no such subject.
+    """
+    return Page(items=store.newest(tx, [subjects.read(tx, subject)]))
 
 
 def newest(tx: Reading, ref: BundleRef) -> Page[Evaluation]:
@@ -30,7 +131,24 @@ def newest(tx: Reading, ref: BundleRef) -> Page[Evaluation]:
     Raises:
         NotFound: there is no such bundle.
     """
-    return Page(items=store.newest(tx, bundles.read(tx, ref).ref))
+    return Page(items=store.newest(tx, [subjects.find(tx, ref)]))
+
+
+def compare(tx: Reading, old: str, new: str) -> EvaluationComparison:
+    """How two versions or bundles did on every suite that scored one of them.
+
+    Raises:
+        NotFound: there is no such subject.
+    """
+    subject, other = subjects.read(tx, old), subjects.read(tx, new)
+    before = {one.suite: one for one in store.newest(tx, [subject])}
+    after = {one.suite: one for one in store.newest(tx, [other])}
+    names = sorted(before.keys() | after.keys())
+    return EvaluationComparison(
+        old=subject,
+        new=other,
+        suites=tuple(_compared(tx, name, before.get(name), after.get(name)) for name in names),
+    )
 
 
 def between(
@@ -38,3 +156,12 @@ def between(
 ) -> tuple[Evaluation, ...]:
     """Results for these bundles after ``since`` and up to ``until``, the newest first."""
     return store.between(tx, refs, since, until, limit)
+
+
+def _compared(
+    tx: Reading, name: str, old: Evaluation | None, new: Evaluation | None
+) -> SuiteComparison:
+    flips = None
+    if old and new and old.cases and new.cases:
+        flips = store.flips(tx, old.ref, new.ref)
+    return rules.compare(name, old, new, flips)

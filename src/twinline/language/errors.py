@@ -23,6 +23,8 @@
     │   ├── UntestedPair                409
     │   ├── BlockedPair                 409
     │   ├── BundleWithdrawn             409
+    │   ├── NotEvaluated                409
+    │   ├── LeaseLost                   409
     │   ├── Killed                      409
     │   └── NoActiveBundle              409
     ├── PreconditionRequired            428
@@ -207,6 +209,18 @@ class BundleWithdrawn(Conflict):
     """A policy names a bundle that is killed, or built on what is retired or recalled."""
 
     code = "bundle-withdrawn"
+
+
+class NotEvaluated(Conflict):
+    """A policy names a bundle that has not passed a suite which its slot requires."""
+
+    code = "not-evaluated"
+
+
+class LeaseLost(Conflict):
+    """Somebody else may run this evaluation by now, or it is done."""
+
+    code = "lease-lost"
 
 
 class Killed(Conflict):

@@ -62,13 +62,16 @@ select
     ) as pairing,
     array(
         select to_jsonb(newest) || jsonb_build_object(
-            'ref', 'evaluations:/' || newest.id, 'bundle', 'bundles:/' || bundle.digest,
+            'ref', 'evaluations:/' || newest.id, 'subject', newest.scored,
             'verdict', case when case when threshold is null then failed = 0
                 else score >= threshold end then 'passed' else 'failed' end)
         from (
-            select distinct on (suite) * from evaluation
-            where subject = bundle.node_id and evaluation.at <= :at order by suite, id desc
-        ) newest order by suite
+            select distinct on (suite, subject) evaluation.*, node.ref as scored
+            from evaluation join node on node.id = evaluation.subject
+            where subject in (bundle.node_id, bundle.model_version, bundle.prompt_version)
+                and evaluation.at <= :at
+            order by suite, subject, evaluation.id desc
+        ) newest order by suite, scored
     ) as evaluations,
     (
         select to_jsonb(deployment) || jsonb_build_object(

@@ -24,6 +24,7 @@ from twinline.language.records import (
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import composing, rules, store
 from twinline.prompts.labels import put, refuse_latest
+from twinline.suites import pending
 from twinline.withdrawals import actions as withdrawals
 
 
@@ -54,6 +55,7 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     if existing is None:
         essence = _essence(version.ref, content.digest, new.kind)
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=essence)
+        pending.evaluate_new(tx, new.name, [version.ref])
     return version, existing is None
 
 
@@ -73,9 +75,11 @@ def create_all(
         content.digest: (new, content) for new, content in held if content.digest not in numbers
     }
     numbers |= store.add_versions(tx, id, fresh.values())
-    for digest, (new, _) in fresh.items():
-        ref = PromptVersionRef(name, numbers[digest])
+    made = {digest: PromptVersionRef(name, numbers[digest]) for digest in fresh}
+    for digest, ref in made.items():
+        new, _ = fresh[digest]
         audit(tx, "prompt.create", str(ref), why=new.message, after=_essence(ref, digest, new.kind))
+    pending.evaluate_new(tx, name, made.values())
     return [PromptVersionRef(name, numbers[content.digest]) for _, content in held]
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.evaluations import actions as evaluations
+from twinline.evaluations import requirements
+from twinline.evaluations.rules import Candidate
 from twinline.inferences import actions as inferences
 from twinline.kills import actions as kills
 from twinline.language.canonical import digest
@@ -62,6 +64,7 @@ class Pairs:
             parameters=old.parameters,
             served_here=served_here,
             evaluations=known.evaluations,
+            missing=requirements.missing(self._tx, slot, [Candidate(known.bundle, model, prompt)]),
             pairing=known.pairing,
             verdict=verdict,
             why=why,

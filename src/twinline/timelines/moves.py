@@ -151,7 +151,7 @@ def of_evaluation(one: Evaluation) -> RankedChange:
     score = "" if one.score is None else f" with {one.score:.3g}"
     return RankedChange(
         kind="evaluation",
-        what=f"{_short(str(one.bundle))} {one.verdict} {one.suite}{score}",
+        what=f"{_short(str(one.subject))} {one.verdict} {one.suite}{score}",
         side="policy",
         at=one.at,
         who=one.actor,

@@ -16,12 +16,13 @@ from twinline.cli.demo.catalog import PRODUCTION, RELEASES, ROUTE
 from twinline.cli.demo.mlflow_server import MlflowProcess
 from twinline.cli.demo.replies import PROMPT
 from twinline.cli.demo.twinline_server import TwinlineProcess
+from twinline.cli.evaluate import comparison_of
 from twinline.cli.explain import story
 from twinline.cli.impact import impact_of
 from twinline.cli.output import facts, out, short
 from twinline.cli.slots import preview_of, slots_table
 from twinline.client import Client
-from twinline.language.errors import PortInUse, StartRefused, TwinlineError
+from twinline.language.errors import NotEvaluated, PortInUse, StartRefused, TwinlineError
 from twinline.language.records import Resolution
 from twinline.settings import Settings
 
@@ -42,6 +43,7 @@ def tell(folder: Path, settings: Settings, *, stay: bool) -> None:
         with client:
             example = _show(client, resolutions[-1])
             _roll_back(client)
+            _require(client)
         _farewell(mlflow, server, example)
         if stay:
             out.print("\nServing on. Ctrl-C stops everything.", style="dim")
@@ -54,7 +56,7 @@ def _work(
     """Everything that takes time, under progress bars."""
     with _progress() as progress:
         with _bar(progress, "Starting Twinline, PostgreSQL and MLflow", 3) as step:
-            from twinline.cli.demo import training  # two seconds, while the servers start
+            from twinline.cli.demo import scoring, training  # two seconds, while the servers start
 
             step("Twinline and PostgreSQL")
             server.wait_until_ready()
@@ -63,8 +65,16 @@ def _work(
         client = Client(server.url, server.admin_key())
         with _bar(progress, "Training two model versions", training.STEPS) as step:
             trained = training.train(mlflow.url, folder, step)
+        scoring.define(client, PROMPT)
         with _bar(progress, "Registering models and prompts", 5) as step:
             prompts = catalog.register(client, trained, step)
+        with _bar(progress, "Running the suite of each new prompt version", len(prompts)) as step:
+            client.evaluations.work(
+                scoring.SUITE,
+                scoring.scorer(client, trained[-1], folder),
+                until_empty=True,
+                told=lambda told: step(str(told.evaluation.subject)) if told.evaluation else None,
+            )
         models = {f"models:/{version.name}/{version.number}": version for version in trained}
         resolutions: list[Resolution] = []
         total = sum(release.requests for release in RELEASES)
@@ -126,6 +136,26 @@ def _roll_back(client: Client) -> None:
     )
 
 
+def _require(client: Client) -> None:
+    """What the suite had said of the bad version; and see that it cannot go live again."""
+    from twinline.cli.demo import scoring  # loaded already
+
+    out.print(Rule("Its suite had known. From now on production requires that suite"))
+    good, bad = (f"prompts:/{PROMPT}/{number}" for number in (2, 3))
+    out.print(comparison_of(client.evaluations.compare(good, bad)))
+    client.suites.require(scoring.SUITE, PRODUCTION.environment, reason="it would have told us")
+    live = client.slots.get(PRODUCTION).live
+    assert live is not None
+    again = client.bundles.pair(live.model, bad)
+    try:
+        client.slots.deploy(PRODUCTION, again.ref, reason="once more", expected=live.number)
+    except NotEvaluated as refused:
+        out.print()
+        out.print(Text.assemble(("refused  ", "dim"), refused.detail))
+    else:
+        raise TwinlineError(f"{again.ref} went live without having passed {scoring.SUITE}.")
+
+
 def _farewell(mlflow: MlflowProcess, server: TwinlineProcess, example: str) -> None:
     out.print(Rule("To go on with"))
     commands = (
@@ -135,6 +165,7 @@ def _farewell(mlflow: MlflowProcess, server: TwinlineProcess, example: str) -> N
         f"twinline explain {example}",
         "twinline lineage models:/ticket-triage/2",
         f"twinline rollback {PRODUCTION.short} --side model --preview",
+        "twinline evaluate list",
     )
     out.print(
         facts(

@@ -27,6 +27,7 @@ from sklearn.pipeline import Pipeline
 
 from twinline.cli.demo.mlflow_server import QUIET
 from twinline.cli.demo.tickets import Ticket, tickets
+from twinline.language.refs import DatasetRef
 
 MODEL = "ticket-triage"
 EXPERIMENT = "support-ticket-triage"
@@ -118,8 +119,8 @@ def _trained(plan: _Plan, folder: Path, on_step: Callable[[str], None]) -> Train
     with mlflow.start_run(run_name=plan.run_name) as run:
         run_id = run.info.run_id
         on_step(f"Training {MODEL} on {len(known)} tickets")
-        _log_dataset(known, folder, "-".join(plan.quarters), "training")
-        _log_dataset(held_out, folder, "held-out", "evaluation")
+        log_dataset(known, folder, "-".join(plan.quarters), "training")
+        log_dataset(held_out, folder, "held-out", "evaluation")
         pipeline = _fitted(plan, known)
         model = cast("Classifier", pipeline)
         accuracy = _accuracy(model, held_out)
@@ -157,12 +158,14 @@ def _params(plan: _Plan) -> dict[str, str]:
     }
 
 
-def _log_dataset(rows: list[Ticket], folder: Path, name: str, context: str) -> None:
+def log_dataset(rows: list[Ticket], folder: Path, name: str, context: str) -> DatasetRef:
+    """Log tickets as a dataset of the active run; ``context`` is its part in the run."""
     frame = pd.DataFrame([asdict(row) for row in rows], columns=["text", "team"])
     source = folder.resolve() / f"tickets-{name}.csv"
     frame.to_csv(source, index=False)
     dataset = from_pandas(frame, source.as_uri(), targets="team", name=f"support-tickets-{name}")
     mlflow.log_input(dataset, context=context)
+    return DatasetRef(dataset.name, dataset.digest)
 
 
 def _registered(pipeline: Pipeline, run_id: str) -> int:

@@ -33,6 +33,14 @@ from twinline.db.schema.catalog import (
     withdrawal,
 )
 from twinline.db.schema.columns import metadata
+from twinline.db.schema.evaluations import (
+    evaluation_case,
+    pending_evaluation,
+    suite,
+    suite_attachment,
+    suite_requirement,
+    suite_waiver,
+)
 from twinline.db.schema.ledger import (
     exposure,
     inference,
@@ -81,6 +89,7 @@ __all__ = [
     "edge",
     "environment",
     "evaluation",
+    "evaluation_case",
     "exposure",
     "idempotency",
     "inference",
@@ -103,6 +112,7 @@ __all__ = [
     "outcome",
     "ownership",
     "pairing",
+    "pending_evaluation",
     "prompt",
     "prompt_access",
     "prompt_label",
@@ -115,6 +125,10 @@ __all__ = [
     "run",
     "signing_key",
     "slot",
+    "suite",
+    "suite_attachment",
+    "suite_requirement",
+    "suite_waiver",
     "waiting_call",
     "withdrawal",
 ]

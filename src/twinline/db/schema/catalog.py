@@ -261,8 +261,13 @@ evaluation = Table(
     Column("failed", Integer, nullable=False),
     Column("score", Double),
     Column("threshold", Double),
+    text_("dataset", null=True),
+    text_("run", null=True),
     text_("evidence"),
+    text_("note"),
+    Column("cases", Integer, nullable=False),
     text_("actor"),
     at_("at"),
     Index(None, "subject", "suite", "id"),
+    Index(None, "suite", "id"),
 )

@@ -15,6 +15,7 @@ class Role(StrEnum):
     AUTHOR = "author"
     RELEASER = "releaser"
     SERVICE = "service"
+    RUNNER = "runner"
     AUDITOR = "auditor"
     MLFLOW = "mlflow"
     ADMIN = "admin"

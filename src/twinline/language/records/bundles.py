@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from twinline.language.canonical import Digest
-from twinline.language.records.base import Count, Instant, Json, Reason, Record, Request
+from twinline.language.records.base import Instant, Json, Reason, Record, Request
 from twinline.language.records.templates import (
     Example,
     Include,
@@ -16,7 +16,6 @@ from twinline.language.records.templates import (
 )
 from twinline.language.refs import (
     BundleRef,
-    EvaluationRef,
     ModelAliasRef,
     ModelVersionRef,
     PromptLabelRef,
@@ -76,42 +75,6 @@ class Pairing(Record):
     status: PairingStatus
     evidence: str
     reason: str
-    actor: str
-    at: Instant
-
-
-class NewEvaluation(Request):
-    """How a bundle scored on a named suite."""
-
-    bundle: BundleRef
-    suite: Annotated[str, Field(min_length=1, max_length=200, examples=["golden-questions"])]
-    passed: Annotated[int, Field(ge=0)]
-    failed: Annotated[int, Field(ge=0)]
-    score: Annotated[
-        float | None, Field(ge=0, le=1, description="In [0, 1], higher is better.")
-    ] = None
-    threshold: Annotated[
-        float | None, Field(ge=0, le=1, description="The score it had to reach.")
-    ] = None
-    evidence: Annotated[str, Field(max_length=2000, description="Where the details are.")] = ""
-
-
-class Evaluation(Record):
-    """How a bundle scored on a named suite, and when.
-
-    ``verdict`` is ``passed`` when the score reached the threshold or, without a
-    threshold, when no case failed.
-    """
-
-    ref: EvaluationRef
-    bundle: BundleRef
-    suite: str
-    passed: Count
-    failed: Count
-    score: float | None
-    threshold: float | None
-    verdict: Literal["passed", "failed"]
-    evidence: str
     actor: str
     at: Instant
 

@@ -14,7 +14,8 @@ from twinline.language.records.base import (
     Request,
     example,
 )
-from twinline.language.records.bundles import Evaluation, PairingStatus
+from twinline.language.records.bundles import PairingStatus
+from twinline.language.records.evaluations import Evaluation, MissingEvaluation
 from twinline.language.records.inferences import Service
 from twinline.language.refs import (
     BundleRef,
@@ -129,6 +130,10 @@ class PairPreflight(Record):
     parameters: Json
     served_here: Service = Field(description="What this bundle did in this slot before.")
     evaluations: tuple[Evaluation, ...]
+    missing: tuple[MissingEvaluation, ...] = Field(
+        default=(),
+        description="Required suites that it has not passed; they do not hold up going back.",
+    )
     pairing: PairingStatus | None
     verdict: Verdict
     why: str = Field(description="The verdict in words.")

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from twinline.language.names import FreeName, Label
 from twinline.language.records.base import Count, Instant, Json, Reason, Record, Request, example
-from twinline.language.records.bundles import Bundle, Evaluation, Pairing
+from twinline.language.records.bundles import Bundle, Pairing
 from twinline.language.records.deployments import Deployment
+from twinline.language.records.evaluations import Evaluation
 from twinline.language.records.inferences import Inference, Outcome, Tally
 from twinline.language.records.models import Dataset, ModelVersion, Run
 from twinline.language.records.policies import RuleTrace
@@ -239,7 +240,9 @@ class Explanation(Record):
     run: Run | None
     datasets: tuple[Dataset, ...]
     pairing: Pairing | None = Field(description="As it was stated at the time.")
-    evaluations: tuple[Evaluation, ...] = Field(description="The newest at the time.")
+    evaluations: tuple[Evaluation, ...] = Field(
+        description="The newest at the time, of the bundle and of either side."
+    )
     siblings: tuple[Inference, ...] = Field(description="Others of the same trace.")
 
 

@@ -5,8 +5,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from twinline.language.records.base import Count, Instant, Json, Record
-from twinline.language.records.bundles import Evaluation, Pairing
+from twinline.language.records.bundles import Pairing
 from twinline.language.records.deployments import Deployment, Slot
+from twinline.language.records.evaluations import Evaluation
 from twinline.language.records.inferences import Service
 from twinline.language.records.kills import Kill
 from twinline.language.records.prompts import LabelMove

@@ -1,0 +1,139 @@
+"""What a suite accepts as a result, what a bundle lacks, and how two results compare."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from twinline.language.errors import Invalid
+from twinline.language.records import (
+    Evaluation,
+    EvaluationSubject,
+    MissingEvaluation,
+    NewEvaluation,
+    SubjectKind,
+    Suite,
+    SuiteComparison,
+)
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+
+
+class Candidate(NamedTuple):
+    """A pair that may go live, whether or not somebody made it into a bundle yet."""
+
+    bundle: BundleRef
+    model: ModelVersionRef
+    prompt: PromptVersionRef
+
+    def scored_by(self, suite: Suite) -> EvaluationSubject:
+        """What of it a suite scores."""
+        match suite.scores:
+            case "bundle":
+                return self.bundle
+            case "model":
+                return self.model
+            case "prompt":
+                return self.prompt
+
+
+def kind_of(subject: EvaluationSubject) -> SubjectKind:
+    """Which kind of subject it is."""
+    match subject:
+        case BundleRef():
+            return "bundle"
+        case ModelVersionRef():
+            return "model"
+        case PromptVersionRef():
+            return "prompt"
+
+
+def threshold_for(suite: Suite, new: NewEvaluation) -> float | None:
+    """The score that a result of a defined suite has to reach.
+
+    Raises:
+        Invalid: the suite scores something else, has another threshold, or wants a score.
+    """
+    refuse_other_kind(suite, new.subject)
+    if new.threshold is not None and new.threshold != suite.threshold:
+        wanted = "no threshold" if suite.threshold is None else f"the threshold {suite.threshold}"
+        raise Invalid(
+            f"The suite {suite.name!r} has {wanted}, not {new.threshold}: leave it out, or have "
+            "an admin define the suite anew.",
+            field="threshold",
+            value=new.threshold,
+        )
+    if suite.threshold is not None and new.score is None:
+        raise Invalid(
+            f"The suite {suite.name!r} passes from a score of {suite.threshold} on: send `score`.",
+            field="score",
+            value=None,
+        )
+    return suite.threshold
+
+
+def refuse_other_kind(suite: Suite, subject: EvaluationSubject) -> None:
+    """Refuse a subject of another kind than a suite scores.
+
+    Raises:
+        Invalid: it is of another kind.
+    """
+    if kind_of(subject) != suite.scores:
+        what = "bundles" if suite.scores == "bundle" else f"{suite.scores} versions"
+        raise Invalid(
+            f"The suite {suite.name!r} scores {what}; {subject} is none.",
+            field="subject",
+            value=str(subject),
+        )
+
+
+def missing(
+    required: Iterable[Suite],
+    candidates: Iterable[Candidate],
+    newest: Mapping[tuple[str, EvaluationSubject], Evaluation],
+    waived: frozenset[tuple[str, BundleRef]],
+) -> tuple[MissingEvaluation, ...]:
+    """Which required suites these pairs have not passed, by their newest result, and were
+    not let off."""
+    suites = tuple(required)
+    return tuple(
+        MissingEvaluation(
+            suite=suite.name,
+            bundle=candidate.bundle,
+            subject=subject,
+            newest=found.ref if found else None,
+            command=suite.command,
+        )
+        for candidate in candidates
+        for suite in suites
+        for subject in [candidate.scored_by(suite)]
+        for found in [newest.get((suite.name, subject))]
+        if (found is None or found.verdict == "failed")
+        and (suite.name, candidate.bundle) not in waived
+    )
+
+
+def compare(
+    suite: str,
+    old: Evaluation | None,
+    new: Evaluation | None,
+    flips: Mapping[str, bool] | None,
+) -> SuiteComparison:
+    """How two results of one suite differ; ``flips`` are the cases that went the other way,
+    with how they went in the new one, None when they are not known."""
+    return SuiteComparison(
+        suite=suite,
+        old=old,
+        new=new,
+        difference=_difference(old, new),
+        turned=new.verdict if old and new and new.verdict != old.verdict else None,
+        fixed=_that(flips, passes=True),
+        broken=_that(flips, passes=False),
+    )
+
+
+def _that(flips: Mapping[str, bool] | None, *, passes: bool) -> tuple[str, ...] | None:
+    return None if flips is None else tuple(id for id, now in flips.items() if now is passes)
+
+
+def _difference(old: Evaluation | None, new: Evaluation | None) -> float | None:
+    if old is None or new is None or old.score is None or new.score is None:
+        return None
+    return new.score - old.score

@@ -1,0 +1,153 @@
+"""Define suites, attach them to prompts, and require them somewhere."""
+
+from collections.abc import Collection
+
+from twinline.access.actions import audit
+from twinline.db.session import Reading, Writing
+from twinline.language import cursors
+from twinline.language.errors import Conflict, NotFound
+from twinline.language.nearest import not_found
+from twinline.language.records import NewSuite, Page, Suite
+from twinline.language.refs import SlotRef
+from twinline.suites import store
+
+
+def define(tx: Writing, name: str, new: NewSuite) -> Suite:
+    """Make a suite, or say anew what it is.
+
+    Results that are recorded keep the threshold that they had to reach, and pending
+    evaluations the attempts that they were allowed.
+
+    Raises:
+        Conflict: it scores something else already.
+    """
+    store.lock(tx, name)
+    before = store.find(tx, name)
+    if before and before.scores != new.scores:
+        raise Conflict(
+            f"The suite {name!r} scores a {before.scores} and its results mean that; define "
+            f"another suite for a {new.scores}.",
+            name=name,
+            scores=before.scores,
+        )
+    store.define(tx, name, new)
+    after = read(tx, name)
+    _tell(tx, "suite.define", before, after)
+    return after
+
+
+def find(tx: Reading, name: str) -> Suite | None:
+    """A suite by its name; None when nobody defined it."""
+    return store.find(tx, name)
+
+
+def read(tx: Reading, name: str) -> Suite:
+    """A suite by its name.
+
+    Raises:
+        NotFound: nobody defined it.
+    """
+    found = store.find(tx, name)
+    if found is None:
+        raise not_found("suite", name, store.names(tx, name))
+    return found
+
+
+def list_suites(tx: Reading, *, cursor: str | None, limit: int) -> Page[Suite]:
+    """Suites by name."""
+    after = cursors.decode("suites", cursor, str)
+    items = store.page(tx, after=after, limit=limit)
+    return cursors.page("suites", items, limit, lambda last: last.name)
+
+
+def attach(tx: Writing, name: str, prompts: str) -> Suite:
+    """From now on evaluate each new version of these prompts.
+
+    Raises:
+        NotFound: there is no such suite.
+        Conflict: the suite scores no prompt versions.
+    """
+    before = _locked(tx, name)
+    if before.scores != "prompt":
+        raise Conflict(
+            f"The suite {name!r} scores a {before.scores}, which a new version of a prompt is "
+            "not; attach one that scores prompts.",
+            name=name,
+            scores=before.scores,
+        )
+    if store.attach(tx, name, prompts):
+        _tell(tx, "suite.attach", before, read(tx, name))
+    return read(tx, name)
+
+
+def detach(tx: Writing, name: str, prompts: str) -> Suite:
+    """Evaluate new versions of these prompts no more; what is pending stays so.
+
+    Raises:
+        NotFound: there is no such suite, or it is not attached there.
+    """
+    before = _locked(tx, name)
+    if not store.detach(tx, name, prompts):
+        raise _not_there("attached to", name, prompts, before.prompts)
+    after = read(tx, name)
+    _tell(tx, "suite.detach", before, after)
+    return after
+
+
+def require(tx: Writing, name: str, place: str, reason: str) -> Suite:
+    """Let nothing go live in an environment or slot that has not passed the suite.
+
+    Raises:
+        NotFound: there is no such suite.
+    """
+    before = _locked(tx, name)
+    if store.require(tx, name, place):
+        _tell(tx, "suite.require", before, read(tx, name), reason)
+    return read(tx, name)
+
+
+def release(tx: Writing, name: str, place: str) -> Suite:
+    """Require a suite there no more.
+
+    Raises:
+        NotFound: there is no such suite, or it is not required there.
+    """
+    before = _locked(tx, name)
+    if not store.release(tx, name, place):
+        raise _not_there("required in", name, place, before.required_in)
+    after = read(tx, name)
+    _tell(tx, "suite.release", before, after)
+    return after
+
+
+def required_in(tx: Reading, slot: SlotRef) -> tuple[Suite, ...]:
+    """The suites that a slot requires, for itself or as all of its environment does."""
+    return store.required_in(tx, places_of(slot))
+
+
+def places_of(slot: SlotRef) -> tuple[str, str]:
+    """The places whose requirements a slot has to meet."""
+    return slot.environment, slot.short
+
+
+def _locked(tx: Writing, name: str) -> Suite:
+    store.lock(tx, name)
+    return read(tx, name)
+
+
+def _not_there(how: str, name: str, where: str, known: Collection[str]) -> NotFound:
+    said = ", ".join(known) or "nothing"
+    return NotFound(
+        f"The suite {name!r} is not {how} {where!r}, but {how} {said}.", kind="place", name=where
+    )
+
+
+def _tell(tx: Writing, action: str, before: Suite | None, after: Suite, why: str = "") -> None:
+    audit(
+        tx,
+        action,
+        after.name,
+        why=why,
+        before=before.model_dump(mode="json") if before else None,
+        after=after.model_dump(mode="json"),
+    )

@@ -1,0 +1,116 @@
+"""Suites, where they are attached and required, in SQL."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array, insert
+
+from twinline.db.names import near
+from twinline.db.schema import suite, suite_attachment, suite_requirement
+from twinline.db.session import Reading, Writing
+from twinline.language.records import NewSuite, Suite
+from twinline.language.records.evaluations import EVERY_PROMPT
+
+
+def define(tx: Writing, name: str, new: NewSuite) -> None:
+    """Make a suite, or say anew what it is."""
+    values = {**new.model_dump(), "actor": tx.actor, "at": func.clock_timestamp()}
+    made = insert(suite).values(name=name, **values)
+    tx.run(made.on_conflict_do_update(index_elements=[suite.c.name], set_=values))
+
+
+def lock(tx: Writing, name: str) -> None:
+    """Nobody else defines, attaches or asks for this suite until the transaction ends."""
+    tx.row(select(suite.c.name).where(suite.c.name == name).with_for_update(key_share=True))
+
+
+def find(tx: Reading, name: str) -> Suite | None:
+    """A suite by its name."""
+    row = tx.row(_suites().where(suite.c.name == name))
+    return _suite(row) if row else None
+
+
+def page(tx: Reading, *, after: str | None, limit: int) -> tuple[Suite, ...]:
+    """Suites by name."""
+    query = _suites().order_by(suite.c.name).limit(limit)
+    if after is not None:
+        query = query.where(suite.c.name > after)
+    return tuple(_suite(row) for row in tx.rows(query))
+
+
+def names(tx: Reading, word: str) -> list[str]:
+    """Names of suites, to compare a wrong one with."""
+    return tx.values(near(suite.c.name, word))
+
+
+def attach(tx: Writing, name: str, prompts: str) -> bool:
+    """Attach a suite to prompts; False when it is."""
+    return _add(tx, insert(suite_attachment).values(suite=name, prompts=prompts))
+
+
+def detach(tx: Writing, name: str, prompts: str) -> bool:
+    """Detach a suite; False when it was not attached."""
+    held = (suite_attachment.c.suite == name, suite_attachment.c.prompts == prompts)
+    return bool(
+        tx.values(delete(suite_attachment).where(*held).returning(suite_attachment.c.suite))
+    )
+
+
+def attached_to(tx: Reading, prompt: str) -> list[str]:
+    """The suites that evaluate new versions of a prompt, by name."""
+    meant = suite_attachment.c.prompts
+    query = (
+        select(suite_attachment.c.suite)
+        .where(
+            or_(
+                meant.in_([prompt, EVERY_PROMPT]),
+                meant.endswith("/") & func.starts_with(prompt, meant),
+            )
+        )
+        .group_by(suite_attachment.c.suite)
+        .order_by(suite_attachment.c.suite)
+    )
+    return tx.values(query)
+
+
+def require(tx: Writing, name: str, place: str) -> bool:
+    """Require a suite in a place; False when it is."""
+    return _add(tx, insert(suite_requirement).values(suite=name, place=place))
+
+
+def release(tx: Writing, name: str, place: str) -> bool:
+    """Require a suite no more; False when it was not."""
+    held = (suite_requirement.c.suite == name, suite_requirement.c.place == place)
+    gone = delete(suite_requirement).where(*held).returning(suite_requirement.c.suite)
+    return bool(tx.values(gone))
+
+
+def required_in(tx: Reading, places: Collection[str]) -> tuple[Suite, ...]:
+    """The suites that are required in any of these places, by name."""
+    wanted = select(suite_requirement.c.suite).where(suite_requirement.c.place.in_(places))
+    query = _suites().where(suite.c.name.in_(wanted)).order_by(suite.c.name)
+    return tuple(_suite(row) for row in tx.rows(query))
+
+
+def _add(tx: Writing, statement: Any) -> bool:
+    return bool(tx.values(statement.on_conflict_do_nothing().returning(statement.table.c.suite)))
+
+
+def _suites() -> Select[Any]:
+    return select(
+        suite,
+        _all(suite_attachment.c.prompts, suite_attachment.c.suite).label("prompts"),
+        _all(suite_requirement.c.place, suite_requirement.c.suite).label("required_in"),
+    )
+
+
+def _all(column: Any, of: Any) -> Any:
+    found = func.array_agg(aggregate_order_by(column, column))
+    return func.coalesce(
+        select(found).where(of == suite.c.name).scalar_subquery(), array([], type_=column.type)
+    )
+
+
+def _suite(row: RowMapping) -> Suite:
+    return Suite.model_validate(dict(row))

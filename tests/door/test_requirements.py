@@ -1,0 +1,194 @@
+"""What a slot requires at the door: nothing is deployed that has not passed it, and going
+back is never held up."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.support import policies
+from tests.support.catalog import Catalog
+from twinline.client import Client
+from twinline.language.errors import NotAllowed, NotEvaluated, NotFound
+from twinline.language.records import NewEvaluation, Role
+
+SLOT = "answer@production"
+
+
+@pytest.fixture
+def catalog(client: Client) -> Catalog:
+    """(1, 1) is live, (1, 2) waits; from now on production requires a suite of prompt versions."""
+    made = Catalog(client)
+    made.bundle(1, 2)
+    made.deploy(SLOT, made.bundle(1, 1))
+    client.suites.define("golden", threshold=0.8, command="python score.py")
+    client.suites.require("golden", "production", reason="customers read it")
+    return made
+
+
+@pytest.fixture
+def score(client: Client) -> Callable[..., None]:
+    def scored(subject: object, score: float, suite: str = "golden") -> None:
+        body = {"subject": str(subject), "suite": suite, "score": score, "passed": 1, "failed": 1}
+        client.evaluations.record(NewEvaluation.model_validate(body))
+
+    return scored
+
+
+def prompt(number: int) -> str:
+    return f"prompts:/support/answer/{number}"
+
+
+def test_what_was_never_evaluated_is_not_deployed_and_the_error_says_how_to(
+    client: Client, http: httpx.Client, catalog: Catalog
+) -> None:
+    bundle = catalog.bundle(1, 2)
+    body = {"bundle": str(bundle.ref), "reason": "because"}
+    answer = http.post(f"/slots/{SLOT}/deployments", json=body, headers={"If-Match": "1"})
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (409, "urn:twinline:problem:not-evaluated")
+    assert (problem["suite"], problem["bundle"]) == ("golden", str(bundle.ref))
+    assert (problem["environment"], problem["slot"]) == ("production", f"routes:/{SLOT}")
+    assert problem["missing"][0]["subject"] == prompt(2)
+    assert problem["missing"][0]["newest"] is None
+    for said in ("python score.py", "never evaluated", "twinline evaluate waive"):
+        assert said in problem["detail"]
+    assert len(list(client.slots.history(SLOT))) == 1
+
+
+def test_the_newest_result_of_the_required_suite_decides(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    bundle = catalog.bundle(1, 2)
+    score(prompt(2), 0.9, "another")
+    score(prompt(1), 0.9)
+    with pytest.raises(NotEvaluated, match="never evaluated"):
+        catalog.deploy(SLOT, bundle)
+    score(prompt(2), 0.7)
+    with pytest.raises(NotEvaluated, match="failed it"):
+        catalog.deploy(SLOT, bundle)
+    score(prompt(2), 0.8)
+    assert catalog.deploy(SLOT, bundle).number == 2
+    score(prompt(2), 0.1)
+    assert client.evaluations.missing(SLOT, bundle.ref).missing[0].newest is not None
+    with pytest.raises(NotEvaluated):
+        catalog.deploy(SLOT, bundle)
+
+
+@pytest.mark.parametrize(
+    ("place", "slot", "held_up"),
+    [
+        pytest.param("staging", "answer@staging", True, id="an-environment"),
+        pytest.param("staging", "other@staging", True, id="all-of-its-slots"),
+        pytest.param("answer@staging", "answer@staging", True, id="a-slot"),
+        pytest.param("answer@staging", "other@staging", False, id="another-slot"),
+        pytest.param("staging", "answer@dev", False, id="another-environment"),
+    ],
+)
+def test_a_suite_is_required_of_an_environment_or_of_one_slot(
+    client: Client, catalog: Catalog, place: str, slot: str, held_up: bool
+) -> None:
+    client.suites.require("golden", place, reason="because")
+    bundle = catalog.bundle(1, 2)
+    assert bool(client.evaluations.missing(slot, bundle.ref).missing) is held_up
+    if held_up:
+        with pytest.raises(NotEvaluated, match=f"{slot} requires"):
+            catalog.deploy(slot, bundle)
+        client.suites.release("golden", place)
+    assert catalog.deploy(slot, bundle).number == 1
+
+
+def test_every_bundle_of_a_policy_has_to_pass_and_all_that_lack_it_are_named(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    control, canary = catalog.bundle(1, 1), catalog.bundle(1, 2)
+    policy = policies.canary(control.ref, canary.ref)
+    with pytest.raises(NotEvaluated, match="and 1 more") as refused:
+        client.slots.deploy(SLOT, policy=policy, reason="because", expected=1)
+    named = {one["bundle"] for one in refused.value.fields["missing"]}
+    assert named == {str(control.ref), str(canary.ref)}
+    score(prompt(1), 0.9)
+    with pytest.raises(NotEvaluated):
+        client.slots.deploy(SLOT, policy=policy, reason="because", expected=1)
+    score(prompt(2), 0.9)
+    client.slots.deploy(SLOT, policy=policy, reason="because", expected=1)
+
+
+def test_a_suite_of_bundles_or_of_models_asks_for_results_of_those(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    bundle = catalog.bundle(2, 2)
+    for name in ("bundle", "model"):
+        client.suites.define(f"{name}s", scores=name, threshold=0.5)
+        client.suites.require(f"{name}s", "staging", reason="because")
+    lacks = client.evaluations.missing("answer@staging", bundle.ref).missing
+    assert {(one.suite, str(one.subject)) for one in lacks} == {
+        ("bundles", str(bundle.ref)),
+        ("models", "models:/churn/2"),
+    }
+    score(bundle.ref, 0.9, "bundles")
+    with pytest.raises(NotEvaluated, match="models:/churn/2"):
+        catalog.deploy("answer@staging", bundle)
+    score("models:/churn/2", 0.9, "models")
+    assert catalog.deploy("answer@staging", bundle).number == 1
+
+
+def test_an_admin_may_let_one_bundle_off_and_says_why(
+    client: Client, url: str, issue: Callable[[Role], str], catalog: Catalog
+) -> None:
+    bundle, other = catalog.bundle(1, 2), catalog.bundle(2, 2)
+    with Client(url, issue(Role.RELEASER)) as releaser:
+        with pytest.raises(NotAllowed, match="suites:write"):
+            releaser.evaluations.waive("golden", bundle.ref, "production", reason="in a hurry")
+        made = client.evaluations.waive("golden", bundle.ref, SLOT, reason="the suite is broken")
+        with pytest.raises(NotEvaluated):
+            releaser.slots.deploy(SLOT, other.ref, reason="because", expected=1)
+        releaser.slots.deploy(SLOT, bundle.ref, reason="because", expected=1)
+    assert (made.bundle, made.place, made.actor) == (bundle.ref, SLOT, "admin")
+    assert list(client.evaluations.waivers()) == [made]
+    event = next(one for one in client.audit.events() if one.action == "evaluation.waive")
+    assert (event.subject, event.why) == (str(bundle.ref), "the suite is broken")
+    with pytest.raises(NotEvaluated):
+        catalog.deploy("other@production", bundle)
+    with pytest.raises(NotFound):
+        client.evaluations.waive("unknown", bundle.ref, SLOT, reason="because")
+
+
+def test_going_back_is_not_held_up_but_says_what_is_missing(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    score(prompt(2), 0.9)
+    catalog.deploy(SLOT, catalog.bundle(1, 2))
+    foreseen = client.slots.preview_rollback(SLOT, "prompt")
+    (lacks,) = foreseen.pairs[0].missing
+    assert (lacks.suite, str(lacks.subject)) == ("golden", prompt(1))
+    assert "never evaluated" in str(lacks)
+    made = client.slots.roll_back(
+        SLOT, "prompt", reason="it shouts", expected=2, accept_untested=True
+    )
+    assert str(made.prompt) == prompt(1)
+
+
+def test_neither_a_ramp_nor_a_recall_is_held_up(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    for number in (1, 2):
+        score(prompt(number), 0.9)
+    policy = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref)
+    client.slots.deploy(SLOT, policy=policy, reason="because", expected=1)
+    for number in (1, 2):
+        score(prompt(number), 0.1)
+    client.slots.ramp(SLOT, "canary", 0.01, reason="it is worse", expected=2)
+    number = client.recalls.create(prompt(2), "it shouts").number
+    plan = client.recalls.plan(number)
+    (slot,) = plan.slots
+    assert {one.suite for pair in slot.pairs for one in pair.missing} == {"golden"}
+    client.recalls.execute(number, plan=plan.digest, reason="as agreed", accept_untested=True)
+    assert client.slots.get(SLOT).live.number == 4
+
+
+def test_a_bundle_that_does_not_exist_lacks_nothing_but_itself(
+    client: Client, catalog: Catalog
+) -> None:
+    with pytest.raises(NotFound):
+        client.evaluations.missing(SLOT, "bundles:/000000000000")
