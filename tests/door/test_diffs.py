@@ -45,6 +45,19 @@ def test_two_prompts_are_compared_by_reference(two: Client) -> None:
     assert (str(found.new), found.identical) == ("prompts:/sales/answer/1", False)
 
 
+def test_a_label_that_moved_under_an_include_is_told_with_the_text(two: Client) -> None:
+    two.prompts.create("parts/tone", "Be calm.", labels=["live"])
+    written = "{{> parts/tone@live }} Answer."
+    two.prompts.create("support/whole", written)
+    two.prompts.create("parts/tone", "Be brief.", labels=["live"])
+    two.prompts.create("support/whole", written)
+    found = two.prompts.diff("support/whole", 1)
+    assert (found.composed, found.summary) == (
+        True,
+        "1 words deleted, 1 inserted; parts/tone@live 1 -> 2",
+    )
+
+
 def test_context_leaves_equal_lines_out_and_says_how_many(two: Client) -> None:
     (message,) = two.prompts.diff("support/answer", 1, context=2).messages
     kept, changed = message.content.hunks

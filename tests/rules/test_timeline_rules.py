@@ -194,6 +194,16 @@ def test_templates_are_compared_line_by_line() -> None:
     assert (begun.lines[-1], ended.lines[-1]) == ("+x", "-x")
 
 
+def test_what_was_included_is_compared_as_it_was_composed() -> None:
+    old, new = (
+        prompt(number, "{{> tone@live }}").model_copy(update={"composed": said})
+        for number, said in ((1, "Be calm."), (2, "Be brief."))
+    )
+    found = rules.prompts(old, new)
+    assert found is not None
+    assert found.lines[-2:] == ("-Be calm.", "+Be brief.")
+
+
 def test_the_lines_of_a_chat_begin_with_their_role() -> None:
     chat = prompt(
         1,

@@ -8,10 +8,10 @@ import pytest
 from twinline.diffs import versions
 from twinline.diffs.paths import changed_paths
 from twinline.diffs.versions import Said, between
+from twinline.language import templates
 from twinline.language.invisible import invisible, shown
-from twinline.language.records import PromptDiff, PromptVersion
+from twinline.language.records import Include, PromptDiff, PromptVersion, Variable
 from twinline.language.refs import PromptVersionRef
-from twinline.prompts.rules import variables
 
 BIDI, ZERO_WIDTH = "\u202e", "\u200b"
 
@@ -33,7 +33,8 @@ def version(template: Any, parameters: dict[str, Any] | None = None) -> PromptVe
             "created_at": datetime(2026, 1, 1, tzinfo=UTC),
         }
     )
-    return made.model_copy(update={"variables": variables(made.template)})
+    names = templates.variables(made.template)
+    return made.model_copy(update={"variables": tuple(Variable(name=name) for name in names)})
 
 
 def compared(old: Any, new: Any) -> PromptDiff:
@@ -132,6 +133,49 @@ def test_the_summary_says_it_in_a_few_words() -> None:
     )
     assert versions.compare(old, old).summary == "the same"
     assert (found.identical, versions.compare(old, old).identical) == (False, True)
+
+
+def _including(number: int, said: str, written: str = "tone@live", **more: Any) -> PromptVersion:
+    pin = Include(written=written, version=PromptVersionRef("tone", number), digest="0" * 64)
+    made = version(f"{{{{> {written} }}}} Answer.")
+    composed = {"composed": f"{said} Answer.", "includes": (pin,)}
+    return made.model_copy(update=composed | more)
+
+
+def test_where_only_the_included_text_changed_the_composed_texts_are_compared() -> None:
+    found = versions.compare(_including(1, "Be calm."), _including(2, "Be brief."))
+    assert [(one.written, str(one.before), str(one.after)) for one in found.includes] == [
+        ("tone@live", "prompts:/tone/1", "prompts:/tone/2")
+    ]
+    (line,) = found.messages[0].content.hunks[0].lines
+    assert [part.text for part in line.parts] == ["Be ", "calm", "brief", ". Answer."]
+    assert (found.composed, found.identical) == (True, False)
+    assert found.summary == "1 words deleted, 1 inserted; tone@live 1 -> 2"
+
+
+def test_where_something_else_is_written_that_is_compared() -> None:
+    found = versions.compare(_including(1, "Be calm."), _including(2, "Be brief.", "tone@2"))
+    assert found.composed is False
+    assert [(one.written, one.before is None, one.after is None) for one in found.includes] == [
+        ("tone@live", False, True),
+        ("tone@2", True, False),
+    ]
+    (line,) = found.messages[0].content.hunks[0].lines
+    assert [part.text for part in line.parts][:2] == ["{{> tone@live }}", "{{> tone@2 }}"]
+
+
+def test_a_pin_is_a_difference_also_when_both_texts_are_the_same() -> None:
+    found = versions.compare(_including(1, "Be calm."), _including(2, "Be calm."))
+    assert (found.composed, found.identical, found.summary) == (False, False, "tone@live 1 -> 2")
+
+
+def test_the_syntax_and_the_examples_are_compared() -> None:
+    old, new = _including(1, "Be calm."), _including(1, "Be calm.", syntax="jinja2")
+    found = versions.compare(old, new)
+    assert [(one.name, one.before, one.after) for one in found.others] == [
+        ("/syntax", "twinline", "jinja2")
+    ]
+    assert (found.identical, found.summary) == (False, "other /syntax")
 
 
 def test_what_nobody_sees_is_named_where_it_changed() -> None:

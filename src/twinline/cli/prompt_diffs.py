@@ -13,6 +13,7 @@ from twinline.cli.session import client
 from twinline.language.invisible import shown
 from twinline.language.names import LATEST
 from twinline.language.records import DiffLine, DiffPart, Hunk, MessageDiff, PromptDiff
+from twinline.language.refs import PromptVersionRef
 
 _END = "\n"
 _STYLES = {"equal": "", "delete": "strike red", "insert": "underline blue"}
@@ -44,16 +45,23 @@ def diff(
 def _drawn(found: PromptDiff) -> Iterator[RenderableType]:
     yield Text.assemble((str(found.old), "bold"), " -> ", (str(found.new), "bold"))
     yield Text(found.summary, style="dim")
+    if found.composed:
+        yield Text("What is written is the same; this is the composed text.", style="dim")
     for one in found.messages:
         if one.op != "equal":
             yield Text()
             yield from _message(one, alone=len(found.messages) == 1)
-    if found.parameters:
+    if found.includes:
         yield Text()
         yield table_of(
-            ("parameter", "from", "to"),
-            ((one.name, _json(one.before), _json(one.after)) for one in found.parameters),
+            ("include", "from", "to"),
+            ((one.written, _short(one.before), _short(one.after)) for one in found.includes),
         )
+    for what, values in (("parameter", found.parameters), ("other", found.others)):
+        if values:
+            yield Text()
+            rows = ((one.name, _json(one.before), _json(one.after)) for one in values)
+            yield table_of((what, "from", "to"), rows)
     for one in found.invisible:
         said = f"{one.side} line {one.line}: invisible {one.code} {one.name}"
         yield Text(said, style="yellow")
@@ -97,6 +105,10 @@ def _visible(part: DiffPart, rest: Sequence[DiffPart]) -> str:
     if "".join(one.text for one in rest).strip(_END):
         return shown(f"{part.text}|")[:-1]
     return shown(part.text)
+
+
+def _short(included: PromptVersionRef | None) -> str:
+    return str(included) if included else ""
 
 
 def _json(value: object) -> str:

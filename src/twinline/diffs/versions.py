@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, islice, pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from twinline.diffs import texts
 from twinline.diffs.matching import Paired, in_pairs, similarity, words_of
@@ -12,6 +12,7 @@ from twinline.diffs.paths import changed_paths
 from twinline.language.invisible import invisible
 from twinline.language.records import (
     DiffLine,
+    IncludeChange,
     Invisible,
     LineOp,
     Message,
@@ -25,6 +26,7 @@ from twinline.language.records import (
     ValueChange,
     VariablesDiff,
 )
+from twinline.language.refs import PromptVersionRef
 from twinline.language.templates import VARIABLE
 
 INVISIBLE_MOST = 100
@@ -47,22 +49,29 @@ class Said(NamedTuple):
 
 def compare(old: PromptVersion, new: PromptVersion) -> PromptDiff:
     """What differs between two versions, of one prompt or of two."""
-    messages = tuple(between(said(old.template), said(new.template)))
+    composed = old.template == new.template and old.whole != new.whole
+    templates = (one.whole if composed else one.template for one in (old, new))
+    messages = tuple(between(*map(said, templates)))
+    includes = tuple(_includes(old, new))
     parameters = tuple(islice(changed_paths(old.parameters, new.parameters), PATHS_MOST))
     variables = _variables(old, new, messages)
+    others = tuple(islice(changed_paths(_others(old), _others(new)), PATHS_MOST))
     return PromptDiff(
         old=old.ref,
         new=new.ref,
         old_kind=old.kind,
         new_kind=new.kind,
         identical=all(one.op == "equal" for one in messages)
-        and not parameters
+        and not (includes or parameters or others)
         and variables == VariablesDiff(added=(), removed=(), renamed=(), changed=()),
         messages=messages,
+        composed=composed,
+        includes=includes,
         parameters=parameters,
         variables=variables,
+        others=others,
         invisible=tuple(islice(_unseen(messages), INVISIBLE_MOST)),
-        summary=_summary(messages, parameters, variables),
+        summary=_summary(messages, includes, variables, parameters, others),
     )
 
 
@@ -143,11 +152,27 @@ def _likeness(old: Said, new: Said) -> float:
     return same_role + (1 - _ROLE_COUNTS) * alike
 
 
+def _includes(old: PromptVersion, new: PromptVersion) -> Iterator[IncludeChange]:
+    before, after = ({one.written: one for one in side.includes} for side in (old, new))
+    for written in dict.fromkeys((*before, *after)):
+        was, now = before.get(written), after.get(written)
+        if (was and was.version) != (now and now.version):
+            yield IncludeChange(
+                written=written, before=was and was.version, after=now and now.version
+            )
+
+
+def _others(version: PromptVersion) -> dict[str, Any]:
+    return version.model_dump(mode="json", include={"syntax", "examples"})
+
+
 def _variables(
     old: PromptVersion, new: PromptVersion, messages: Iterable[MessageDiff]
 ) -> VariablesDiff:
-    before = {one.name: one.model_dump(mode="json") for one in old.variables}
-    after = {one.name: one.model_dump(mode="json") for one in new.variables}
+    before, after = (
+        {one.name: one.model_dump(mode="json", exclude={"declared_in"}) for one in side.variables}
+        for side in (old, new)
+    )
     gone = [name for name in before if name not in after]
     come = [name for name in after if name not in before]
     renamed = tuple(renames(gone, come, _votes(messages)))
@@ -206,19 +231,29 @@ def _invisible(
 
 
 def _summary(
-    messages: Sequence[MessageDiff], parameters: Sequence[ValueChange], variables: VariablesDiff
+    messages: Sequence[MessageDiff],
+    includes: Sequence[IncludeChange],
+    variables: VariablesDiff,
+    parameters: Sequence[ValueChange],
+    others: Sequence[ValueChange],
 ) -> str:
     deleted = sum(_words(one.content, "delete") for one in messages)
     inserted = sum(_words(one.content, "insert") for one in messages)
     parts = [
         f"{deleted} words deleted, {inserted} inserted" if deleted or inserted else "",
+        *(f"{one.written} {_number(one.before)} -> {_number(one.after)}" for one in includes[:5]),
         *(f"{one.before} is called {one.after}" for one in variables.renamed),
         _listed("new variable", variables.added),
         _listed("without variable", variables.removed),
         _listed("declared otherwise:", tuple(one.name for one in variables.changed)),
         _listed("parameter", tuple(one.name for one in parameters)),
+        _listed("other", tuple(one.name for one in others)),
     ]
     return "; ".join(part for part in parts if part) or "the same"
+
+
+def _number(included: PromptVersionRef | None) -> str:
+    return str(included.number) if included else "nothing"
 
 
 def _words(content: TextDiff, op: PartOp) -> int:

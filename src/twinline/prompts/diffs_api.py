@@ -43,5 +43,8 @@ def read_diff(
     and of a pair the words are compared; a variable is one word. The parts that are not
     inserted are the old text, those that are not deleted the new one. Where more than 20,000
     words changed in one place, they are shown as deleted and inserted, and a note says so.
+
+    Templates are compared as they were written, and `includes` says which of their includes
+    mean another version; where nothing else changed, the composed templates are compared.
     """
     return comparing.compare(tx, name, old, new, context=context)

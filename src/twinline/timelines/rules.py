@@ -110,8 +110,8 @@ def prompts(before: PromptVersion | None, after: PromptVersion | None) -> Prompt
     if old == new:
         return None
     lines = unified_diff(
-        template_lines(before.template) if before else (),
-        template_lines(after.template) if after else (),
+        template_lines(before.whole) if before else (),
+        template_lines(after.whole) if after else (),
         str(old or ""),
         str(new or ""),
         lineterm="",

@@ -100,6 +100,16 @@ class Invisible(Record):
     name: str = Field(examples=["RIGHT-TO-LEFT OVERRIDE"])
 
 
+class IncludeChange(Record):
+    """An include that means another version, or that one side alone has."""
+
+    written: str = Field(
+        description="As the template says it.", examples=["support/tone@production"]
+    )
+    before: PromptVersionRef | None = Field(description="What it meant; None: not included so.")
+    after: PromptVersionRef | None = Field(description="What it means; None: not included so.")
+
+
 class PromptDiff(Record):
     """What differs between two prompt versions, of one prompt or of two."""
 
@@ -107,12 +117,22 @@ class PromptDiff(Record):
     new: PromptVersionRef
     old_kind: PromptKind
     new_kind: PromptKind
-    identical: bool = Field(description="Whether template, variables and parameters are the same.")
-    messages: tuple[MessageDiff, ...]
+    identical: bool = Field(description="Whether there is no difference at all in what follows.")
+    messages: tuple[MessageDiff, ...] = Field(
+        description="Of the templates as they were written, unless `composed`."
+    )
+    composed: bool = Field(
+        description="Whether `messages` are those of the composed templates, because the same "
+        "was written and only what it includes is another."
+    )
+    includes: tuple[IncludeChange, ...]
     parameters: tuple[ValueChange, ...] = Field(
         description="Paths (RFC 6901) at which the parameters differ, as `/tools/0/name`."
     )
     variables: VariablesDiff
+    others: tuple[ValueChange, ...] = Field(
+        description="Paths at which `syntax` and `examples` differ, as `/examples/0/variables`."
+    )
     invisible: tuple[Invisible, ...] = Field(
         description="The first 100 invisible characters in what was deleted or inserted."
     )

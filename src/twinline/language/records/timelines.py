@@ -122,7 +122,8 @@ class PromptDifference(Record):
     before: PromptVersionRef | None
     after: PromptVersionRef | None
     lines: tuple[str, ...] = Field(
-        description="A unified diff of the templates; of a chat, a line begins with its role."
+        description="A unified diff of the composed templates; of a chat, a line begins with its "
+        "role."
     )
     parameters: tuple[ValueChange, ...] = Field(description="Those versioned with the prompt.")
 
