@@ -51,6 +51,24 @@ def test_reads_at_the_door_are_in_the_log_soon_after(database: Database) -> None
         assert 'twinline_prompt_reads_total{result="dropped"} 0' in figures
 
 
+def test_every_door_counts_what_it_tells(database: Database) -> None:
+    with asked(database) as http, managed(http) as client:
+        client.prompts.create("support/answer", "One", labels=["production"])
+        for path in (
+            "/api/v1/prompts/support/answer/versions/1",
+            "/api/public/v2/prompts/support/answer",
+            "/api/prompts/support/answer/latest",
+            "/api/prompts/support/answer?version=1",
+        ):
+            assert http.get(str(http.base_url.join(path))).is_success
+
+        def counted() -> dict[str, int]:
+            return {one.door: one.count for one in client.prompts.accesses("support/answer")}
+
+        _wait_until(lambda: sum(counted().values()) == 4)
+        assert counted() == {"rest": 1, "langfuse": 1, "plain": 2}
+
+
 def test_what_a_process_counted_is_kept_when_it_ends(database: Database) -> None:
     with asked(database) as http, managed(http) as client:
         client.prompts.create("p", "One")

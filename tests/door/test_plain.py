@@ -120,6 +120,18 @@ def test_a_chat_has_a_text_only_when_it_is_a_system_message(
     assert texts == [None, "Be {{kind}}."]
 
 
+def test_a_text_is_told_with_what_it_includes_and_never_in_jinja2(
+    plain: httpx.Client, client: Client
+) -> None:
+    client.prompts.create("tone", "Be {{ mood }}.")
+    client.prompts.create("p", "{{> tone@1 }} Answer.")
+    assert plain.get("/api/prompts/p").json()["content"] == "Be {{mood}}. Answer."
+    client.prompts.create("p", "{% if x %}yes{% endif %}", syntax="jinja2")
+    refused = plain.get("/api/prompts/p")
+    assert (refused.status_code, "in jinja2" in refused.json()["detail"]) == (409, True)
+    assert plain.get("/api/prompts/p/versions").json()[0]["content"] is None
+
+
 def test_a_version_never_names_other_content_later(prompts: PromptClient) -> None:
     prompts.create("p", "one", "1.0.0")
     again = prompts.http.post(

@@ -85,6 +85,44 @@ def test_a_chat_keeps_its_messages_and_placeholders(author: httpx.Client) -> Non
     assert made(author, prompt=CHAT)["version"] == row["version"]
 
 
+def test_a_prompt_is_told_with_what_it_includes(author: httpx.Client, client: Client) -> None:
+    client.prompts.create("tone", "Be {{ mood }}.", labels=["live"])
+    row = made(author, prompt="{{> tone@live }} Answer.", labels=["production"])
+    assert row["prompt"] == "Be {{ mood }}. Answer."
+    told = [
+        author.get("/v2/prompts/p", params={"resolve": resolve}).json()["prompt"]
+        for resolve in (True, False)
+    ]
+    assert told == ["Be {{ mood }}. Answer."] * 2
+    assert client.prompts.get("p").template == "{{> tone@live }} Answer."
+    client.prompts.create("p", "{% if x %}yes{% endif %}", syntax="jinja2")
+    newest = author.get("/v2/prompts/p", params={"label": "latest"}).json()
+    assert (ours(row)["syntax"], ours(newest)["syntax"]) == ("twinline", "jinja2")
+
+
+def test_a_retired_version_is_not_listed_and_still_found(
+    author: httpx.Client, client: Client
+) -> None:
+    for text in ("one", "two"):
+        made(author, prompt=text)
+    client.lineage.retire("prompts:/p/2", reason="wrong")
+    (listed,) = author.get("/v2/prompts").json()["data"]
+    assert listed["versions"] == [1]
+    assert author.get("/v2/prompts/p", params={"version": 2}).json()["prompt"] == "two"
+    refused = author.patch("/v2/prompts/p/versions/2", json={"newLabels": ["production"]})
+    assert (refused.status_code, "is retired since" in refused.json()["message"]) == (400, True)
+
+
+def test_a_protected_label_is_moved_by_whoever_may(door: Door, client: Client) -> None:
+    author, releaser = door(Role.AUTHOR), door(Role.RELEASER)
+    made(author)
+    client.prompts.protect("production", reason="customers see it")
+    wanted = {"newLabels": ["production"]}
+    assert author.patch("/v2/prompts/p/versions/1", json=wanted).status_code == 403
+    moved = releaser.patch("/v2/prompts/p/versions/1", json=wanted)
+    assert "production" in moved.json()["labels"]
+
+
 def test_what_is_live_with_a_version_reaches_the_user_s_object(
     author: httpx.Client, client: Client
 ) -> None:

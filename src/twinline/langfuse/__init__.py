@@ -7,8 +7,9 @@ public key is the first twelve characters of an API key, the secret key is the k
 
 What differs from Langfuse: identical content is one version, versions are never deleted
 (DELETE takes labels off), a config is an object, and its member ``twinline`` is ours: the
-version's reference and digest, the bundles with it that are live, and how old the answer is.
-A prompt that is composed in Langfuse's way is refused, because it would be kept as mere text.
+version's reference, digest and syntax, the bundles with it that are live, and how old the
+answer is. What a version includes stands in the text that is read, as it was pinned; a prompt
+that is composed in Langfuse's way is refused, because it would be kept as mere text.
 
 Invariants: reads are never answered by 304 or a redirect, which the SDKs take for errors;
 what was read before is answered from memory while the database is away.

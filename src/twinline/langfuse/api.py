@@ -29,6 +29,7 @@ from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.prompts.reader import Reads, Told, reads
+from twinline.prompts.reads_api import note
 
 PROMPTS = "/v2/prompts"
 DEFAULT_LABEL = "production"
@@ -158,11 +159,12 @@ def remove_labels(
 def read_prompt(
     name: PathName,
     by: Lasting,
+    request: Request,
     response: Response,
     version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
     resolve: Annotated[
-        bool, Query(description="Taken for what SDKs send it for; nothing is composed here.")
+        bool, Query(description="Changes nothing: what a version includes was put in already.")
     ] = True,
 ) -> PromptRow:
     """One version, by number or label; `production` when neither is given.
@@ -176,4 +178,5 @@ def read_prompt(
     labelled = PromptLabelRef(name, label or DEFAULT_LABEL)
     ref = labelled if version is None else PromptVersionRef(name, version)
     told: Told[PromptRow] = by.read(name, ("langfuse", ref), lambda tx: actions.read(tx, ref))
+    note(request, by.by, PromptVersionRef(name, told.answer.version), "langfuse")
     return told.mark(response).aged(told.stale_seconds)

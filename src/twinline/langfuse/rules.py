@@ -35,12 +35,17 @@ _composed = re.compile(r"@@@langfusePrompt:[^@]*@@@")
 
 def row(version: PromptVersion, tags: Json, live: Iterable[Json]) -> PromptRow:
     """A version in Langfuse's words."""
-    ours = {"ref": str(version.ref), "digest": version.digest, "live": list(live)}
+    ours = {
+        "ref": str(version.ref),
+        "digest": version.digest,
+        "syntax": version.syntax,
+        "live": list(live),
+    }
     return PromptRow(
         name=version.name,
         version=version.number,
         type=version.kind,
-        prompt=_said(version.template),
+        prompt=_said(version.whole),
         config={**version.parameters, OURS: ours},
         labels=version.labels,
         tags=shown_tags(tags),
@@ -153,7 +158,7 @@ def _uncomposed(text: str) -> str:
     if found:
         raise Invalid(
             f"The prompt includes another by {found[0]!r}, which would be kept as mere text "
-            "here; send the text with the other prompt put in.",
+            "here; say {{> name@label }} or {{> name@3 }} instead.",
             field="prompt",
             value=found[0],
         )

@@ -21,17 +21,13 @@ class Filter(NamedTuple):
 
 # A tag is compared as `rules.shown_tags` says it.
 _FITTING = """
-with label_now as (
-    select distinct on (prompt_id, label) prompt_id, label, number
-    from label_move order by prompt_id, label, id desc
-),
-labelled as (
+with labelled as (
     select prompt_id, number, array_agg(label order by label) as labels
-    from label_now group by prompt_id, number
+    from prompt_label group by prompt_id, number
 ),
 version as (
-    select prompt.id, prompt.name, prompt.tags, version.number, version.kind, version.parameters,
-        version.created_at, coalesce(labelled.labels, '{}') || case
+    select prompt.id, prompt.name, prompt.tags, version.node_id, version.number, version.kind,
+        version.parameters, version.created_at, coalesce(labelled.labels, '{}') || case
             when version.number = max(version.number) over (partition by version.prompt_id)
             then array['latest'] else '{}' end as labels
     from prompt
@@ -45,7 +41,9 @@ version as (
 ),
 fitting as (
     select * from version
-    where (cast(:label as text) is null or :label = any(labels))
+    where not exists (select from withdrawal where withdrawal.node_id = version.node_id
+        and withdrawal.kind = 'retired' and withdrawal.lifted_at is null)
+    and (cast(:label as text) is null or :label = any(labels))
     and (cast(:since as timestamptz) is null or created_at >= :since)
     and (cast(:until as timestamptz) is null or created_at < :until)
 )

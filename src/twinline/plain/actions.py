@@ -15,7 +15,7 @@ def fetch(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PlainPrompt:
 
     Raises:
         NotFound: there is none.
-        Conflict: it is a chat of several messages.
+        Conflict: it is a chat of several messages, or written in jinja2.
     """
     found = prompts.read_version(tx, ref)
     asked = ref.label if isinstance(ref, PromptLabelRef) else None

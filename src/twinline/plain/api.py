@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Query, Request, Response
 
 from twinline.access.gate import Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
@@ -18,6 +18,7 @@ from twinline.plain.records import (
     Version,
 )
 from twinline.prompts.reader import Reads, reads
+from twinline.prompts.reads_api import note
 
 router = strict_router("plain prompts", prefix="/api/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
@@ -58,7 +59,8 @@ def promote(
 
 @router.get("/{name:path}/versions")
 def list_versions(name: PathName, tx: Read, limit: Limit = 100) -> tuple[PlainPrompt, ...]:
-    """The versions of a prompt, the newest first; the text of a chat is null."""
+    """The versions of a prompt, the newest first; the text of a chat is null, and so is
+    that of a version in jinja2."""
     return actions.versions(tx, name, limit)
 
 
@@ -70,16 +72,21 @@ def read_history(name: PathName, tx: Read, limit: Limit = 100) -> tuple[PlainMov
 
 @router.get("/{name:path}/latest")
 def fetch_latest(
-    name: PathName, by: Lasting, response: Response, environment: Where = None
+    name: PathName,
+    by: Lasting,
+    request: Request,
+    response: Response,
+    environment: Where = None,
 ) -> PlainPrompt:
     """What an environment has; without one the newest version."""
-    return _fetched(by, rules.wanted(name, None, environment), response)
+    return _fetched(by, rules.wanted(name, None, environment), request, response)
 
 
 @router.get("/{name:path}")
 def fetch(
     name: PathName,
     by: Lasting,
+    request: Request,
     response: Response,
     version: Annotated[
         Version | None, Query(description="A number, or a semantic version.")
@@ -91,8 +98,12 @@ def fetch(
     While the database is away, what was read before is told again, with its age in the
     header `X-Twinline-Stale-Seconds`.
     """
-    return _fetched(by, rules.wanted(name, version, environment), response)
+    return _fetched(by, rules.wanted(name, version, environment), request, response)
 
 
-def _fetched(by: Reads, ref: PromptVersionRef | PromptLabelRef, response: Response) -> PlainPrompt:
-    return by.read(ref.name, ("plain", ref), lambda tx: actions.fetch(tx, ref)).mark(response)
+def _fetched(
+    by: Reads, ref: PromptVersionRef | PromptLabelRef, request: Request, response: Response
+) -> PlainPrompt:
+    told = by.read(ref.name, ("plain", ref), lambda tx: actions.fetch(tx, ref))
+    note(request, by.by, PromptVersionRef(ref.name, told.answer.number), "plain")
+    return told.mark(response)

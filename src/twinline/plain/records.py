@@ -46,7 +46,7 @@ class PlainPromotion(Request):
 
 
 class PlainPrompt(Record):
-    """A prompt version with its one text; None in lists where it is a chat."""
+    """A prompt version with its one text; None in lists where it is a chat or jinja2."""
 
     id: str = Field(description="Names the version, as in `.../promote`.")
     name: str

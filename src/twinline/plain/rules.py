@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from twinline.language.errors import Conflict, Invalid
 from twinline.language.names import LATEST
-from twinline.language.records import LabelMove, Message, Prompt, PromptVersion, Template
+from twinline.language.records import LabelMove, Message, Prompt, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.language.templates import VARIABLE
 from twinline.plain.records import VERSION_PATTERN, PlainMove, PlainPrompt
@@ -30,7 +30,7 @@ def wanted(
 
 def row(version: PromptVersion, prompt: Prompt, asked: str | None = None) -> PlainPrompt:
     """A version in plain words; ``asked`` is the version that it was asked for by."""
-    text = text_of(version.template)
+    text = text_of(version)
     versions = sorted((one for one in version.labels if _semantic.fullmatch(one)), key=_order)
     shown = asked if asked in versions else next(reversed(versions), str(version.number))
     return PlainPrompt(
@@ -47,12 +47,14 @@ def row(version: PromptVersion, prompt: Prompt, asked: str | None = None) -> Pla
     )
 
 
-def text_of(template: Template) -> str | None:
-    """The one text of a template, its variables without blanks; None for a chat that says
-    more than its system message."""
-    match template:
-        case str():
-            return VARIABLE.sub(r"{{\1}}", template)
+def text_of(version: PromptVersion) -> str | None:
+    """The one text of a version with what it includes, its variables without blanks; None for
+    a chat that says more than its system message, and for what only jinja2 can fill in."""
+    match version.whole:
+        case _ if version.syntax == "jinja2":
+            return None
+        case str(text):
+            return VARIABLE.sub(r"{{\1}}", text)
         case (Message(role="system", content=content),):
             return VARIABLE.sub(r"{{\1}}", content)
         case _:
@@ -63,12 +65,13 @@ def with_text(found: PlainPrompt) -> PlainPrompt:
     """The version, provided that it has one text.
 
     Raises:
-        Conflict: it is a chat.
+        Conflict: it is a chat, or written in jinja2.
     """
     if found.content is None:
         raise Conflict(
-            f"{found.name!r} version {found.number} is a chat of several messages, which has no "
-            f"one text; read it at /api/v1/prompts/{found.name}.",
+            f"{found.name!r} version {found.number} is a chat of several messages or written in "
+            "jinja2, so there is no one text to put values in; read it at "
+            f"/api/v1/prompts/{found.name}.",
             name=found.name,
             number=found.number,
         )
