@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
+from twinline.client import Client
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.listening import Announcements
@@ -129,6 +130,17 @@ def test_a_label_that_was_moved_here_is_never_told_as_it_was(place: Place) -> No
     assert (told.json()["number"], STALE_HEADER in told.headers) == (2, True)
 
 
+def test_a_version_that_was_retired_here_is_told_as_retired(place: Place) -> None:
+    viewer, releaser = place.key(Role.VIEWER), place.key(Role.RELEASER)
+    assert place.ask(viewer, label="production").json()["retired_at"] is None
+    with Client(place.url, releaser) as client:
+        client.prompts.retire(PROMPT, reason="nobody asks")
+    kept, end = (PROMPT, PromptLabelRef(PROMPT, "production")), time.monotonic() + SECONDS
+    while (told := place.app.state.prompt_memory.find(kept)) is None or not told.answer.retired_at:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_label_that_was_moved_elsewhere_is_heard_of(place: Place) -> None:
     viewer = place.key(Role.VIEWER)
     place.ask(viewer, label="production")
@@ -202,14 +214,17 @@ def test_what_was_read_across_a_change_is_not_kept(make: Make, heard: Announceme
     assert memory.find(("p", 1)) is not None
 
 
-def test_a_change_of_one_prompt_leaves_the_others(make: Make, heard: Announcements) -> None:
+@pytest.mark.parametrize("topic", ["prompt p", "withdrawal prompts:/p/1"])
+def test_a_change_of_one_prompt_leaves_the_others(
+    make: Make, heard: Announcements, topic: str
+) -> None:
     memory = make()
     for name in ("p", "q"):
         for question in (1, 2):
             memory.keep((name, question), ask, version(name), memory.changes)
-    heard.tell("prompt p")
-    heard.tell("*")
-    heard.tell("environment q")
+    heard.tell(topic)
+    for other in ("*", "environment q", "withdrawal models:/q/1"):
+        heard.tell(other)
     found = [memory.find((name, question)) for name in "pq" for question in (1, 2)]
     assert [told is not None for told in found] == [False, False, True, True]
 

@@ -113,16 +113,6 @@ def test_a_retired_version_is_not_listed_and_still_found(
     assert (refused.status_code, "is retired since" in refused.json()["message"]) == (400, True)
 
 
-def test_a_protected_label_is_moved_by_whoever_may(door: Door, client: Client) -> None:
-    author, releaser = door(Role.AUTHOR), door(Role.RELEASER)
-    made(author)
-    client.prompts.protect("production", reason="customers see it")
-    wanted = {"newLabels": ["production"]}
-    assert author.patch("/v2/prompts/p/versions/1", json=wanted).status_code == 403
-    moved = releaser.patch("/v2/prompts/p/versions/1", json=wanted)
-    assert "production" in moved.json()["labels"]
-
-
 def test_what_is_live_with_a_version_reaches_the_user_s_object(
     author: httpx.Client, client: Client
 ) -> None:

@@ -28,7 +28,9 @@ from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
 from twinline.language.errors import DatabaseUnavailable, NotFound, TwinlineError
 from twinline.language.records import ApiKey
+from twinline.language.refs import PromptVersionRef, parse_ref
 from twinline.prompts.store import TOPIC
+from twinline.withdrawals import actions as withdrawals
 
 RETRY_SECONDS = 1.0
 """How long a database that was away is not asked again for what is in memory."""
@@ -154,8 +156,8 @@ class Memory:
                 await following
 
     def _take_note(self, topic: str) -> None:
-        kind, _, prompt = topic.partition(" ")
-        if kind != TOPIC:
+        prompt = _prompt_of(topic)
+        if prompt is None:
             return
         with self._turn:
             self.changes += 1
@@ -194,6 +196,15 @@ class Memory:
             _log.info("of prompt %s nothing is kept in memory: %s", place[0], error.detail)
         else:
             self.keep(place, ask, answer, seen)
+
+
+def _prompt_of(topic: str) -> str | None:
+    """The prompt of which something else is true since a topic was announced, if any."""
+    kind, _, subject = topic.partition(" ")
+    if kind == withdrawals.TOPIC:
+        ref = parse_ref(subject)
+        return ref.name if isinstance(ref, PromptVersionRef) else None
+    return subject if kind == TOPIC else None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from twinline.language.records import Page, Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, Ref
 from twinline.withdrawals import store
 
+TOPIC = "withdrawal"
+"""What is announced, with the reference, when a node was withdrawn or let go on."""
+
 
 def before_deploying(tx: Writing) -> None:
     """Let nothing be retired until this transaction ends: what is fit to go live stays so."""
@@ -38,6 +41,7 @@ def withdraw(
                 f"{ref} was {kind} and let go on just now; look again, then say it again."
             )
         return standing, False
+    tx.announce(f"{TOPIC} {ref}")
     audit(tx, f"node.{kind}", str(ref), why=reason, after=made.model_dump(mode="json"))
     return made, True
 
@@ -53,6 +57,7 @@ def lift(tx: Writing, kind: WithdrawalKind, number: int, reason: str) -> Withdra
     if not store.lift(tx, number, reason):
         raise Conflict(f"{before.node} is no longer {kind}: {before.lifted_by} lifted that.")
     after = read(tx, kind, number)
+    tx.announce(f"{TOPIC} {after.node}")
     audit(
         tx,
         f"node.{kind}.lift",
