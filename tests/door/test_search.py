@@ -86,6 +86,28 @@ def test_what_is_found_follows_labels_and_descriptions(catalog: Client) -> None:
     assert [one.name for one in prompts.list("striped")] == ["support/answer"]
 
 
+def test_prompts_are_found_by_what_stands_in_them(client: Client) -> None:
+    create = client.prompts.create
+    create("parts/tone", "Be calm.", labels=["live"])
+    create("parts/frame", "{{> parts/tone@live }} Always.")
+    create("desk/whole", "{{> parts/frame@1 }} Answer.")
+    create("desk/was", "{{> parts/tone@1 }} Once.")
+    create("desk/was", "Nothing.")
+
+    def found(search: str | None = None, **asked: Any) -> list[str]:
+        return sorted(one.name for one in client.prompts.list(search, **asked))
+
+    assert found(includes="parts/tone") == ["desk/whole", "parts/frame"]
+    assert found(includes="parts/frame") == found("answer", includes="parts/tone") == ["desk/whole"]
+    assert found(includes="desk/whole") == found(includes="unknown") == []
+    assert found("calm") == ["desk/whole", "parts/frame", "parts/tone"]
+    client.prompts.move_label("desk/was", "old", 1, reason="because")
+    assert found(includes="parts/tone", domain="desk") == ["desk/was", "desk/whole"]
+    client.prompts.retire("desk/whole", reason="nobody asks")
+    assert found("calm", domain="desk") == ["desk/was"]
+    assert found("calm", domain="desk", retired=True) == ["desk/was", "desk/whole"]
+
+
 def test_pages_of_what_is_found_make_up_the_whole(catalog: Client, http: httpx.Client) -> None:
     for number in range(7):
         catalog.prompts.create(f"more/n{number}", "Explain yourself.")

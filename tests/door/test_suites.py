@@ -10,7 +10,14 @@ from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.errors import Conflict, Invalid, LeaseLost, NotAllowed, NotFound
-from twinline.language.records import CaseResult, PendingEvaluation, Role, SuiteResult
+from twinline.language.records import (
+    CaseResult,
+    NewPromptVersion,
+    PendingEvaluation,
+    Role,
+    SuiteResult,
+)
+from twinline.prompts.actions import create_all
 
 GOOD = SuiteResult(passed=3, failed=0, score=1.0)
 
@@ -100,6 +107,20 @@ def test_only_suites_of_prompt_versions_are_attached_to_prompts(client: Client) 
 
 
 # --- what waits -------------------------------------------------------------------------
+
+
+def test_versions_that_are_made_together_wait_each(
+    client: Client, suite: str, rehearsal: Rehearsal
+) -> None:
+    texts = ("One", "Two", "One")
+    with rehearsal.writing("mirror") as tx:
+        news = [
+            NewPromptVersion(name="support/answer", template=one, parameters={}) for one in texts
+        ]
+        create_all(tx, "support/answer", news)
+        create_all(tx, "support/answer", news)
+    found = sorted((one.suite, str(one.subject)) for one in waiting(client))
+    assert found == [(suite, f"prompts:/support/answer/{number}") for number in (1, 2)]
 
 
 def test_each_new_version_waits_for_the_suites_that_are_attached_to_its_prompt(

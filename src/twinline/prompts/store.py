@@ -29,10 +29,12 @@ _retired_at = (
     .scalar_subquery()
 )
 _one_version = prompt_version.alias("one_version")
-all_retired = ~exists().where(
+_in_use = exists().where(
     _one_version.c.prompt_id == prompt.c.id,
     ~exists().where(withdrawal.c.node_id == _one_version.c.node_id, *_in_force),
 )
+# Within a select of its own, lest PostgreSQL join all versions to find a page of prompts.
+all_retired = select(~_in_use.correlate(prompt)).correlate(prompt).scalar_subquery()
 """Of a row of ``prompt``: whether nobody should build on any version of it any more."""
 
 

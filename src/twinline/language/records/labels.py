@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from twinline.language.names import Label
+from twinline.language.names import NAME_PATTERN, Label
 from twinline.language.records.base import Instant, Reason, Record, Request
 
 Expected = Annotated[
@@ -43,7 +43,7 @@ class NewProtection(Request):
     domain: Annotated[
         str,
         Field(
-            pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*)?$",
+            pattern=rf"^({NAME_PATTERN.strip('^$')})?$",
             max_length=200,
             examples=["support"],
             description="The folder of prompts in which it is protected; empty for all prompts.",
