@@ -65,6 +65,9 @@ Label = Annotated[
 ]
 """A movable name on a version; never only digits, which would read as a version."""
 
+Word = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=100, examples=["control"])]
+"""What a rule or an arm of a policy is called; never only digits."""
+
 FreeName = Annotated[
     str,
     Field(pattern=FREE_NAME_PATTERN, max_length=256, examples=["churn"]),

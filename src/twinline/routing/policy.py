@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from twinline.language.canonical import digest
 from twinline.language.errors import Invalid
-from twinline.language.names import Label
+from twinline.language.names import Word
 from twinline.language.records.base import Instant, Request
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
@@ -65,7 +65,7 @@ class Schedule(Request):
 class Rule(Request):
     """Serves something when its condition is TRUE; without ``when``, always."""
 
-    id: Label
+    id: Word
     when: Condition | None = None
     schedule: Schedule | None = None
     serve: AnyServe

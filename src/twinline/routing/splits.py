@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from twinline.language.errors import Invalid
-from twinline.language.names import Label
+from twinline.language.names import Word
 from twinline.language.records.base import Request
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
@@ -26,7 +26,7 @@ Range = tuple[Bound, Bound]
 class Arm(Request):
     """A named part of a split, the bundle that it serves, and the buckets that it owns."""
 
-    name: Label
+    name: Word
     bundle: BundleRef
     ranges: Annotated[tuple[Range, ...], Field(max_length=1000)]
 
