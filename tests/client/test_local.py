@@ -611,7 +611,7 @@ def test_only_the_owner_may_read_what_lies_in_the_folder(stage: Stage, tmp_path:
 def test_many_applications_may_start_over_one_folder_at_once(stage: Stage, tmp_path: Path) -> None:
     for attempt in range(5):
         folder = tmp_path / f"app-{attempt}"
-        clients = [stage.application(folder) for _ in range(8)]
+        clients = [stage.application(folder, cold_start_seconds=SECONDS) for _ in range(8)]
         gate = threading.Barrier(len(clients))
         with ThreadPoolExecutor(len(clients)) as threads:
 
