@@ -238,9 +238,9 @@ def test_of_too_many_answers_those_not_read_for_longest_go(make: Make) -> None:
 
 
 def test_memory_is_bounded_in_bytes(make: Make) -> None:
-    memory = make(bytes_max=3_000)
+    memory = make(bytes_max=300_000)
     for name in ("a", "b", "c", "d"):
-        memory.keep((name, 1), ask, version("x" * 900), 0)
+        memory.keep((name, 1), ask, version("x" * 90_000), 0)
     assert [name for name in "abcd" if memory.find((name, 1))] == ["b", "c", "d"]
-    memory.keep(("e", 1), ask, version("x" * 4_000), 0)
+    memory.keep(("e", 1), ask, version("x" * 400_000), 0)
     assert [name for name in "abcde" if memory.find((name, 1))] == ["b", "c", "d"]
