@@ -139,7 +139,11 @@ insert into prompt (name, description, tags, created_at)
 insert into prompt_search (prompt_id, name, words, document)
     select id, name, 'Number ' || id, to_tsvector('simple', name || ' Number ' || id) from prompt;
 alter table prompt enable trigger keep_searched;
-analyze prompt, prompt_search
+set local session_replication_role = replica;
+insert into prompt_label (prompt_id, label, number, since)
+    select id, 'label-' || id % 1000, 1, now() from prompt;
+set local session_replication_role = origin;
+analyze prompt, prompt_search, prompt_label
 """
 
 
