@@ -4,8 +4,8 @@ import asyncio
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -28,7 +28,8 @@ class Wire:
             self._port: int = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
         self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
         self._ends: set[asyncio.StreamWriter] = set()
         self._requests, self._answers = asyncio.Event(), asyncio.Event()
         self._requests.set()
@@ -86,40 +87,58 @@ class Wire:
         asyncio.run_coroutine_threadsafe(doing, self._loop).result(10)
 
     async def _cut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for end in list(self._ends):
-            end.transport.abort()
-        while self._ends:
-            await asyncio.sleep(0.001)
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
+        this = asyncio.current_task()
+        while others := asyncio.all_tasks() - {this}:  # also of what was taken just now
+            for end in self._ends:
+                end.transport.abort()
+            await asyncio.wait(others, timeout=0.01)
 
     async def _mend(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
+        if self._listening is None:
+            self._listening = socket.create_server(("127.0.0.1", self._port))
+            self._listening.setblocking(False)
+            self._loop.add_reader(self._listening, self._take, self._listening)
 
-    async def _connect(self, asking: asyncio.StreamReader, told: asyncio.StreamWriter) -> None:
-        self._ends.add(told)
-        pumps: list[asyncio.Task[None]] = []
+    def _take(self, listening: socket.socket) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):  # who asked is gone again
+            taken, _ = listening.accept()
+            connecting = self._loop.create_task(self._connect(taken))
+            self._connecting.add(connecting)
+            connecting.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, taken: socket.socket) -> None:
+        asking, told = await asyncio.open_connection(sock=taken)
+        async with self._end(told):
+            try:
+                answering, asked = await asyncio.open_connection(
+                    self._there.hostname, self._there.port
+                )
+            except OSError:
+                return
+            async with self._end(asked):
+                pumps = [
+                    asyncio.create_task(self._pump(asking, asked, self._requests)),
+                    asyncio.create_task(self._pump(answering, told, self._answers)),
+                ]
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                for pump in pumps:
+                    pump.cancel()
+
+    @asynccontextmanager
+    async def _end(self, end: asyncio.StreamWriter) -> AsyncGenerator[None]:
+        """One to abort until it is closed, which it is after the block."""
+        self._ends.add(end)
         try:
-            answering, asked = await asyncio.open_connection(self._there.hostname, self._there.port)
-        except OSError:
-            told.transport.abort()
-            self._ends.discard(told)
-            return
-        self._ends.add(asked)
-        try:
-            pumps = [
-                asyncio.create_task(self._pump(asking, asked, self._requests)),
-                asyncio.create_task(self._pump(answering, told, self._answers)),
-            ]
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            yield
         finally:
-            for pump in pumps:
-                pump.cancel()
-            for end in (told, asked):
-                end.close()
-                self._ends.discard(end)
+            end.close()
+            with suppress(OSError):
+                await end.wait_closed()
+            self._ends.remove(end)
 
     async def _pump(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, open: asyncio.Event

@@ -92,7 +92,9 @@ class Writing(Reading):
         time. ``turn`` is the place of that lock in the order in which every
         transaction takes them, so that they cannot be in a deadlock.
         """
-        self._last_steps.setdefault(turn, (step, []))[1].append(item)
+        kept, items = self._last_steps.setdefault(turn, (step, []))
+        assert kept is step, f"the turn {turn} belongs to another step"
+        items.append(item)
 
     def announce(self, topic: str) -> None:
         """Tell every process, once this transaction is committed."""

@@ -22,7 +22,7 @@ _LOW = (1 << 62) - 1
 # out of reach of programs that seed the common one to repeat their experiments.
 _generator = Random()  # noqa: S311 -- nothing secret is made of it
 _getrandbits = _generator.getrandbits
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch -- only Windows has none
     os.register_at_fork(after_in_child=_generator.seed)
 _LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 
