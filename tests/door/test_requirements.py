@@ -1,7 +1,8 @@
-"""What a slot requires at the door: nothing is deployed that has not passed it, and going
+"""What a slot requires at the door: nothing new goes live that has not passed it, and going
 back is never held up."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -169,7 +170,51 @@ def test_going_back_is_not_held_up_but_says_what_is_missing(
     assert str(made.prompt) == prompt(1)
 
 
-def test_neither_a_ramp_nor_a_recall_is_held_up(
+def test_going_to_what_was_never_live_here_is_no_way_back(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    catalog.bundle(1, 3)
+    never = prompt(3)
+    catalog.deploy("other@dev", catalog.bundle(1, 3))
+    score(never, 0.1)
+    (change,) = client.slots.preview_rollback(SLOT, "prompt", to=never).changes
+    assert not change.was_live
+    back: dict[str, Any] = {"reason": "it shouts", "accept_untested": True}
+    with pytest.raises(NotEvaluated, match="failed it"):
+        client.slots.roll_back(SLOT, "prompt", to=never, expected=1, **back)
+    score(never, 0.9)
+    assert client.slots.roll_back(SLOT, "prompt", to=never, expected=1, **back).number == 2
+    for number in (1, 3):
+        score(prompt(number), 0.1)
+    made = client.slots.roll_back(SLOT, "prompt", to=prompt(1), expected=2, **back)
+    assert str(made.prompt) == prompt(1)
+    (change,) = client.slots.preview_rollback(SLOT, "prompt", to=never).changes
+    assert change.was_live
+    assert client.slots.roll_back(SLOT, "prompt", to=never, expected=3, **back).number == 4
+
+
+def test_a_ramp_gives_no_arm_more_than_it_had_before_it_has_passed(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    for number in (1, 2):
+        score(prompt(number), 0.9)
+    policy = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref, 0.2)
+    client.slots.deploy(SLOT, policy=policy, reason="because", expected=1)
+    for number in (1, 2):
+        score(prompt(number), 0.1)
+    (lacks,) = client.slots.preview_ramp(SLOT, "canary", 0.3).missing
+    assert (str(lacks.subject), lacks.suite) == (prompt(2), "golden")
+    with pytest.raises(NotEvaluated, match="failed it"):
+        client.slots.ramp(SLOT, "canary", 0.3, reason="errors are level", expected=2)
+    for expected, share in ((2, 0.1), (3, 0.2)):
+        assert client.slots.preview_ramp(SLOT, "canary", share).missing == ()
+        client.slots.ramp(SLOT, "canary", share, reason="it was there", expected=expected)
+    score(prompt(2), 0.9)
+    made = client.slots.ramp(SLOT, "canary", 0.3, reason="errors are level", expected=4)
+    assert made.number == 5
+
+
+def test_neither_a_ramp_down_nor_a_recall_is_held_up(
     client: Client, catalog: Catalog, score: Callable[..., None]
 ) -> None:
     for number in (1, 2):

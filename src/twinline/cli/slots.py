@@ -26,7 +26,15 @@ from twinline.cli.output import (
 from twinline.cli.session import client, read_json, read_text
 from twinline.client import Client
 from twinline.language.errors import Invalid, NotFound
-from twinline.language.records import Deployment, LiveAt, PairPreflight, RollbackPreview, Side, Slot
+from twinline.language.records import (
+    Deployment,
+    LiveAt,
+    PairPreflight,
+    RollbackPreview,
+    Side,
+    SideChange,
+    Slot,
+)
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
 
 SlotArgument = Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")]
@@ -173,7 +181,7 @@ def preview_of(foreseen: RollbackPreview) -> Group:
     changes = table_of(
         ("side", "goes", "comes back", "came in with"),
         (
-            (change.side, change.taken_out, change.put_back, f"deployment {change.undoes}")
+            (change.side, change.taken_out, _coming(change), f"deployment {change.undoes}")
             for change in foreseen.changes
         ),
     )
@@ -188,6 +196,10 @@ def preview_of(foreseen: RollbackPreview) -> Group:
         style="dim",
     )
     return Group(moved, changes, *skipped, *(_pair(pair) for pair in foreseen.pairs))
+
+
+def _coming(change: SideChange) -> str:
+    return f"{change.put_back}{'' if change.was_live else ' (never live here)'}"
 
 
 def _pair(pair: PairPreflight) -> Group:

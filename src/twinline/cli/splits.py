@@ -89,7 +89,8 @@ def _foreseen(found: RampPreview) -> Group:
         ),
     )
     moves = [Text(move.text, style="bold") for move in found.moves]
-    return Group(arms, *(moves or [Text("Nothing moves.", style="dim")]))
+    lacks = [Text(f"not passed: {one}", style="yellow") for one in found.missing]
+    return Group(arms, *(moves or [Text("Nothing moves.", style="dim")]), *lacks)
 
 
 def _experiment(found: Experiment) -> Group:

@@ -123,6 +123,8 @@ class Slots:
         Raises:
             Stale: another deployment is live by now; nothing was changed.
             Invalid: there is no such split or arm, or the donor has too few buckets.
+            NotEvaluated: an arm would get more than it ever had here and has not passed a
+                suite that the slot requires.
         """
         wanted = RampRequest(rule=rule, arm=arm, share=share, donor=donor, reason=reason)
         path = f"{path_of(slot)}/ramp"
@@ -153,6 +155,8 @@ class Slots:
             NothingToRollBack: a side has no earlier version here.
             UntestedPair: the resulting pair has no evidence, and that was not accepted.
             BlockedPair: the resulting pair is declared incompatible.
+            NotEvaluated: ``to`` was never live here and has not passed a suite that the slot
+                requires.
         """
         version = parse_ref(to) if isinstance(to, str) else to
         wanted = RollbackRequest.model_validate(

@@ -62,7 +62,7 @@ def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Depl
     else:
         policy = complete(new.policy or {}, live.policy if live else None, _salt)
     policy = deployable(tx, policy)
-    requirements.refuse_missing(tx, ref, policy.bundles())
+    requirements.refuse(ref, requirements.missing_of_all(tx, ref, policy.bundles()))
     return append(tx, ref, policy, kind="deploy", undoes=None, reason=new.reason)
 
 
@@ -264,6 +264,11 @@ def undo_stack(
     """The versions that a side of a slot can go back through, the current one last."""
     steps = [Step(row["number"], row["kind"], row[side]) for row in store.sides(tx, ref)]
     return tuple(Frame(_version_ref(frame.value), frame.since) for frame in rules.undo_stack(steps))
+
+
+def was_live(tx: Reading, ref: SlotRef, version: PromptVersionRef | ModelVersionRef) -> bool:
+    """Whether any deployment of a slot could serve a version."""
+    return store.was_live(tx, ref, version)
 
 
 def _version_ref(text: str) -> PromptVersionRef | ModelVersionRef:

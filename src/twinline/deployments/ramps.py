@@ -1,12 +1,21 @@
-"""Ramps: change the shares of a live split by moving as few buckets as possible."""
+"""Ramps: change the shares of a live split by moving as few buckets as possible.
+
+What gets more traffic than it ever had in the slot has to pass the slot's suites, as for a
+deployment; what only gets back what it had is never held up.
+"""
+
+from collections.abc import Iterable
 
 from twinline.db.session import Reading, Writing
-from twinline.deployments.actions import append, fit_to_serve, live, lock
+from twinline.deployments.actions import append, fit_to_serve, live, lock, whole_history
+from twinline.deployments.rules import had
+from twinline.evaluations import requirements
 from twinline.language.errors import NothingLive
 from twinline.language.records import (
     ArmShare,
     BucketMove,
     Deployment,
+    MissingEvaluation,
     RampPreview,
     RampRequest,
     RampWanted,
@@ -34,6 +43,7 @@ def preview(tx: Reading, ref: SlotRef, wanted: RampWanted) -> RampPreview:
         rule=rule.id,
         arms=_shares(before, after),
         moves=tuple(_move(move) for move in moves),
+        missing=_missing(tx, ref, after, moves),
     )
 
 
@@ -44,6 +54,8 @@ def ramp(tx: Writing, ref: SlotRef, wanted: RampRequest, expected: int) -> Deplo
         Stale: another deployment is live than the caller looked at.
         NothingLive, Invalid: as for `preview`.
         BlockedPair, BundleWithdrawn: an arm would get more that may not serve.
+        NotEvaluated: an arm would get more than it ever had here, and has not passed a
+            suite that the slot requires.
     """
     now = lock(tx, ref, expected)
     if now is None:
@@ -53,8 +65,25 @@ def ramp(tx: Writing, ref: SlotRef, wanted: RampRequest, expected: int) -> Deplo
     after, moves = splits.ramp(before, wanted.arm, wanted.share, wanted.donor)
     for receiver in {move.receiver for move in moves}:
         fit_to_serve(tx, after.arm(receiver).bundle)
+    requirements.refuse(ref, _missing(tx, ref, after, moves))
     ramped = with_split(policy, rule.id, after)
     return append(tx, ref, ramped, kind="deploy", undoes=None, reason=wanted.reason)
+
+
+def _missing(
+    tx: Reading, ref: SlotRef, after: Split, moves: Iterable[Move]
+) -> tuple[MissingEvaluation, ...]:
+    """What arms lack that would get more than they ever had in the slot."""
+    size = {(arm := after.arm(move.receiver)).bundle: arm.size for move in moves}
+    lacks = requirements.missing_of_all(tx, ref, size)
+    new = {
+        bundle
+        for bundle in {one.bundle for one in lacks}
+        if not had(
+            (read_policy(one.policy) for one in whole_history(tx, ref)), bundle, size[bundle]
+        )
+    }
+    return tuple(one for one in lacks if one.bundle in new)
 
 
 def _shares(before: Split, after: Split) -> tuple[ArmShare, ...]:

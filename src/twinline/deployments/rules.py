@@ -1,10 +1,12 @@
-"""Which version a side had before: the undo stack of a slot."""
+"""What a slot had before: the undo stack of a side, and the traffic of a bundle."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from twinline.language.records import DeploymentKind
+from twinline.language.refs import BundleRef
+from twinline.routing.policy import Policy
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -40,6 +42,20 @@ def undo_stack(history: Iterable[Step[Value]]) -> tuple[Frame[Value], ...]:
         if not stack or stack[-1].value != step.value:
             stack.append(Frame(step.value, step.number))
     return tuple(stack)
+
+
+def had(policies: Iterable[Policy], bundle: BundleRef, buckets: int) -> bool:
+    """Whether one of these policies served a bundle to everybody else, as its default, or
+    gave it an arm of at least so many buckets."""
+    return any(
+        policy.default.bundle == bundle
+        or any(
+            arm.bundle == bundle and arm.size >= buckets
+            for _, split in policy.splits()
+            for arm in split.arms
+        )
+        for policy in policies
+    )
 
 
 def _pop_to(stack: list[Frame[Value]], value: Value) -> None:

@@ -5,7 +5,8 @@ result of a suite that is defined (``suites``) fits it: the kind of its subject,
 threshold. What a runner reports under its lease becomes such a result in the same
 transaction.
 
-A slot can require suites (``requirements``): nothing is deployed there that has not
-passed them or was let off by name. Going back is never held up by it, but says what is
-missing.
+A slot can require suites (``requirements``): nothing new goes live there that has not
+passed them or was let off by name, be it by a deployment, by a ramp that gives it more
+traffic than it ever had there, or by a rollback to what was never live there. Going back
+to what was live is never held up by it, but says what is missing.
 """

@@ -1,6 +1,6 @@
 """What bundles lack before they may go live in a slot, and who was let off."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
@@ -52,14 +52,20 @@ def missing_of(tx: Reading, slot: SlotRef, ref: BundleRef) -> MissingEvaluations
     return MissingEvaluations(slot=slot, bundle=bundle.ref, missing=lacks)
 
 
-def refuse_missing(tx: Reading, slot: SlotRef, refs: Collection[BundleRef]) -> None:
-    """Refuse bundles that have not passed what a slot requires.
+def missing_of_all(
+    tx: Reading, slot: SlotRef, refs: Collection[BundleRef]
+) -> tuple[MissingEvaluation, ...]:
+    """Which suites bundles that exist (by their whole digests) lack for a slot."""
+    known = bundles.read_all(tx, refs)
+    return missing(tx, slot, (_candidate(known[ref]) for ref in refs))
+
+
+def refuse(slot: SlotRef, lacks: Sequence[MissingEvaluation]) -> None:
+    """Refuse what lacks any of the suites that a slot requires.
 
     Raises:
         NotEvaluated: the first suite that is missing, how to run it, and all that are.
     """
-    known = bundles.read_all(tx, refs)
-    lacks = missing(tx, slot, (_candidate(known[ref]) for ref in refs))
     if not lacks:
         return
     first, *others = lacks

@@ -7,6 +7,7 @@ from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments.rules import Frame
+from twinline.evaluations import requirements
 from twinline.inferences import actions as inferences
 from twinline.language.errors import BlockedPair, NothingToRollBack, UntestedPair
 from twinline.language.records import (
@@ -67,12 +68,16 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
         BlockedPair: a resulting pair is declared incompatible, killed, or built on something
             recalled.
         UntestedPair: a resulting pair has no evidence, and that was not accepted.
+        NotEvaluated: ``to`` was never live here, and a resulting pair has not passed a suite
+            that the slot requires.
         NotFound, NothingLive, NothingToRollBack: as for `preview`.
     """
     deployments.read_slot(tx, ref)
     deployments.lock(tx, ref, expected)
     foreseen = preview(tx, ref, wanted.side, wanted.to)
     _refuse_unfit(foreseen, wanted.accept_untested)
+    if not all(change.was_live for change in foreseen.changes):
+        requirements.refuse(ref, [lacks for pair in foreseen.pairs for lacks in pair.missing])
     make(tx, foreseen.pairs)
     put_back = {pair.replaces: pair.bundle for pair in foreseen.pairs}
     policy = read_policy(foreseen.live.policy)
@@ -108,6 +113,7 @@ def _change(tx: Reading, known: Pairs, ref: SlotRef, side: OneSide, to: To) -> S
         put_back=put_back,
         undoes=current.since,
         skipped=skipped,
+        was_live=to is None or deployments.was_live(tx, ref, to),
     )
 
 

@@ -39,7 +39,7 @@ def roll_back(
     """Put one side of a slot back, or both, by one more deployment.
 
     A resulting pair that is `untested` needs `accept_untested`; one that is `blocked`
-    is refused.
+    is refused. A `to` that was never live here has to pass what the slot requires.
     """
     return once(tx, lambda: (201, actions.roll_back(tx, slot, body, expected)))
 

@@ -63,7 +63,7 @@ def detach(
 def require(name: PathName, body: NewRequirement, tx: Write, once: OnceOnly) -> Response:
     """Let nothing be deployed to an environment or slot that has not passed the suite.
 
-    What is live stays live, and going back is never held up.
+    What is live stays live, and going back to what was live is never held up.
     """
     return once(tx, lambda: (200, actions.require(tx, name, body.place, body.reason)))
 

@@ -118,6 +118,11 @@ class SideChange(Record):
     skipped: tuple[SkippedVersion, ...] = Field(
         default=(), description="Nearer versions that cannot come back."
     )
+    was_live: bool = Field(
+        default=True,
+        description="Whether `put_back` was ever live here. What was not has to pass what the "
+        "slot requires, as for a deployment.",
+    )
 
 
 class PairPreflight(Record):
@@ -132,7 +137,8 @@ class PairPreflight(Record):
     evaluations: tuple[Evaluation, ...]
     missing: tuple[MissingEvaluation, ...] = Field(
         default=(),
-        description="Required suites that it has not passed; they do not hold up going back.",
+        description="Required suites that it has not passed. They hold up what was never live "
+        "here, and nothing that only goes back.",
     )
     pairing: PairingStatus | None
     verdict: Verdict

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from twinline.language.names import Label
 from twinline.language.records.base import Count, Instant, Reason, Record, Request, example
+from twinline.language.records.evaluations import MissingEvaluation
 from twinline.language.records.inferences import Service
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 
@@ -59,6 +60,11 @@ class RampPreview(Record):
     rule: str
     arms: tuple[ArmShare, ...]
     moves: tuple[BucketMove, ...]
+    missing: tuple[MissingEvaluation, ...] = Field(
+        default=(),
+        description="Required suites that arms have not passed which would get more than they "
+        "ever had here. While there are any, the ramp is refused.",
+    )
 
 
 class Interval(Record):
