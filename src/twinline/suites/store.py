@@ -10,7 +10,7 @@ from twinline.db.names import near
 from twinline.db.schema import suite, suite_attachment, suite_requirement
 from twinline.db.session import Reading, Writing
 from twinline.language.records import NewSuite, Suite
-from twinline.language.records.evaluations import EVERY_PROMPT
+from twinline.language.records.suites import EVERY_PROMPT
 
 
 def define(tx: Writing, name: str, new: NewSuite) -> None:

@@ -74,31 +74,14 @@ from twinline.language.records.diffs import (
 )
 from twinline.language.records.evaluations import (
     CaseResult,
-    ClaimedEvaluation,
-    ClaimRequest,
     Evaluation,
     EvaluationComparison,
     EvaluationSubject,
     EvaluationVerdict,
-    FailureReport,
-    MissingEvaluation,
-    MissingEvaluations,
     NewEvaluation,
-    NewPendingEvaluation,
-    NewRequirement,
-    NewSuite,
-    NewWaiver,
-    PendingEvaluation,
-    PendingState,
-    RenewRequest,
-    ResultReport,
     SubjectKind,
-    Suite,
-    SuiteAttachment,
     SuiteComparison,
-    SuiteName,
     SuiteResult,
-    Waiver,
 )
 from twinline.language.records.experiments import (
     ArmDifference,
@@ -232,6 +215,16 @@ from twinline.language.records.models import (
     Run,
     RunFacts,
 )
+from twinline.language.records.pending import (
+    ClaimedEvaluation,
+    ClaimRequest,
+    FailureReport,
+    NewPendingEvaluation,
+    PendingEvaluation,
+    PendingState,
+    RenewRequest,
+    ResultReport,
+)
 from twinline.language.records.policies import (
     ExplainRequest,
     Finding,
@@ -267,6 +260,19 @@ from twinline.language.records.recalls import (
     SlotPlan,
     UnsafeSlot,
     WhenUnsafe,
+)
+from twinline.language.records.requirements import (
+    MissingEvaluation,
+    MissingEvaluations,
+    NewWaiver,
+    Waiver,
+)
+from twinline.language.records.suites import (
+    NewRequirement,
+    NewSuite,
+    Suite,
+    SuiteAttachment,
+    SuiteName,
 )
 from twinline.language.records.templates import (
     Declaration,

@@ -15,8 +15,9 @@ from twinline.language.records.base import (
     example,
 )
 from twinline.language.records.bundles import PairingStatus
-from twinline.language.records.evaluations import Evaluation, MissingEvaluation
+from twinline.language.records.evaluations import Evaluation
 from twinline.language.records.inferences import Service
+from twinline.language.records.requirements import MissingEvaluation
 from twinline.language.refs import (
     BundleRef,
     DeploymentRef,

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from twinline.language.names import Label
 from twinline.language.records.base import Count, Instant, Reason, Record, Request, example
-from twinline.language.records.evaluations import MissingEvaluation
 from twinline.language.records.inferences import Service
+from twinline.language.records.requirements import MissingEvaluation
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 
 Share = Annotated[float, Field(ge=0, le=1, description="Of the split's units, in [0, 1].")]
