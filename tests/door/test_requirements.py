@@ -10,8 +10,9 @@ import pytest
 from tests.support import policies
 from tests.support.catalog import Catalog
 from twinline.client import Client
-from twinline.language.errors import NotAllowed, NotEvaluated, NotFound
+from twinline.language.errors import Invalid, NotAllowed, NotEvaluated, NotFound
 from twinline.language.records import NewEvaluation, Role
+from twinline.language.refs import PromptVersionRef
 
 SLOT = "answer@production"
 
@@ -74,6 +75,35 @@ def test_the_newest_result_of_the_required_suite_decides(
     assert client.evaluations.missing(SLOT, bundle.ref).missing[0].newest is not None
     with pytest.raises(NotEvaluated):
         catalog.deploy(SLOT, bundle)
+
+
+def test_what_passed_by_less_than_is_wanted_today_is_not_deployed(
+    client: Client, catalog: Catalog
+) -> None:
+    """Whoever recorded a result chose its threshold while nobody had defined the suite."""
+    for suite, score in (("older", 0.3), ("enough", 0.95)):
+        body = {"subject": prompt(2), "suite": suite, "score": score, "threshold": 0.1}
+        made = client.evaluations.record(
+            NewEvaluation.model_validate({**body, "passed": 1, "failed": 1})
+        )
+        assert made.verdict == "passed"
+        client.suites.define(suite, threshold=0.9)
+        client.suites.require(suite, "staging", reason="because")
+    (lacks,) = client.evaluations.missing("answer@staging", catalog.bundle(1, 2).ref).missing
+    assert (lacks.suite, lacks.newest is not None) == ("older", True)
+    with pytest.raises(NotEvaluated, match=r"a score of 0\.3\); today the score has to reach 0\.9"):
+        catalog.deploy("answer@staging", catalog.bundle(1, 2))
+
+
+def test_what_was_run_on_nothing_opens_nothing(client: Client, catalog: Catalog) -> None:
+    client.suites.define("strict")
+    with pytest.raises(Invalid, match="No case of 'strict' was run"):
+        client.evaluations.record(
+            NewEvaluation(
+                subject=PromptVersionRef("support/answer", 2), suite="strict", passed=0, failed=0
+            )
+        )
+    assert list(client.evaluations.list(suite="strict")) == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from twinline.evaluations.rules import Candidate, compare, missing, threshold_for
+from twinline.evaluations.rules import Candidate, compare, missing, refuse_nothing, threshold_for
 from twinline.language.errors import Invalid
 from twinline.language.records import (
     CaseResult,
@@ -89,6 +89,28 @@ def test_the_threshold_is_the_suite_s(
         assert threshold_for(wanted, new) == found
 
 
+@pytest.mark.parametrize(
+    ("counts", "score", "threshold", "refused"),
+    [
+        pytest.param((0, 0), None, None, True, id="nothing"),
+        pytest.param((0, 0), None, 0.5, True, id="nothing-that-reaches-a-threshold"),
+        pytest.param((0, 0), 0.9, None, True, id="a-score-that-nothing-measures"),
+        pytest.param((0, 0), 0.9, 0.5, False, id="a-score-and-its-threshold"),
+        pytest.param((0, 1), None, None, False, id="a-case"),
+        pytest.param((1, 0), None, 0.5, False, id="a-case-without-a-score"),
+    ],
+)
+def test_a_result_says_something(
+    counts: tuple[int, int], score: float | None, threshold: float | None, refused: bool
+) -> None:
+    new = given(score=score).model_copy(update={"passed": counts[0], "failed": counts[1]})
+    if refused:
+        with pytest.raises(Invalid, match="No case of 'golden' was run"):
+            refuse_nothing(threshold, new)
+    else:
+        refuse_nothing(threshold, new)
+
+
 # --- what is missing --------------------------------------------------------------------
 
 
@@ -102,7 +124,7 @@ def test_what_was_never_scored_is_missing(scores: SubjectKind) -> None:
 @pytest.mark.parametrize(
     ("found", "waived", "lacks"),
     [
-        pytest.param(result(), None, False, id="passed"),
+        pytest.param(result(score=0.8), None, False, id="passed"),
         pytest.param(result(passed=False), None, True, id="failed"),
         pytest.param(result(passed=False), ("golden", BUNDLE), False, id="failed-let-off"),
         pytest.param(None, ("golden", BUNDLE), False, id="never-let-off"),
@@ -121,13 +143,58 @@ def test_what_failed_and_was_not_let_off_is_missing(
 def test_each_pair_needs_each_suite() -> None:
     other = Candidate(OTHER, MODEL, PromptVersionRef("support/answer", 8))
     suites = [suite("golden"), suite("models", "model")]
-    newest = {("golden", PROMPT): result()}
+    newest = {("golden", PROMPT): result(score=0.9)}
     found = missing(suites, [PAIR, other], newest, frozenset())
     assert [(one.bundle, one.suite) for one in found] == [
         (BUNDLE, "models"),
         (OTHER, "golden"),
         (OTHER, "models"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("today", "facts", "why"),
+    [
+        pytest.param(0.8, (9, 1, 0.8, 0.1), None, id="reaches-what-is-wanted-now"),
+        pytest.param(0.8, (9, 1, 0.8, 0.9), None, id="failed-by-more-than-is-wanted-now"),
+        pytest.param(0.8, (9, 1, 0.7, 0.8), "failed it (evaluations:/41)", id="failed"),
+        pytest.param(
+            0.8, (3, 7, 0.3, 0.1),
+            "passed it by another measure (evaluations:/41: 3 passed, 7 failed, a score of 0.3); "
+            "today the score has to reach 0.8",
+            id="passed-by-less",
+        ),
+        pytest.param(
+            0.8, (5, 0, None, None),
+            "passed it by another measure (evaluations:/41: 5 passed, 0 failed, no score); today "
+            "the score has to reach 0.8",
+            id="passed-without-a-score",
+        ),
+        pytest.param(None, (5, 0, None, None), None, id="no-case-failed"),
+        pytest.param(
+            None, (9, 1, 0.9, 0.5),
+            "passed it by another measure (evaluations:/41: 9 passed, 1 failed, a score of 0.9); "
+            "today no case may fail, and some have to be run",
+            id="some-failed-where-none-may",
+        ),
+        pytest.param(None, (0, 0, None, None), "failed it (evaluations:/41)", id="nothing-was-run"),
+    ],
+)  # fmt: skip
+def test_a_result_counts_by_what_passes_its_suite_today(
+    today: float | None, facts: tuple[int, int, float | None, float | None], why: str | None
+) -> None:
+    passed, failed, score, threshold = facts
+    found = Evaluation.model_validate(
+        {
+            **result().model_dump(exclude={"verdict"}),
+            "passed": passed,
+            "failed": failed,
+            "score": score,
+            "threshold": threshold,
+        }
+    )
+    lacks = missing([suite(threshold=today)], [PAIR], {("golden", PROMPT): found}, frozenset())
+    assert [one.why for one in lacks] == ([] if why is None else [why])
 
 
 # --- comparison -------------------------------------------------------------------------

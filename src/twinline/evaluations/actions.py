@@ -29,11 +29,12 @@ def record(tx: Writing, new: NewEvaluation) -> Evaluation:
 
     Raises:
         NotFound: there is no such subject.
-        Invalid: it does not fit its suite, which is a defined one.
+        Invalid: it does not fit its suite, which is a defined one; or nothing was found.
     """
     subject = subjects.find(tx, new.subject)
     suite = suites.find(tx, new.suite)
     threshold = rules.threshold_for(suite, new) if suite else new.threshold
+    rules.refuse_nothing(threshold, new)
     result = read(tx, store.add(tx, subject, new, threshold))
     audit(tx, "evaluation.record", str(subject), after=result.model_dump(mode="json"))
     return result

@@ -13,6 +13,7 @@ from twinline.language.records import (
     Suite,
     SuiteComparison,
 )
+from twinline.language.records.evaluations import verdict_by
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 
 
@@ -30,7 +31,7 @@ class Candidate(NamedTuple):
                 return self.bundle
             case "model":
                 return self.model
-            case "prompt":
+            case _:
                 return self.prompt
 
 
@@ -41,7 +42,7 @@ def kind_of(subject: EvaluationSubject) -> SubjectKind:
             return "bundle"
         case ModelVersionRef():
             return "model"
-        case PromptVersionRef():
+        case _:
             return "prompt"
 
 
@@ -69,6 +70,21 @@ def threshold_for(suite: Suite, new: NewEvaluation) -> float | None:
     return suite.threshold
 
 
+def refuse_nothing(threshold: float | None, new: NewEvaluation) -> None:
+    """Refuse a result that says neither what was run nor how it did.
+
+    Raises:
+        Invalid: no case was counted, and no score can stand for them.
+    """
+    if new.passed + new.failed == 0 and (threshold is None or new.score is None):
+        raise Invalid(
+            f"No case of {new.suite!r} was run for {new.subject}, so that nothing says how it did: "
+            "send how many `passed` and `failed`, or a `score` for a suite with a threshold.",
+            field="passed",
+            value=0,
+        )
+
+
 def refuse_other_kind(suite: Suite, subject: EvaluationSubject) -> None:
     """Refuse a subject of another kind than a suite scores.
 
@@ -91,7 +107,11 @@ def missing(
     waived: frozenset[tuple[str, BundleRef]],
 ) -> tuple[MissingEvaluation, ...]:
     """Which required suites these pairs have not passed, by their newest result, and were
-    not let off."""
+    not let off.
+
+    A suite is asked what passes it today: a result from before it was defined, or from when
+    its threshold was lower, keeps its verdict and counts only if it reaches what is wanted now.
+    """
     suites = tuple(required)
     return tuple(
         MissingEvaluation(
@@ -99,14 +119,34 @@ def missing(
             bundle=candidate.bundle,
             subject=subject,
             newest=found.ref if found else None,
+            why=why,
             command=suite.command,
         )
         for candidate in candidates
         for suite in suites
         for subject in [candidate.scored_by(suite)]
         for found in [newest.get((suite.name, subject))]
-        if (found is None or found.verdict == "failed")
-        and (suite.name, candidate.bundle) not in waived
+        for why in [_why_not(suite, found)]
+        if why is not None and (suite.name, candidate.bundle) not in waived
+    )
+
+
+def _why_not(suite: Suite, found: Evaluation | None) -> str | None:
+    """Why a result is none that passes a suite as it is today; None when it is one."""
+    if found is None:
+        return "was never evaluated by it"
+    if verdict_by(suite.threshold, found.passed, found.failed, found.score) == "passed":
+        return None
+    if found.verdict == "failed":
+        return f"failed it ({found.ref})"
+    if suite.threshold is None:
+        wanted = "no case may fail, and some have to be run"
+    else:
+        wanted = f"the score has to reach {suite.threshold:g}"
+    score = "no score" if found.score is None else f"a score of {found.score:g}"
+    return (
+        f"passed it by another measure ({found.ref}: {found.passed} passed, {found.failed} failed, "
+        f"{score}); today {wanted}"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import RowMapping, Select, case, func, select, text
+from sqlalchemy import RowMapping, Select, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from twinline.db.graph import add_edge, add_node, find_node
@@ -21,10 +21,6 @@ select :evaluation, id, passed, score
 from jsonb_to_recordset(cast(:cases as jsonb)) as given(id text, passed boolean,
     score double precision)
 """)
-_verdict = case(
-    (evaluation.c.threshold.is_not(None), evaluation.c.score >= evaluation.c.threshold),
-    else_=evaluation.c.failed == 0,
-)
 
 
 def add(
@@ -146,9 +142,8 @@ def flips(tx: Reading, old: EvaluationRef, new: EvaluationRef) -> dict[str, bool
 
 
 def _results() -> Select[Any]:
-    verdict = case((_verdict, "passed"), else_="failed").label("verdict")
     columns = (one for one in evaluation.c if one.name != "subject")
-    return select(*columns, node.c.ref.label("subject"), verdict).join(
+    return select(*columns, node.c.ref.label("subject")).join(
         node, node.c.id == evaluation.c.subject
     )
 

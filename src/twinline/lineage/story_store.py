@@ -62,9 +62,7 @@ select
     ) as pairing,
     array(
         select to_jsonb(newest) || jsonb_build_object(
-            'ref', 'evaluations:/' || newest.id, 'subject', newest.scored,
-            'verdict', case when case when threshold is null then failed = 0
-                else score >= threshold end then 'passed' else 'failed' end)
+            'ref', 'evaluations:/' || newest.id, 'subject', newest.scored)
         from (
             select distinct on (suite, subject) evaluation.*, node.ref as scored
             from evaluation join node on node.id = evaluation.subject

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -23,8 +23,25 @@ EvaluationSubject = BundleRef | PromptVersionRef | ModelVersionRef
 SubjectKind = Literal["prompt", "model", "bundle"]
 EvaluationVerdict = Literal["passed", "failed"]
 
+_JUDGED = {"threshold", "passed", "failed", "score"}
+
 Score = Annotated[float, Field(ge=0, le=1, description="In [0, 1], higher is better.")]
 SuiteText = Annotated[str, Field(min_length=1, max_length=200, examples=["golden-questions"])]
+
+
+def verdict_by(
+    threshold: float | None, passed: int, failed: int, score: float | None
+) -> EvaluationVerdict:
+    """What a result comes to: the one rule for it.
+
+    With a threshold its score has to reach it. Without one, cases have to have been run,
+    and none may have failed.
+    """
+    if threshold is not None:
+        good = score is not None and score >= threshold
+    else:
+        good = passed > 0 and failed == 0
+    return "passed" if good else "failed"
 
 
 class CaseResult(Request):
@@ -98,7 +115,7 @@ class Evaluation(Record):
     """How a bundle, or one side, scored on a named suite, and when.
 
     ``verdict`` is ``passed`` when the score reached the threshold or, without a
-    threshold, when no case failed.
+    threshold, when cases were run and none failed.
     """
 
     ref: EvaluationRef
@@ -116,6 +133,17 @@ class Evaluation(Record):
     cases: Count = Field(default=0, description="How many cases are kept one by one.")
     actor: str
     at: Instant
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judged(cls, given: Any) -> Any:
+        """What is kept is what was found; the verdict on it is said when it is read."""
+        if not isinstance(given, dict):
+            return given
+        kept = cast("dict[str, Any]", given)
+        if "verdict" in kept or not kept.keys() >= _JUDGED:
+            return kept
+        return {**kept, "verdict": verdict_by(**{name: kept[name] for name in _JUDGED})}
 
 
 class SuiteComparison(Record):

@@ -35,12 +35,14 @@ class MissingEvaluation(Record):
     suite: str
     bundle: BundleRef
     subject: EvaluationSubject = Field(description="What the suite scores of that bundle.")
-    newest: EvaluationRef | None = Field(description="The result that failed; None: never run.")
+    newest: EvaluationRef | None = Field(
+        description="The result that does not pass by what the suite is today; None: never run."
+    )
+    why: str = Field(description="What is wrong with it, in words.")
     command: str = Field(description="How the suite is run.")
 
     def __str__(self) -> str:
-        how = f"failed it ({self.newest})" if self.newest else "was never evaluated by it"
-        return f"the suite {self.suite!r}: {self.subject} {how}"
+        return f"the suite {self.suite!r}: {self.subject} {self.why}"
 
 
 class MissingEvaluations(Record):
