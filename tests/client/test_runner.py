@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -106,6 +107,34 @@ def test_a_result_that_the_suite_does_not_take_is_a_failure_that_says_why(
     runner.evaluations.work(SUITE, lambda _: SuiteResult(passed=1, failed=0), until_empty=True)
     assert "send `score`" in (the_one(stage).last_error or "")
     assert results(stage) == []
+
+
+@pytest.mark.parametrize("found", [None, {"passed": "many"}, 0.9])
+def test_what_is_no_result_is_a_failure_that_says_why(
+    stage: Stage, runner: Client, found: Any
+) -> None:
+    told: list[Told] = []
+    runner.evaluations.work(SUITE, lambda _: found, until_empty=True, told=told.append)
+    assert [one.what for one in told] == ["claimed", "failed"]
+    assert "SuiteResult" in (the_one(stage).last_error or "")
+
+
+def test_a_failure_waits_for_a_server_that_is_away(stage: Stage, runner: Client) -> None:
+    told: list[Told] = []
+
+    def broken(_pending: PendingEvaluation) -> SuiteResult:
+        stage.wire.cut()
+        raise ValueError("no such model")
+
+    def hear(one: Told) -> None:
+        told.append(one)
+        if one.what == "away":
+            stage.wire.mend()
+
+    runner.evaluations.work(SUITE, broken, until_empty=True, told=hear)
+    assert [one.what for one in told if one.what != "away"] == ["claimed", "failed"]
+    assert "away" in {one.what for one in told}
+    assert the_one(stage).last_error == "ValueError: no such model"
 
 
 def test_a_runner_that_is_told_to_stop_ends_after_what_it_runs(

@@ -14,7 +14,8 @@ from twinline.language.errors import Invalid, LeaseLost, TwinlineError, Unavaila
 from twinline.language.records import Evaluation, PendingEvaluation, SuiteResult
 
 Score = Callable[[PendingEvaluation], SuiteResult]
-"""Runs a suite for one subject."""
+"""Runs a suite for one subject. What is no `SuiteResult`, nor a dictionary of its members, is
+told as a failure."""
 
 ERROR_CHARACTERS_MAX = 2000
 RETRY_SECONDS_MAX = 30.0
@@ -122,9 +123,9 @@ class Runner:
         self._told(Told("claimed", pending))
         with self._lease_kept(pending, token) as lost:
             try:
-                found = self._score(pending)
+                found = SuiteResult.model_validate(self._score(pending))
             except Exception as error:  # noqa: BLE001 -- whatever it raises, people have to hear of it
-                self._fail(pending, token, _said(error))
+                self._fail(pending, token, _said(error), lost)
             else:
                 self._report(pending, token, found, lost)
 
@@ -138,20 +139,25 @@ class Runner:
         except LeaseLost as error:
             self._told(Told("lost", pending, why=error.detail))
         except Invalid as error:
-            self._fail(pending, token, f"The result was refused: {error.detail}")
+            self._fail(pending, token, f"The result was refused: {error.detail}", lost)
         else:
             if made is None:
                 self._told(Told("lost", pending, why="The lease ran out before it was reported."))
             else:
                 self._told(Told("recorded", pending, made))
 
-    def _fail(self, pending: PendingEvaluation, token: str, why: str) -> None:
+    def _fail(
+        self, pending: PendingEvaluation, token: str, why: str, lost: threading.Event
+    ) -> None:
+        said = why[:ERROR_CHARACTERS_MAX]
         try:
-            self._server.fail(pending.number, token, why[:ERROR_CHARACTERS_MAX])
+            told = self._persist(
+                lambda: self._server.fail(pending.number, token, said), pending, lost
+            )
         except TwinlineError as error:  # it can be claimed again when the lease is over
             self._told(Told("lost", pending, why=f"{why} ({error.detail})"))
         else:
-            self._told(Told("failed", pending, why=why))
+            self._told(Told("failed" if told else "lost", pending, why=why))
 
     def _persist(
         self,
