@@ -39,7 +39,7 @@ def suite(run: Run) -> tuple[str, str]:
     """A suite that is attached to a prompt, both the test's own; version 1 waits."""
     number = next(_numbers)
     name, prompt = f"golden-{number}", f"scored-{number}"
-    _done(run("suites", "define", name, "--threshold", "0.7", "--run", "python score.py"))
+    _done(run("suites", "define", name, "--threshold", "0.7", "--command", "python score.py"))
     _done(run("suites", "attach", name, prompt))
     _done(run("prompts", "create", prompt, "-t", "Say {{ it }}"))
     return name, prompt
@@ -120,7 +120,7 @@ def test_a_command_is_run_for_what_waits(run: Run, suite: tuple[str, str], tmp_p
     name, prompt = suite
     (tmp_path / "score.py").write_text(SCORE)
     assert name in _done(run("evaluate", "pending", "--suite", name)).out
-    words = ("--suite", name, "--until-empty", "--run", f"{sys.executable} score.py")
+    words = ("--suite", name, "--until-empty", "--command", f"{sys.executable} score.py")
     said = _done(run("evaluate", "worker", *words)).err
     assert f"{name} prompts:/{prompt}/1: passed with 0.75" in said
     assert "Ran 1 evaluation." in said
@@ -161,10 +161,34 @@ def test_a_command_that_comes_to_nothing_is_a_failure_that_says_why(
     name, _ = suite
     (tmp_path / "score.py").write_text(script)
     words = ("--suite", name, "--until-empty", "--timeout", "3")
-    _done(run("evaluate", "worker", *words, "--run", f"{sys.executable} score.py"))
+    _done(run("evaluate", "worker", *words, "--command", f"{sys.executable} score.py"))
     (failed,) = _json(run("evaluate", "pending", "--suite", name, "--json"))
     assert (failed["state"], failed["attempts"]) == ("waiting", 1)
     assert said in failed["last_error"]
+
+
+def test_all_that_a_command_started_ends_with_its_time(
+    run: Run, suite: tuple[str, str], tmp_path: Path
+) -> None:
+    name, _ = suite
+    words = ("--suite", name, "--until-empty", "--timeout", "1")
+    command = 'sh -c "sleep 60 & echo $! > child; wait"'
+    _done(run("evaluate", "worker", *words, "--command", command))
+    child, deadline = int((tmp_path / "child").read_text()), time.monotonic() + 20
+    while _runs(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program score.py", "python 'score.py", "./no.sh"])
+def test_a_command_that_cannot_be_run_takes_nothing(
+    run: Run, suite: tuple[str, str], command: str
+) -> None:
+    name, _ = suite
+    refused = run("evaluate", "worker", "--suite", name, "--until-empty", "--command", command)
+    assert (refused.code, f"--command {command!r}" in " ".join(refused.err.split())) == (1, True)
+    (waiting,) = _json(run("evaluate", "pending", "--suite", name, "--json"))
+    assert (waiting["state"], waiting["attempts"]) == ("waiting", 0)
 
 
 @pytest.fixture
@@ -175,7 +199,7 @@ def worker(server: Up, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Po
     def start(suite: str) -> subprocess.Popen[str]:
         (tmp_path / "slow.py").write_text(SLOW)
         away = {"TWINLINE_URL": server.url, "TWINLINE_API_KEY": server.key or ""}
-        words = ("--suite", suite, "--lease", "1", "--run", f"{sys.executable} slow.py")
+        words = ("--suite", suite, "--lease", "1", "--command", f"{sys.executable} slow.py")
         process = subprocess.Popen(
             [sys.executable, "-m", "twinline", "evaluate", "worker", *words],
             cwd=tmp_path,
@@ -215,12 +239,20 @@ def test_what_a_killed_worker_ran_is_run_by_another(
     name, _ = suite
     worker(name).kill()
     deadline = time.monotonic() + 20
-    words = ("--suite", name, "--until-empty", "--run", f"{sys.executable} slow.py")
+    words = ("--suite", name, "--until-empty", "--command", f"{sys.executable} slow.py")
     while "Ran 1 evaluation." not in _done(run("evaluate", "worker", *words)).err:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     (done,) = _json(run("evaluate", "pending", "--suite", name, "--all", "--json"))
     assert (done["state"], done["attempts"]) == ("done", 2)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process does anything yet; one that ended may wait for somebody to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _models(run: Run, name: str) -> tuple[str, str]:

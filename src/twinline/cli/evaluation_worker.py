@@ -3,12 +3,13 @@
 import importlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Annotated
 
@@ -30,7 +31,7 @@ STDERR_CHARACTERS = 1500
 def worker(
     context: typer.Context,
     suite: Annotated[list[str], typer.Option(help="A suite that can be run here; repeated.")],
-    run: Annotated[
+    command: Annotated[
         str | None,
         typer.Option(help="A command: gets the pending evaluation, prints the result, as JSON."),
     ] = None,
@@ -59,10 +60,10 @@ def worker(
     0.9, "cases": [...]}. Another exit code than 0 is a failure, which tells the end of its
     standard error. At a signal, what is being run is brought to its end first.
     """
-    if (run is None) == (call is None):
-        raise Invalid("Give either --run or --call.")
+    if (command is None) == (call is None):
+        raise Invalid(f"--command is {command!r} and --call is {call!r}: give one of them.")
     settings: Settings = context.obj
-    score = _commanded(run, settings, timeout) if run else _function(call or "")
+    score = _function(call) if call is not None else _commanded(command or "", settings, timeout)
     with _stopped_by_signals() as stop:
         taken = client(context).evaluations.work(
             suite,
@@ -92,30 +93,64 @@ def _function(name: str) -> Score:
 
 
 def _commanded(command: str, settings: Settings, timeout: float | None) -> Score:
-    """Runs a command for each evaluation, in a group of its own, so that Ctrl-C reaches us
-    alone."""
-    words = shlex.split(command)
+    """Runs a command for each evaluation."""
+    words = _words(command)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     server = {"TWINLINE_URL": settings.server_url, "TWINLINE_API_KEY": key}
 
     def score(pending: PendingEvaluation) -> SuiteResult:
         about = {"TWINLINE_SUITE": pending.suite, "TWINLINE_SUBJECT": str(pending.subject)}
-        ran = subprocess.run(
-            words,
-            input=pending.model_dump_json(),
-            env=os.environ | server | about,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-        )
-        if ran.returncode != 0:
-            tail = ran.stderr.strip()[-STDERR_CHARACTERS:]
-            raise TwinlineError(f"{words[0]} ended with {ran.returncode}: {tail}")
-        return _result(ran.stdout)
+        return _result(_output(words, pending, os.environ | server | about, timeout))
 
     return score
+
+
+def _words(command: str) -> list[str]:
+    """A command's words, when it can be run: else everything that waits would fail of it.
+
+    Raises:
+        Invalid: a quote does not end, or there is no such program.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise Invalid(
+            f"--command {command!r} cannot be read: {error}.", field="--command", value=command
+        ) from error
+    if not words or shutil.which(words[0]) is None:
+        raise Invalid(
+            f"--command {command!r} names no program that can be run here. Give the path of one, "
+            "or a name on PATH.",
+            field="--command",
+            value=command,
+        )
+    return words
+
+
+def _output(
+    words: list[str], pending: PendingEvaluation, variables: dict[str, str], timeout: float | None
+) -> str:
+    """What a command prints for an evaluation. It runs in a group of its own, so that Ctrl-C
+    reaches us alone, and so that nothing of it goes on when it is ended before its time."""
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, said = process.communicate(pending.model_dump_json(), timeout)
+        except BaseException:  # the timeout, or the second signal
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode != 0:
+        tail = said.strip()[-STDERR_CHARACTERS:]
+        raise TwinlineError(f"{words[0]} ended with {process.returncode}: {tail}")
+    return printed
 
 
 def _result(printed: str) -> SuiteResult:

@@ -32,7 +32,7 @@ def define(
     threshold: Annotated[
         float | None, typer.Option(help="The score that passes; default: no case may fail.")
     ] = None,
-    command: Annotated[str, typer.Option("--run", help="How it is run, for people.")] = "",
+    command: Annotated[str, typer.Option(help="How it is run, for people.")] = "",
     description: Annotated[str, typer.Option(help="What it is, for people.")] = "",
     attempts: Annotated[int, typer.Option(help="Runs that may fail until it is given up.")] = 3,
     as_json: AsJson = False,
