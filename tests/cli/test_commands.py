@@ -249,11 +249,11 @@ def test_what_is_known_about_a_pair_is_kept(run: Run, slot: str) -> None:
     assert pair["ref"] == live["bundle"]
     _done(
         run(
-            *("bundles", "evaluate", live["bundle"], "--suite", "golden"),
+            *("evaluate", "record", live["bundle"], "--suite", "golden"),
             *("--passed", "9", "--failed", "1", "--score", "0.9", "--threshold", "0.8"),
         )
     )
-    shown = run("bundles", "evaluations", live["bundle"]).out
+    shown = run("evaluate", "newest", live["bundle"]).out
     assert "golden" in shown
     assert "passed" in shown
     assert "compatible" not in run("bundles", "show", live["bundle"]).out

@@ -84,7 +84,9 @@ def test_results_are_recorded_shown_and_compared(
     found = _json(run("evaluate", "compare", old, new, "--json"))
     assert found["suites"][0]["fixed"] == ["c", "d"]
     assert "Neither was evaluated" in _done(run("evaluate", "compare", *_models(run, name))).out
-    assert run("evaluate", "record", old, "--suite", name).code == 1
+    half = run("evaluate", "record", old, "--suite", name, "--passed", "0")
+    assert (half.code, "needs --failed, or --cases" in half.err) == (1, True)
+    assert [one["suite"] for one in _json(run("evaluate", "newest", new, "--json"))] == [name]
     assert name in _done(run("evaluate", "list", new)).out
 
 
@@ -98,7 +100,7 @@ def test_what_a_slot_requires_is_said_before_and_when_deploying(
     sides = ("--model", model, "--prompt", f"prompts:/{prompt}/1")
     bundle = _json(run("bundles", "pair", *sides, "--json"))["ref"]
     lacks = run("evaluate", "missing", slot, bundle)
-    assert (lacks.code, "never run" in lacks.out) == (1, True)
+    assert (lacks.code, "never evaluated" in lacks.out) == (4, True)
     refused = run("deploy", slot, "--bundle", bundle, "-r", "because")
     assert refused.code == 4
     for said in ("Not evaluated", name, "python score.py", "twinline evaluate waive"):

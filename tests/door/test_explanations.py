@@ -37,7 +37,7 @@ def resolved(client: Client, user: str = "u", **more: Any) -> UUID:
 def test_a_story_tells_what_was_known_at_the_time(client: Client, catalog: Catalog) -> None:
     client.prompts.move_label("support/answer", "production", 1, reason="begin")
     new = NewEvaluation(subject=catalog.bundle(1, 1).ref, suite="golden", passed=1, failed=0)
-    client.bundles.evaluate(new)
+    client.evaluations.record(new)
     for side in ("prompts:/support/answer/1", "models:/churn/1", "models:/churn/2"):
         client.evaluations.record(
             NewEvaluation.model_validate({**new.model_dump(), "subject": side})
@@ -48,7 +48,7 @@ def test_a_story_tells_what_was_known_at_the_time(client: Client, catalog: Catal
     found = client.inferences.resolve("fixed", "production")
     assert found.inference_id is not None
     client.prompts.move_label("support/answer", "production", 2, reason="go on")
-    client.bundles.evaluate(new.model_copy(update={"failed": 9}))
+    client.evaluations.record(new.model_copy(update={"failed": 9}))
     client.bundles.state_pairing(
         "models:/churn/1", "prompts:/support/answer/1", "incompatible", reason="it loops"
     )

@@ -171,7 +171,7 @@ def test_a_recalled_bundle_gives_way_on_the_side_with_the_best_evidence(
 ) -> None:
     number = catalog.client.recalls.create(str(catalog.bundle(2, 3).ref), WHY).number
     assert planned(catalog.client, number).side in ("prompt", "model")
-    evaluate = catalog.client.bundles.evaluate
+    evaluate = catalog.client.evaluations.record
     evaluate(NewEvaluation(subject=catalog.bundle(1, 3).ref, suite="golden", passed=9, failed=0))
     assert (planned(catalog.client, number).side, planned(catalog.client, number).verdict) == (
         "model", "evaluated",

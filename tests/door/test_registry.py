@@ -239,11 +239,11 @@ def test_the_same_pair_with_the_same_parameters_is_the_same_bundle(
 def test_the_newest_result_of_each_suite_counts(client: Client) -> None:
     ref = Catalog(client).bundle(1, 1).ref
     for suite, failed in (("golden", 3), ("toxic", 0), ("golden", 0)):
-        client.bundles.evaluate(NewEvaluation(subject=ref, suite=suite, passed=5, failed=failed))
-    found = [(one.suite, one.verdict) for one in client.bundles.evaluations(ref)]
+        client.evaluations.record(NewEvaluation(subject=ref, suite=suite, passed=5, failed=failed))
+    found = [(one.suite, one.verdict) for one in client.evaluations.newest(ref)]
     assert found == [("golden", "passed"), ("toxic", "passed")]
     with pytest.raises(NotFound):
-        list(client.bundles.evaluations("bundles:/000000000000"))
+        list(client.evaluations.newest("bundles:/000000000000"))
 
 
 def test_a_score_decides_when_there_is_a_threshold(client: Client) -> None:
@@ -252,4 +252,4 @@ def test_a_score_decides_when_there_is_a_threshold(client: Client) -> None:
         new = NewEvaluation(
             subject=ref, suite="golden", passed=9, failed=1, score=score, threshold=0.8
         )
-        assert client.bundles.evaluate(new).verdict == verdict
+        assert client.evaluations.record(new).verdict == verdict

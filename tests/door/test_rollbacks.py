@@ -129,7 +129,7 @@ def test_a_pair_that_served_100_requests_here_is_proven(catalog: Catalog) -> Non
 
 def test_a_pair_that_passed_its_suites_is_evaluated_until_one_fails(catalog: Catalog) -> None:
     ref = catalog.bundle(2, 2).ref
-    evaluate = catalog.client.bundles.evaluate
+    evaluate = catalog.client.evaluations.record
     evaluate(
         NewEvaluation(subject=ref, suite="golden", passed=9, failed=1, score=0.9, threshold=0.8)
     )

@@ -104,7 +104,7 @@ def test_changes_hold_everything_that_moved_in_the_order_of_its_weight(catalog: 
     before = catalog.deploy(SLOT, bundle(1, 1))
     catalog.serve(SLOT, bundle(1, 1), 2, deployment=2, status="ok", cost_usd=2)
     client.prompts.move_label(PROMPT, "best", 1, reason="a favourite")
-    client.bundles.evaluate(
+    client.evaluations.record(
         NewEvaluation(subject=bundle(1, 1).ref, suite="golden", passed=1, failed=0)
     )
     made = catalog.deploy(SLOT, bundle(2, 2), reason="both sides")

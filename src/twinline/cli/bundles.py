@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from twinline.cli.output import AsJson, digest, facts, model, number, show, show_list, table_of
+from twinline.cli.output import AsJson, digest, facts, model, show, show_list, table_of
 from twinline.cli.session import client, read_json
-from twinline.language.records import Bundle, NewEvaluation, PairingStatus
-from twinline.language.refs import BundleRef
+from twinline.language.records import Bundle, PairingStatus
 
 app = typer.Typer(help="Bundles: a model version with a prompt version.", no_args_is_help=True)
 Ref = Annotated[
@@ -79,57 +78,6 @@ def state_pairing(
         model, prompt, stated, reason=reason, evidence=evidence
     )
     show(made, as_json, lambda: f"{made.prompt} with {made.model}: {made.status}")
-
-
-@app.command("evaluate")
-def evaluate(
-    context: typer.Context,
-    ref: Ref,
-    suite: Annotated[str, typer.Option(help="The suite that was run.")],
-    passed: Annotated[int, typer.Option(help="Cases that passed.")],
-    failed: Annotated[int, typer.Option(help="Cases that failed.")],
-    score: Annotated[float | None, typer.Option(help="In [0, 1], higher is better.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="The score it had to reach.")] = None,
-    evidence: Annotated[str, typer.Option(help="Where the details are.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Record how a bundle scored on a suite."""
-    new = NewEvaluation(
-        subject=BundleRef.parse(ref),
-        suite=suite,
-        passed=passed,
-        failed=failed,
-        score=score,
-        threshold=threshold,
-        evidence=evidence,
-    )
-    made = client(context).bundles.evaluate(new)
-    show(made, as_json, lambda: f"{made.suite}: {made.verdict}")
-
-
-@app.command("evaluations")
-def evaluations(context: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
-    """List the newest result of each suite for a bundle."""
-    show_list(
-        client(context).bundles.evaluations(ref),
-        as_json,
-        lambda found: table_of(
-            ("suite", "verdict", "passed#", "failed#", "score#", "at", "by"),
-            (
-                (
-                    one.suite,
-                    one.verdict,
-                    one.passed,
-                    one.failed,
-                    number(one.score),
-                    one.at,
-                    one.actor,
-                )
-                for one in found
-            ),
-        ),
-        "No evaluations of this bundle.",
-    )
 
 
 def _facts(bundle: Bundle) -> object:

@@ -9,7 +9,6 @@ from twinline.language.records import (
     Bundle,
     Dataset,
     Declaration,
-    Evaluation,
     Example,
     IncludersUpdate,
     IncludersUpdated,
@@ -21,7 +20,6 @@ from twinline.language.records import (
     ModelName,
     ModelVersion,
     NewBundle,
-    NewEvaluation,
     NewModelName,
     NewModelVersion,
     NewPairing,
@@ -414,14 +412,6 @@ class Bundles:
             evidence=evidence,
         )
         return self._http.write(Pairing, "PUT", "/pairings", new, key=key)
-
-    def evaluate(self, new: NewEvaluation, *, key: str | None = None) -> Evaluation:
-        """Record how a bundle scored on a suite."""
-        return self._http.write(Evaluation, "POST", "/evaluations", new, key=key)
-
-    def evaluations(self, ref: BundleRef | str) -> Iterator[Evaluation]:
-        """The newest result of each suite for a bundle."""
-        return self._http.pages(Evaluation, "/evaluations/newest", {"subject": _bundle(ref)})
 
 
 def _bundle(ref: BundleRef | str) -> BundleRef:

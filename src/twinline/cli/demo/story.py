@@ -16,7 +16,7 @@ from twinline.cli.demo.catalog import PRODUCTION, RELEASES, ROUTE
 from twinline.cli.demo.mlflow_server import MlflowProcess
 from twinline.cli.demo.replies import PROMPT
 from twinline.cli.demo.twinline_server import TwinlineProcess
-from twinline.cli.evaluate import comparison_of
+from twinline.cli.evaluation_comparison import comparison_of
 from twinline.cli.explain import story
 from twinline.cli.impact import impact_of
 from twinline.cli.output import facts, out, short
