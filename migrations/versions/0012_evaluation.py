@@ -60,8 +60,19 @@ def _suites() -> None:
         _check("suite", "scores", "scores in ('prompt', 'model', 'bundle')"),
         _check("suite", "threshold", "threshold between 0 and 1"),
     )
-    for table, place in (("suite_attachment", "prompts"), ("suite_requirement", "place")):
-        op.create_table(table, _suite(), *_texts(place), sa.PrimaryKeyConstraint("suite", place))
+    op.create_table(
+        "suite_attachment",
+        _suite(),
+        *_texts("prompts"),
+        sa.PrimaryKeyConstraint("suite", "prompts"),
+    )
+    op.create_table(
+        "suite_requirement",
+        _suite(),
+        *_texts("place", "reason", "actor"),
+        _at("at"),
+        sa.PrimaryKeyConstraint("suite", "place"),
+    )
 
 
 def _waivers() -> None:

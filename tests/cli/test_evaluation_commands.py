@@ -50,12 +50,16 @@ def test_a_suite_is_defined_attached_required_and_released(
 ) -> None:
     name, prompt = suite
     shown = _done(run("suites", "require", name, f"{prompt}@dev", "-r", "because")).out
-    assert f"{prompt}@dev" in shown
+    assert f"{prompt}@dev, by admin: because" in shown
     listed = next(one for one in _json(run("suites", "list", "--json")) if one["name"] == name)
-    assert (listed["prompts"], listed["required_in"]) == ([prompt], [f"{prompt}@dev"])
+    assert listed["prompts"] == [prompt]
+    assert [one["place"] for one in listed["required_in"]] == [f"{prompt}@dev"]
     assert name in _done(run("suites", "list")).out
-    assert "required in" not in _done(run("suites", "release", name, f"{prompt}@dev")).out
-    assert "attached to" not in _done(run("suites", "detach", name, prompt)).out
+    why = ("-r", "it has moved")
+    assert "required in" not in _done(run("suites", "release", name, f"{prompt}@dev", *why)).out
+    assert "attached to" not in _done(run("suites", "detach", name, prompt, *why)).out
+    assert run("suites", "define", name, "--threshold", "0.1").code == 1
+    assert "0.1" in _done(run("suites", "define", name, "--threshold", "0.1", *why)).out
     assert run("suites", "define", name, "--scores", "bundle").code == 4
     assert run("suites", "show", "unknown-suite").code == 3
 

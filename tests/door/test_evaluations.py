@@ -187,7 +187,7 @@ def test_what_a_defined_suite_does_not_take_is_refused(client: Client, catalog: 
     ):
         with pytest.raises(Invalid, match="The suite 'golden'"):
             client.evaluations.record(wrong)
-    client.suites.define("golden", scores="prompt", threshold=0.95)
+    client.suites.define("golden", scores="prompt", threshold=0.95, reason="it is easy")
     assert client.evaluations.get(made.ref).verdict == "passed"
     assert client.evaluations.record(result(ONE)).verdict == "failed"
 

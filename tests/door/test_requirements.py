@@ -125,7 +125,7 @@ def test_a_suite_is_required_of_an_environment_or_of_one_slot(
     if held_up:
         with pytest.raises(NotEvaluated, match=f"{slot} requires"):
             catalog.deploy(slot, bundle)
-        client.suites.release("golden", place)
+        client.suites.release("golden", place, reason="because")
     assert catalog.deploy(slot, bundle).number == 1
 
 

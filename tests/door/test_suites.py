@@ -1,6 +1,10 @@
 """Suites at the door: where they are attached, what waits for them, and how runners take it."""
 
+import itertools
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -9,15 +13,20 @@ from sqlalchemy import text
 from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
+from twinline.db.session import Database
 from twinline.language.errors import Conflict, Invalid, LeaseLost, NotAllowed, NotFound
 from twinline.language.records import (
     CaseResult,
     NewPromptVersion,
+    NewSuite,
     PendingEvaluation,
     Role,
+    SubjectKind,
+    Suite,
     SuiteResult,
 )
 from twinline.prompts.actions import create_all
+from twinline.suites import actions as suites
 
 GOOD = SuiteResult(passed=3, failed=0, score=1.0)
 
@@ -51,13 +60,34 @@ def waiting(client: Client) -> list[PendingEvaluation]:
 def test_a_suite_is_defined_and_defined_anew(client: Client) -> None:
     made = client.suites.define("golden", description="fifty questions")
     assert (made.scores, made.threshold, made.attempts_max) == ("prompt", None, 3)
-    again = client.suites.define("golden", threshold=0.9, command="python score.py")
+    assert client.suites.define("golden", description="fifty questions") == made
+    changed: dict[str, Any] = {"threshold": 0.9, "command": "python score.py"}
+    with pytest.raises(Invalid, match="say by `reason`"):
+        client.suites.define("golden", **changed)
+    again = client.suites.define("golden", **changed, reason="it has a score now")
     assert (again.threshold, again.description) == (0.9, "")
     assert client.suites.get("golden") == again
-    event = next(client.audit.events())
-    assert (event.action, event.before and event.before["threshold"]) == ("suite.define", None)
+    event, first = itertools.islice(client.audit.events(), 2)
+    assert (event.action, event.why) == ("suite.define", "it has a score now")
+    assert (event.before or {})["threshold"] is None
+    assert (first.action, first.before) == ("suite.define", None)
     with pytest.raises(Conflict, match="define another suite"):
         client.suites.define("golden", scores="bundle")
+
+
+def test_of_two_first_definitions_at_once_one_is_the_first(database: Database) -> None:
+    def define(scores: SubjectKind) -> Suite:
+        with database.writing("ben") as tx:
+            return suites.define(tx, "golden", NewSuite(scores=scores))
+
+    with ThreadPoolExecutor(2) as pool:
+        with database.writing("ana") as tx:
+            made = suites.define(tx, "golden", NewSuite(scores="prompt"))
+            other, same = pool.submit(define, "bundle"), pool.submit(define, "prompt")
+            _wait_for_two(database)
+        with pytest.raises(Conflict, match="define another suite"):
+            other.result()
+    assert same.result() == made
 
 
 def test_suites_are_listed_by_name_in_pages(client: Client, http: httpx.Client) -> None:
@@ -86,16 +116,25 @@ def test_what_is_no_environment_and_no_slot_requires_nothing(
 def test_what_was_attached_or_required_can_be_taken_back(client: Client, suite: str) -> None:
     client.suites.attach(suite, "*")
     assert client.suites.attach(suite, "*").prompts == ("*", "support/")
-    assert client.suites.detach(suite, "support/").prompts == ("*",)
-    assert client.suites.detach(suite, "*").prompts == ()
+    why = {"reason": "it has moved"}
+    assert client.suites.detach(suite, "support/", **why).prompts == ("*",)
+    assert next(client.audit.events()).why == "it has moved"
+    assert client.suites.detach(suite, "*", **why).prompts == ()
     with pytest.raises(NotFound, match="not attached to 'support/'"):
-        client.suites.detach(suite, "support/")
-    client.suites.require(suite, "production", reason="because")
+        client.suites.detach(suite, "support/", **why)
+    client.suites.require(suite, "production", reason="customers read it")
+    client.suites.require(suite, "production", reason="once more")
     made = client.suites.require(suite, "answer@staging", reason="because")
-    assert made.required_in == ("answer@staging", "production")
-    assert client.suites.release(suite, "answer@staging").required_in == ("production",)
-    with pytest.raises(NotFound, match="not required in 'dev'"):
-        client.suites.release(suite, "dev")
+    assert [(one.place, one.actor, one.reason) for one in made.required_in] == [
+        ("answer@staging", "admin", "because"),
+        ("production", "admin", "customers read it"),
+    ]
+    (left,) = client.suites.release(suite, "answer@staging", **why).required_in
+    assert left.place == "production"
+    event = next(client.audit.events())
+    assert (event.action, event.why) == ("suite.release", "it has moved")
+    with pytest.raises(NotFound, match="not required in 'dev', but required in production"):
+        client.suites.release(suite, "dev", **why)
     with pytest.raises(NotFound):
         client.suites.attach("unknown", "*")
 
@@ -337,6 +376,17 @@ def test_nobody_is_shown_the_token_of_a_lease(
     assert claimed[1] not in http.get("/evaluations/pending").text
     assert claimed[1] not in http.get(f"/evaluations/pending/{claimed[0].number}").text
     assert claimed[1] not in http.get("/audit").text
+
+
+def _wait_for_two(database: Database) -> None:
+    """Wait until two transactions wait for a third."""
+    deadline = time.monotonic() + 30
+    while True:
+        with database.reading() as tx:
+            if tx.value(text("select count(*) from pg_locks where not granted")) == 2:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def _of(claimed: tuple[PendingEvaluation, str]) -> tuple[int, str]:

@@ -35,6 +35,9 @@ def define(
     command: Annotated[str, typer.Option(help="How it is run, for people.")] = "",
     description: Annotated[str, typer.Option(help="What it is, for people.")] = "",
     attempts: Annotated[int, typer.Option(help="Runs that may fail until it is given up.")] = 3,
+    reason: Annotated[
+        str | None, typer.Option("--reason", "-r", help="Why it changes, when it exists.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a suite is, for the first time or anew."""
@@ -46,6 +49,7 @@ def define(
         command=command,
         description=description,
         attempts_max=attempts,
+        reason=reason,
     )
     show(made, as_json, lambda: _facts(made))
 
@@ -64,7 +68,7 @@ def list_suites(context: typer.Context, as_json: AsJson = False) -> None:
                     one.scores,
                     number(one.threshold),
                     one.prompts,
-                    one.required_in,
+                    [where.place for where in one.required_in],
                     one.command,
                 )
                 for one in found
@@ -92,10 +96,14 @@ def attach(
 
 @app.command("detach")
 def detach(
-    context: typer.Context, name: SuiteArgument, prompts: PromptsArgument, as_json: AsJson = False
+    context: typer.Context,
+    name: SuiteArgument,
+    prompts: PromptsArgument,
+    reason: Reason,
+    as_json: AsJson = False,
 ) -> None:
     """Evaluate new versions of these prompts no more."""
-    made = client(context).suites.detach(name, prompts)
+    made = client(context).suites.detach(name, prompts, reason=reason)
     show(made, as_json, lambda: _facts(made))
 
 
@@ -114,10 +122,14 @@ def require(
 
 @app.command("release")
 def release(
-    context: typer.Context, name: SuiteArgument, place: PlaceArgument, as_json: AsJson = False
+    context: typer.Context,
+    name: SuiteArgument,
+    place: PlaceArgument,
+    reason: Reason,
+    as_json: AsJson = False,
 ) -> None:
     """Require the suite there no more."""
-    made = client(context).suites.release(name, place)
+    made = client(context).suites.release(name, place, reason=reason)
     show(made, as_json, lambda: _facts(made))
 
 
@@ -137,7 +149,10 @@ def _facts(suite: Suite) -> object:
             ("run by", suite.command),
             ("given up after", f"{suite.attempts_max} attempts"),
             ("attached to", suite.prompts),
-            ("required in", suite.required_in),
+            *(
+                ("required in", f"{one.place}, by {one.actor}: {one.reason}")
+                for one in suite.required_in
+            ),
             ("by", suite.actor),
             ("at", suite.at),
         )

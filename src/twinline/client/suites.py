@@ -27,6 +27,7 @@ class Suites:
         threshold: float | None = None,
         command: str = "",
         attempts_max: int = 3,
+        reason: str | None = None,
         key: str | None = None,
     ) -> Suite:
         """Say what a suite is, for the first time or anew.
@@ -38,10 +39,12 @@ class Suites:
             threshold: the score in [0, 1] that passes; None: no case may fail.
             command: how it is run, for people.
             attempts_max: how often a pending evaluation may fail before it is given up.
+            reason: why; needed when it is defined already, and otherwise.
             key: an idempotency key of your own.
 
         Raises:
             Conflict: it scores something else already.
+            Invalid: it is defined otherwise, and no reason is given.
         """
         new = NewSuite(
             description=description,
@@ -49,6 +52,7 @@ class Suites:
             threshold=threshold,
             command=command,
             attempts_max=attempts_max,
+            reason=reason,
         )
         return self._http.write(Suite, "PUT", f"/suites/{segment(name)}", new, key=key)
 
@@ -70,10 +74,10 @@ class Suites:
         wanted = SuiteAttachment(prompts=prompts)
         return self._http.write(Suite, "POST", f"/suites/{segment(name)}/prompts", wanted)
 
-    def detach(self, name: str, prompts: str) -> Suite:
+    def detach(self, name: str, prompts: str, *, reason: str) -> Suite:
         """Evaluate new versions of these prompts no more."""
         path = f"/suites/{segment(name)}/prompts/{segment(prompts)}"
-        return self._http.write(Suite, "DELETE", path)
+        return self._http.write(Suite, "DELETE", path, query={"reason": reason})
 
     def require(self, name: str, place: str, *, reason: str) -> Suite:
         """Let nothing be deployed to an environment, or to a slot (``ROUTE@ENVIRONMENT``),
@@ -81,7 +85,7 @@ class Suites:
         wanted = NewRequirement(place=place, reason=reason)
         return self._http.write(Suite, "POST", f"/suites/{segment(name)}/required", wanted)
 
-    def release(self, name: str, place: str) -> Suite:
+    def release(self, name: str, place: str, *, reason: str) -> Suite:
         """Require the suite there no more."""
         path = f"/suites/{segment(name)}/required/{segment(place)}"
-        return self._http.write(Suite, "DELETE", path)
+        return self._http.write(Suite, "DELETE", path, query={"reason": reason})

@@ -5,34 +5,47 @@ from collections.abc import Collection
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, NotFound
+from twinline.language.errors import Conflict, Invalid, NotFound
 from twinline.language.nearest import not_found
-from twinline.language.records import NewSuite, Page, Suite
+from twinline.language.records import NewRequirement, NewSuite, Page, Suite
 from twinline.language.refs import SlotRef
 from twinline.suites import store
 
 
 def define(tx: Writing, name: str, new: NewSuite) -> Suite:
-    """Make a suite, or say anew what it is.
+    """Make a suite, or say anew what it is; for what it is already, nothing happens.
 
     Results that are recorded keep the threshold that they had to reach, and pending
     evaluations the attempts that they were allowed.
 
     Raises:
         Conflict: it scores something else already.
+        Invalid: it exists, and no reason is given for changing it.
     """
-    store.lock(tx, name)
-    before = store.find(tx, name)
-    if before and before.scores != new.scores:
+    if store.add(tx, name, new):
+        made = read(tx, name)
+        _tell(tx, "suite.define", None, made, new.reason or "")
+        return made
+    before = _locked(tx, name)
+    if before.scores != new.scores:
         raise Conflict(
             f"The suite {name!r} scores a {before.scores} and its results mean that; define "
             f"another suite for a {new.scores}.",
             name=name,
             scores=before.scores,
         )
-    store.define(tx, name, new)
+    said = new.model_dump(exclude={"reason"})
+    if said == before.model_dump(include=set(said)):
+        return before
+    if new.reason is None:
+        raise Invalid(
+            f"The suite {name!r} is there since {before.at:%Y-%m-%d}, and what passes it may be "
+            "required somewhere: say by `reason` (on the command line --reason) why it changes.",
+            field="reason",
+        )
+    store.change(tx, name, new)
     after = read(tx, name)
-    _tell(tx, "suite.define", before, after)
+    _tell(tx, "suite.define", before, after, new.reason)
     return after
 
 
@@ -80,7 +93,7 @@ def attach(tx: Writing, name: str, prompts: str) -> Suite:
     return read(tx, name)
 
 
-def detach(tx: Writing, name: str, prompts: str) -> Suite:
+def detach(tx: Writing, name: str, prompts: str, reason: str) -> Suite:
     """Evaluate new versions of these prompts no more; what is pending stays so.
 
     Raises:
@@ -90,23 +103,24 @@ def detach(tx: Writing, name: str, prompts: str) -> Suite:
     if not store.detach(tx, name, prompts):
         raise _not_there("attached to", name, prompts, before.prompts)
     after = read(tx, name)
-    _tell(tx, "suite.detach", before, after)
+    _tell(tx, "suite.detach", before, after, reason)
     return after
 
 
-def require(tx: Writing, name: str, place: str, reason: str) -> Suite:
-    """Let nothing go live in an environment or slot that has not passed the suite.
+def require(tx: Writing, name: str, new: NewRequirement) -> Suite:
+    """Let nothing go live in an environment or slot that has not passed the suite; where it
+    is required already, the first reason stands.
 
     Raises:
         NotFound: there is no such suite.
     """
     before = _locked(tx, name)
-    if store.require(tx, name, place):
-        _tell(tx, "suite.require", before, read(tx, name), reason)
+    if store.require(tx, name, new):
+        _tell(tx, "suite.require", before, read(tx, name), new.reason)
     return read(tx, name)
 
 
-def release(tx: Writing, name: str, place: str) -> Suite:
+def release(tx: Writing, name: str, place: str, reason: str) -> Suite:
     """Require a suite there no more.
 
     Raises:
@@ -114,9 +128,9 @@ def release(tx: Writing, name: str, place: str) -> Suite:
     """
     before = _locked(tx, name)
     if not store.release(tx, name, place):
-        raise _not_there("required in", name, place, before.required_in)
+        raise _not_there("required in", name, place, [one.place for one in before.required_in])
     after = read(tx, name)
-    _tell(tx, "suite.release", before, after)
+    _tell(tx, "suite.release", before, after, reason)
     return after
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Path, Query, Response
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
@@ -11,6 +11,7 @@ from twinline.language.records import (
     NewRequirement,
     NewSuite,
     Page,
+    Reason,
     Suite,
     SuiteAttachment,
     SuiteName,
@@ -21,6 +22,7 @@ router = strict_router("evaluations", prefix="/suites")
 Read = Annotated[Reading, reading(Permission.READ)]
 Attach = Annotated[Writing, writing(Permission.EVALUATIONS)]
 Write = Annotated[Writing, writing(Permission.SUITES)]
+Why = Annotated[Reason, Query(description="Why; kept in the audit log.")]
 PathName = Annotated[SuiteName, Path(description="The suite's name.")]
 
 
@@ -38,7 +40,10 @@ def read(name: PathName, tx: Read) -> Suite:
 
 @router.put("/{name}", response_model=Suite)
 def define(name: PathName, body: NewSuite, tx: Write, once: OnceOnly) -> Response:
-    """Say what a suite is. Results that are recorded keep the threshold of their time."""
+    """Say what a suite is. Results that are recorded keep the threshold of their time.
+
+    A suite that exists changes with a `reason`; saying what it is already changes nothing.
+    """
     return once(tx, lambda: (200, actions.define(tx, name, body)))
 
 
@@ -52,11 +57,12 @@ def attach(name: PathName, body: SuiteAttachment, tx: Attach, once: OnceOnly) ->
 def detach(
     name: PathName,
     prompts: Annotated[str, Path(max_length=201, description="As it was attached.")],
+    reason: Why,
     tx: Attach,
     once: OnceOnly,
 ) -> Response:
     """Evaluate new versions of these prompts no more; what waits goes on waiting."""
-    return once(tx, lambda: (200, actions.detach(tx, name, prompts)))
+    return once(tx, lambda: (200, actions.detach(tx, name, prompts, reason)))
 
 
 @router.post("/{name}/required", response_model=Suite)
@@ -65,15 +71,16 @@ def require(name: PathName, body: NewRequirement, tx: Write, once: OnceOnly) -> 
 
     What is live stays live, and going back to what was live is never held up.
     """
-    return once(tx, lambda: (200, actions.require(tx, name, body.place, body.reason)))
+    return once(tx, lambda: (200, actions.require(tx, name, body)))
 
 
 @router.delete("/{name}/required/{place:path}", response_model=Suite)
 def release(
     name: PathName,
     place: Annotated[str, Path(max_length=300, description="As it was required.")],
+    reason: Why,
     tx: Write,
     once: OnceOnly,
 ) -> Response:
     """Require the suite there no more."""
-    return once(tx, lambda: (200, actions.release(tx, name, place)))
+    return once(tx, lambda: (200, actions.release(tx, name, place, reason)))

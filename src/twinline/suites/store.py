@@ -3,25 +3,42 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by, array, insert
+from sqlalchemy import RowMapping, Select, delete, func, literal_column, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.names import near
 from twinline.db.schema import suite, suite_attachment, suite_requirement
 from twinline.db.session import Reading, Writing
-from twinline.language.records import NewSuite, Suite
+from twinline.language.records import NewRequirement, NewSuite, Suite
 from twinline.language.records.suites import EVERY_PROMPT
 
+_attached = (
+    select(suite_attachment.c.prompts)
+    .where(suite_attachment.c.suite == suite.c.name)
+    .order_by(suite_attachment.c.prompts)
+    .scalar_subquery()
+)
+_required = (
+    select(func.to_jsonb(literal_column("suite_requirement")))
+    .where(suite_requirement.c.suite == suite.c.name)
+    .order_by(suite_requirement.c.place)
+    .scalar_subquery()
+)
 
-def define(tx: Writing, name: str, new: NewSuite) -> None:
-    """Make a suite, or say anew what it is."""
-    values = {**new.model_dump(), "actor": tx.actor, "at": func.clock_timestamp()}
-    made = insert(suite).values(name=name, **values)
-    tx.run(made.on_conflict_do_update(index_elements=[suite.c.name], set_=values))
+
+def add(tx: Writing, name: str, new: NewSuite) -> bool:
+    """Make a suite; False when there is one of that name, also one made at the same time."""
+    made = insert(suite).values(name=name, **_values(tx, new), scores=new.scores)
+    return bool(tx.values(made.on_conflict_do_nothing().returning(suite.c.name)))
+
+
+def change(tx: Writing, name: str, new: NewSuite) -> None:
+    """Say anew what a suite is, but for what it scores."""
+    tx.run(update(suite).where(suite.c.name == name).values(**_values(tx, new)))
 
 
 def lock(tx: Writing, name: str) -> None:
-    """Nobody else defines, attaches or asks for this suite until the transaction ends."""
+    """Nobody else changes, attaches or asks for this suite until the transaction ends."""
     tx.row(select(suite.c.name).where(suite.c.name == name).with_for_update(key_share=True))
 
 
@@ -74,9 +91,10 @@ def attached_to(tx: Reading, prompt: str) -> list[str]:
     return tx.values(query)
 
 
-def require(tx: Writing, name: str, place: str) -> bool:
+def require(tx: Writing, name: str, new: NewRequirement) -> bool:
     """Require a suite in a place; False when it is."""
-    return _add(tx, insert(suite_requirement).values(suite=name, place=place))
+    facts = {**new.model_dump(), "actor": tx.actor, "at": func.clock_timestamp()}
+    return _add(tx, insert(suite_requirement).values(suite=name, **facts))
 
 
 def release(tx: Writing, name: str, place: str) -> bool:
@@ -100,17 +118,15 @@ def _add(tx: Writing, statement: Any) -> bool:
 def _suites() -> Select[Any]:
     return select(
         suite,
-        _all(suite_attachment.c.prompts, suite_attachment.c.suite).label("prompts"),
-        _all(suite_requirement.c.place, suite_requirement.c.suite).label("required_in"),
-    )
-
-
-def _all(column: Any, of: Any) -> Any:
-    found = func.array_agg(aggregate_order_by(column, column))
-    return func.coalesce(
-        select(found).where(of == suite.c.name).scalar_subquery(), array([], type_=column.type)
+        func.array(_attached).label("prompts"),
+        func.array(_required).label("required_in"),
     )
 
 
 def _suite(row: RowMapping) -> Suite:
     return Suite.model_validate(dict(row))
+
+
+def _values(tx: Writing, new: NewSuite) -> dict[str, Any]:
+    said = new.model_dump(exclude={"scores", "reason"})
+    return {**said, "actor": tx.actor, "at": func.clock_timestamp()}

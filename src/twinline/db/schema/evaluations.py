@@ -44,6 +44,9 @@ suite_requirement = Table(
     metadata,
     Column("suite", Text, ForeignKey("suite.name"), nullable=False),
     text_("place"),
+    text_("reason"),
+    text_("actor"),
+    at_("at"),
     PrimaryKeyConstraint("suite", "place"),
 )
 suite_waiver = Table(

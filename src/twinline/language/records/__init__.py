@@ -270,6 +270,7 @@ from twinline.language.records.requirements import (
 from twinline.language.records.suites import (
     NewRequirement,
     NewSuite,
+    Requirement,
     Suite,
     SuiteAttachment,
     SuiteName,
@@ -352,7 +353,7 @@ __all__ = [
     "RampRequest", "RampWanted", "RankedChange", "RatioCheck", "Reason", "Recall",
     "RecallDetails", "RecallExecution", "RecallOutcome", "RecallPlan", "RecallVerdict",
     "Record", "Recorded", "Renamed", "RenewRequest", "Replay", "ReplayRequest",
-    "ReportedChange", "ReportedClient", "Request", "RequestFilter", "Resolution",
+    "ReportedChange", "ReportedClient", "Request", "RequestFilter", "Requirement", "Resolution",
     "ResolveRequest", "ResultReport", "RetireRequest", "Role", "RollbackPreview",
     "RollbackRequest", "Routing", "RuleChange", "RuleTrace", "Run", "RunFacts", "ServedBundle",
     "ServedFrom", "ServedModel", "ServedPrompt", "ServerName", "Service", "ShadowRun", "Share",

@@ -68,6 +68,18 @@ class NewSuite(Request):
     attempts_max: Annotated[
         int, Field(ge=1, le=20, description="Runs that may fail before it is given up.")
     ] = 3
+    reason: Reason | None = Field(
+        default=None, description="Why; for the audit log. A suite that exists changes with one."
+    )
+
+
+class Requirement(Record):
+    """Where a suite has to be passed; who said so, and why."""
+
+    place: str
+    reason: str
+    actor: str
+    at: Instant
 
 
 class Suite(Record):
@@ -84,8 +96,8 @@ class Suite(Record):
     prompts: tuple[str, ...] = Field(
         description="New versions of these prompts are evaluated: names, folders, or `*`."
     )
-    required_in: tuple[str, ...] = Field(
-        description="Environments and slots that deploy only what passes it."
+    required_in: tuple[Requirement, ...] = Field(
+        description="Environments and slots that deploy only what passes it, by name."
     )
 
 
