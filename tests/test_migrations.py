@@ -30,7 +30,7 @@ from twinline.language.records import (
     NewSuite,
     NewWaiver,
 )
-from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.language.refs import EvaluationRef, ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.mirror import changes
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
@@ -126,6 +126,23 @@ def test_a_model_version_keeps_its_identity(rehearsal: Rehearsal) -> None:
     ):
         with pytest.raises(IntegrityError, match="its rows are kept as they are"):
             _try(rehearsal, statement)
+
+
+def test_a_process_of_the_version_before_can_still_record_evaluations(
+    rehearsal: Rehearsal,
+) -> None:
+    """While processes are replaced, it writes what it knows to the new schema."""
+    _fill(rehearsal)
+    _try(
+        rehearsal,
+        "insert into node (kind, ref, created_at) values ('evaluation', 'evaluations:/99', now())",
+        "insert into evaluation (id, node_id, subject, suite, passed, failed, evidence, actor, at)"
+        " select 99, max(node.id), max(evaluation.subject), 'golden', 5, 0, '', 'old', now()"
+        " from node, evaluation",
+    )
+    with rehearsal.reading() as tx:
+        found = evaluations.read(tx, EvaluationRef(99))
+    assert (found.verdict, found.note, found.cases) == ("passed", "", 0)
 
 
 def _try(database: Database, *statements: str) -> None:

@@ -16,10 +16,9 @@ NEW_TABLES = (
 def upgrade() -> None:
     op.add_column("evaluation", sa.Column("dataset", sa.Text))
     op.add_column("evaluation", sa.Column("run", sa.Text))
+    # The defaults stay: processes of the version before write while they are replaced.
     op.add_column("evaluation", sa.Column("note", sa.Text, nullable=False, server_default=""))
     op.add_column("evaluation", sa.Column("cases", sa.Integer, nullable=False, server_default="0"))
-    for column in ("note", "cases"):
-        op.alter_column("evaluation", column, server_default=None)
     op.create_index("evaluation_suite_id_idx", "evaluation", ["suite", "id"])
     _cases()
     _suites()

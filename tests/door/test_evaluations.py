@@ -43,6 +43,19 @@ def test_either_side_and_the_pair_can_be_scored(client: Client, catalog: Catalog
     assert short.subject == bundle
 
 
+def test_a_bundle_may_be_sent_by_the_name_that_the_member_had(
+    http: httpx.Client, catalog: Catalog
+) -> None:
+    ref = str(catalog.bundle(1, 1).ref)
+    body = {"suite": "golden", "passed": 1, "failed": 0}
+    answer = http.post("/evaluations", json={**body, "bundle": ref})
+    assert (answer.status_code, answer.json()["subject"]) == (201, ref)
+    both = http.post("/evaluations", json={**body, "bundle": ref, "subject": ref})
+    assert both.status_code == 422
+    neither = http.post("/evaluations", json=body)
+    assert (neither.status_code, "subject" in neither.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     "subject", ["prompts:/support/answer/9", "models:/churn/9", "bundles:/000000000000"]
 )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from twinline.language.records.base import Count, Instant, Record, Request, example
 from twinline.language.refs import (
@@ -99,7 +99,11 @@ class SuiteResult(Request):
 class NewEvaluation(SuiteResult):
     """How a bundle, or one side, scored on a suite."""
 
-    subject: EvaluationSubject
+    subject: EvaluationSubject = Field(
+        validation_alias=AliasChoices("subject", "bundle"),
+        description="What was scored. Its former name `bundle`, from when only bundles were, is "
+        "taken as well, and deprecated.",
+    )
     suite: SuiteText
     threshold: Score | None = Field(
         default=None,
