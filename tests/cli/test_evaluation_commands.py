@@ -138,6 +138,18 @@ def test_a_command_is_run_for_what_waits(run: Run, suite: tuple[str, str], tmp_p
     assert f"waits for {name}" in again.out
 
 
+def test_the_runner_in_the_readme_scores_what_waits(
+    run: Run, suite: tuple[str, str], tmp_path: Path
+) -> None:
+    name, prompt = suite
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (tmp_path / "score.py").write_text(readme.partition("# score.py\n")[2].partition("```")[0])
+    words = ("--suite", name, "--until-empty", "--command", f"{sys.executable} score.py")
+    assert "passed with 1" in _done(run("evaluate", "worker", *words)).err
+    (made,) = _json(run("evaluate", "newest", f"prompts:/{prompt}/1", "--json"))
+    assert (made["passed"], made["cases"]) == (2, 2)
+
+
 def test_a_function_is_called_for_what_waits(
     run: Run, suite: tuple[str, str], tmp_path: Path
 ) -> None:

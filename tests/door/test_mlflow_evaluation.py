@@ -10,16 +10,26 @@ import pytest
 from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.app import make_app
+from twinline.cli import main
 from twinline.cli.demo.replies import PROMPT, PROMPTS
 from twinline.client import Client
 from twinline.language.records import Evaluation, Role
 from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.remote import MlflowServer
 
+WORKER = (
+    "twinline evaluate worker --suite names-the-team --until-empty "
+    "--call twinline.cli.demo.scoring:score"
+)
+
 
 @pytest.fixture
 def scored(
-    rehearsal: Rehearsal, issue: Callable[[Role], str], mlflow_trained: Any, tmp_path: Path
+    rehearsal: Rehearsal,
+    issue: Callable[[Role], str],
+    mlflow_trained: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
     """A client, with the demo's three prompt versions scored; and the result of each."""
     with warnings.catch_warnings(action="ignore"):  # scikit-learn's and MLflow's own
@@ -31,9 +41,14 @@ def scored(
         scoring.define(admin, PROMPT)
         for template, message in PROMPTS:
             admin.prompts.create(PROMPT, template, message=message)
-        with Client(url, issue(Role.RUNNER), folder=tmp_path / "ci") as runner:
-            score = scoring.scorer(runner, trained, tmp_path)
-            assert runner.evaluations.work(scoring.SUITE, score, until_empty=True) == 3
+        monkeypatch.setenv("TWINLINE_URL", url)
+        monkeypatch.setenv("TWINLINE_API_KEY", issue(Role.RUNNER))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.url)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", WORKER.split())
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code in (0, None)
         failed = list(admin.evaluations.pending(states=["waiting", "given_up"]))
         assert [one.last_error for one in failed] == []
         yield admin, [next(admin.evaluations.newest(f"prompts:/{PROMPT}/{n}")) for n in (1, 2, 3)]

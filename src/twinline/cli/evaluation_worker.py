@@ -54,16 +54,20 @@ def worker(
 ) -> None:
     """Run suites for what waits, one after the other, until Ctrl-C or SIGTERM.
 
-    The command finds TWINLINE_SUITE, TWINLINE_SUBJECT and the server's TWINLINE_URL and
-    TWINLINE_API_KEY in its environment and the pending evaluation as JSON on its standard
-    input; the last line that it prints is the result, as {"passed": 9, "failed": 1, "score":
-    0.9, "cases": [...]}. Another exit code than 0 is a failure, which tells the end of its
-    standard error. At a signal, what is being run is brought to its end first.
+    The command finds TWINLINE_SUITE and TWINLINE_SUBJECT in its environment and the pending
+    evaluation as JSON on its standard input; a function is called with it. Both find the
+    server as TWINLINE_URL and TWINLINE_API_KEY in the environment. The last line that the
+    command prints is the result, as {"passed": 9, "failed": 1, "score": 0.9, "cases": [{"id":
+    "refund-17", "passed": true}]}; a function returns it. Another exit code than 0 is a failure,
+    which tells the end of its standard error. At a signal, what is being run is brought to its
+    end first.
     """
     if (command is None) == (call is None):
         raise Invalid(f"--command is {command!r} and --call is {call!r}: give one of them.")
     settings: Settings = context.obj
-    score = _function(call) if call is not None else _commanded(command or "", settings, timeout)
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    os.environ |= {"TWINLINE_URL": settings.server_url, "TWINLINE_API_KEY": key}
+    score = _function(call) if call is not None else _commanded(command or "", timeout)
     with _stopped_by_signals() as stop:
         taken = client(context).evaluations.work(
             suite,
@@ -92,15 +96,13 @@ def _function(name: str) -> Score:
     return lambda pending: SuiteResult.model_validate(function(pending))
 
 
-def _commanded(command: str, settings: Settings, timeout: float | None) -> Score:
+def _commanded(command: str, timeout: float | None) -> Score:
     """Runs a command for each evaluation."""
     words = _words(command)
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
-    server = {"TWINLINE_URL": settings.server_url, "TWINLINE_API_KEY": key}
 
     def score(pending: PendingEvaluation) -> SuiteResult:
         about = {"TWINLINE_SUITE": pending.suite, "TWINLINE_SUBJECT": str(pending.subject)}
-        return _result(_output(words, pending, os.environ | server | about, timeout))
+        return _result(_output(words, pending, os.environ | about, timeout))
 
     return score
 

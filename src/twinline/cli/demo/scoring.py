@@ -1,7 +1,10 @@
 """The demo's suite: does a reply tell the customer which team has the ticket?
 
 A runner of one's own looks like this: a function that takes a pending evaluation, gets what
-it names, runs the cases, logs to MLflow, and answers with the result.
+it names, runs the cases, logs to MLflow, and answers with the result. It is started by::
+
+    export MLFLOW_TRACKING_URI=http://127.0.0.1:5000
+    twinline evaluate worker --suite names-the-team --call twinline.cli.demo.scoring:score
 
 Importing this imports MLflow and scikit-learn.
 """
@@ -11,6 +14,7 @@ Importing this imports MLflow and scikit-learn.
 
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +23,12 @@ from sklearn.metrics import f1_score
 
 from twinline.cli.demo.replies import reply
 from twinline.cli.demo.tickets import Ticket, tickets
-from twinline.cli.demo.training import TrainedVersion, log_dataset
+from twinline.cli.demo.training import TrainedVersion, champion, log_dataset
 from twinline.client import Client
 from twinline.client.runner import Score
 from twinline.language.records import CaseResult, PendingEvaluation, Suite, SuiteResult
 from twinline.language.refs import PromptVersionRef, RunRef
+from twinline.settings import Settings
 
 SUITE = "names-the-team"
 THRESHOLD = 0.8
@@ -38,6 +43,23 @@ def define(client: Client, prompt: str) -> Suite:
         threshold=THRESHOLD,
     )
     return client.suites.attach(SUITE, prompt)
+
+
+def score(pending: PendingEvaluation) -> SuiteResult:
+    """Score a prompt version with the model that MLflow calls champion.
+
+    Twinline and MLflow are those of the environment; the tickets are written to the
+    working folder.
+    """
+    settings = Settings()
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    with Client(settings.server_url, key) as client:
+        return scorer(client, _champion(), Path.cwd())(pending)
+
+
+@cache
+def _champion() -> TrainedVersion:
+    return champion(mlflow.get_tracking_uri())
 
 
 def scorer(client: Client, model: TrainedVersion, folder: Path) -> Score:

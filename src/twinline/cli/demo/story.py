@@ -160,12 +160,14 @@ def _farewell(mlflow: MlflowProcess, server: TwinlineProcess, example: str) -> N
     out.print(Rule("To go on with"))
     commands = (
         f"export TWINLINE_URL={server.url} TWINLINE_API_KEY={server.admin_key()}",
+        f"export MLFLOW_TRACKING_URI={mlflow.url}",
         f"twinline history {PRODUCTION.short}",
         f"twinline impact prompts:/{PROMPT}/3",
         f"twinline explain {example}",
         "twinline lineage models:/ticket-triage/2",
         f"twinline rollback {PRODUCTION.short} --side model --preview",
         "twinline evaluate list",
+        "twinline evaluate worker --suite names-the-team --call twinline.cli.demo.scoring:score",
     )
     out.print(
         facts(

@@ -30,6 +30,7 @@ from twinline.cli.demo.tickets import Ticket, tickets
 from twinline.language.refs import DatasetRef
 
 MODEL = "ticket-triage"
+CHAMPION = "champion"
 EXPERIMENT = "support-ticket-triage"
 STEPS = 5
 """How often ``train`` calls ``on_step``."""
@@ -102,8 +103,28 @@ def train(
         mlflow.set_experiment(EXPERIMENT)
         versions = tuple(_trained(plan, folder, on_step) for plan in _PLANS)
         client = mlflow.MlflowClient()
-        client.set_registered_model_alias(MODEL, "champion", str(versions[-1].number))
+        client.set_registered_model_alias(MODEL, CHAMPION, str(versions[-1].number))
     return versions
+
+
+def champion(url: str) -> TrainedVersion:
+    """The version that the alias points to, from an MLflow server where ``train`` ran.
+
+    MLflow in this process talks to ``url`` from then on, as after ``train``.
+    """
+    _point_mlflow_at(url)
+    client = mlflow.MlflowClient()
+    with warnings.catch_warnings(action="ignore"):
+        mlflow.set_experiment(EXPERIMENT)
+        found = client.get_model_version_by_alias(MODEL, CHAMPION)
+        run = client.get_run(found.run_id or "")
+        model = mlflow.sklearn.load_model(  # pyright: ignore[reportPrivateImportUsage] -- documented
+            f"models:/{MODEL}/{found.version}"
+        )
+    accuracy = run.data.metrics["accuracy"]
+    return TrainedVersion(
+        MODEL, int(found.version), run.info.run_id, accuracy, cast("Classifier", model)
+    )
 
 
 def _point_mlflow_at(url: str) -> None:
