@@ -419,6 +419,7 @@ MIRRORS = [
             "name": "prompt_id",
             "labels": "(label_move)",
             "retired_at": "(withdrawal)",
+            "recalled_at": "(withdrawal)",
         },
     ),
     Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}),

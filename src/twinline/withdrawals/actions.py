@@ -7,7 +7,7 @@ from twinline.access.actions import audit
 from twinline.db.graph import find_node
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, NotFound, VersionRetired
+from twinline.language.errors import Conflict, NotFound, VersionWithdrawn
 from twinline.language.records import Page, Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, Ref
 from twinline.withdrawals import store
@@ -106,20 +106,19 @@ def standing(tx: Reading, ref: Ref, kind: WithdrawalKind) -> Withdrawal | None:
     return store.standing(tx, node_id, kind) if node_id is not None else None
 
 
-def refuse_retired(tx: Reading, ref: PromptVersionRef | ModelVersionRef, what: str) -> None:
-    """Return when neither a version nor anything that stands in it is retired.
+def refuse_withdrawn(tx: Reading, ref: PromptVersionRef | ModelVersionRef, what: str) -> None:
+    """Return when nothing is in force `against` a version.
 
     Raises:
-        VersionRetired: ``what`` cannot be done with it.
+        VersionWithdrawn: ``what`` cannot be done with it.
     """
     for why in against(tx, ref):
-        if why.kind == "retired":
-            raise VersionRetired(
-                f"{what}: {why.node} is retired since {why.at:%Y-%m-%d %H:%M}Z by {why.actor}: "
-                f"{why.reason}. Take another version, or let it go on first.",
-                node=why.node,
-                retirement=why.number,
-            )
+        raise VersionWithdrawn(
+            f"{what}: {why.node} is {why.kind} since {why.at:%Y-%m-%d %H:%M}Z by {why.actor}: "
+            f"{why.reason}. Take another version, or lift that first.",
+            node=why.node,
+            withdrawal=why.number,
+        )
 
 
 def between(

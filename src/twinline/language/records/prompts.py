@@ -112,6 +112,11 @@ class PromptVersion(Record):
     retired_at: Instant | None = Field(
         default=None, description="Since when nobody should build on it; None: it is not retired."
     )
+    recalled_at: Instant | None = Field(
+        default=None,
+        description="Since when it is declared bad; None: it is not, though what it came from "
+        "may be.",
+    )
 
     @property
     def whole(self) -> Template:
