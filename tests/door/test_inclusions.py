@@ -134,6 +134,15 @@ def test_what_grows_without_end_is_refused_before_it_is_put_together(client: Cli
         client.prompts.create("g2", "{{> g1@1 }}" * 100)
 
 
+def test_a_template_includes_at_most_a_hundred_others(client: Client) -> None:
+    for number in range(2):
+        client.prompts.create("part", f"{number}")
+    many = "".join(f"{{{{> part@{number} }}}}" for number in range(1, 102))
+    with pytest.raises(Invalid, match="has 101 different includes; 100 are the most"):
+        client.prompts.check("whole", many)
+    assert client.prompts.check("whole", "{{> part@1 }}{{> part@2 }}" * 500).includes
+
+
 def test_what_stands_where_is_known_both_ways(client: Client, http: httpx.Client) -> None:
     client.prompts.create("a", "A")
     client.prompts.create("a", "A2")
