@@ -223,7 +223,14 @@ def test_a_change_of_one_prompt_leaves_the_others(
         for question in (1, 2):
             memory.keep((name, question), ask, version(name), memory.changes)
     heard.tell(topic)
-    for other in ("*", "environment q", "withdrawal models:/q/1"):
+    others = (
+        "*",
+        "environment q",
+        "withdrawal models:/q/1",
+        "withdrawal no reference",
+        "withdrawal",
+    )
+    for other in others:
         heard.tell(other)
     found = [memory.find((name, question)) for name in "pq" for question in (1, 2)]
     assert [told is not None for told in found] == [False, False, True, True]

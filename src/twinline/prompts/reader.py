@@ -26,9 +26,14 @@ from twinline.access.keyring import KeyRing
 from twinline.access.rules import Permission
 from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading
-from twinline.language.errors import DatabaseUnavailable, NotFound, TwinlineError
+from twinline.language.errors import (
+    DatabaseUnavailable,
+    InvalidReference,
+    NotFound,
+    TwinlineError,
+)
 from twinline.language.records import ApiKey
-from twinline.language.refs import PromptVersionRef, parse_ref
+from twinline.language.refs import PromptVersionRef
 from twinline.prompts.store import TOPIC
 from twinline.withdrawals import actions as withdrawals
 
@@ -202,8 +207,9 @@ def _prompt_of(topic: str) -> str | None:
     """The prompt of which something else is true since a topic was announced, if any."""
     kind, _, subject = topic.partition(" ")
     if kind == withdrawals.TOPIC:
-        ref = parse_ref(subject)
-        return ref.name if isinstance(ref, PromptVersionRef) else None
+        with suppress(InvalidReference):  # what has another scheme has another reader
+            return PromptVersionRef.parse(subject).name
+        return None
     return subject if kind == TOPIC else None
 
 
