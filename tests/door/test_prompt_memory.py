@@ -22,7 +22,8 @@ from twinline.db.session import Database, connect
 from twinline.language.records import LabelChange, NewKey, NewPromptVersion, PromptVersion, Role
 from twinline.language.refs import PromptLabelRef
 from twinline.prompts import actions
-from twinline.prompts.reader import RETRY_SECONDS, STALE_HEADER, Memory
+from twinline.prompts.memory import RETRY_SECONDS, Memory
+from twinline.prompts.reader import STALE_HEADER
 
 SECONDS = 8.0
 
