@@ -3,6 +3,7 @@
 While the database answers, every read asks it, so nobody gets an older label than what is
 committed. While it is away, what was read before is told again with its age; what has
 changed since, as far as this process heard, is not: it was read anew at once, or is gone.
+Where it could not hear for a while, all is read anew as soon as it can.
 """
 
 import asyncio
@@ -18,13 +19,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from twinline.db.listening import Announcements
+from twinline.db.listening import ANYTHING, Announcements
 from twinline.db.session import Database, Reading
 from twinline.language.errors import (
     DatabaseUnavailable,
     InvalidReference,
     NotFound,
-    TwinlineError,
 )
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts.store import TOPIC
@@ -73,13 +73,13 @@ class Memory:
         answers_max: int = ANSWERS_MAX,
         bytes_max: int = BYTES_MAX,
     ) -> None:
-        self._database = database
+        self._database, self._announcements = database, announcements
         self._answers_max, self._bytes_max = answers_max, bytes_max
         self._kept: OrderedDict[_Place, _Kept] = OrderedDict()
         self._by_prompt: dict[str, set[_Place]] = {}
         self._bytes = 0
         self._turn = threading.Lock()
-        self._noted: dict[_Place, Callable[[Reading], Any]] = {}
+        self._noted: OrderedDict[_Place, Callable[[Reading], Any]] = OrderedDict()
         self._something: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.changes = 0
@@ -112,21 +112,23 @@ class Memory:
             kept = self._kept.get(place)
         return kept and Told(kept.answer, round(time.monotonic() - kept.read_at, 3))
 
-    def keep(self, place: _Place, ask: Callable[[Reading], Any], answer: Any, seen: int) -> None:
-        """Keep what was read since the count of changes was ``seen``."""
+    def keep(self, place: _Place, ask: Callable[[Reading], Any], answer: Any, seen: int) -> bool:
+        """Keep what was read since the count of changes was ``seen``, and whether it was: not
+        when there was a change meanwhile, or when it is too large."""
         with self._turn:
             if seen != self.changes:
-                return
+                return False
             before = self._take_out(place)
             known = before is not None and before.answer == answer
             size = before.size if before and known else len(answer.model_dump_json())
             if size > self._bytes_max:
-                return
+                return False
             self._kept[place] = _Kept(answer, ask, size)
             self._by_prompt.setdefault(place[0], set()).add(place)
             self._bytes += size
             while self._bytes > self._bytes_max or len(self._kept) > self._answers_max:
                 self._take_out(next(iter(self._kept)))
+            return True
 
     def forget(self, place: _Place) -> None:
         """There is no such answer any more."""
@@ -147,16 +149,29 @@ class Memory:
 
     def _take_note(self, topic: str) -> None:
         prompt = _prompt_of(topic)
-        if prompt is None:
+        if prompt is not None:
+            self._note(prompt)
+        elif topic == ANYTHING and self._announcements.connected:
+            self._note_all()
+        else:  # of another noun, or nobody can say what changes until we hear again
             return
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._something.set)
+
+    def _note(self, prompt: str) -> None:
         with self._turn:
             self.changes += 1
             for place in list(self._by_prompt.get(prompt, ())):
                 gone = self._take_out(place)
                 if gone is not None:
                     self._noted[place] = gone.ask
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._something.set)
+
+    def _note_all(self) -> None:
+        """Most of it is as it was, so nothing is gone before it was read anew."""
+        with self._turn:
+            self.changes += 1
+            for place, kept in self._kept.items():
+                self._noted.setdefault(place, kept.ask)
 
     def _take_out(self, place: _Place) -> _Kept | None:
         gone = self._kept.pop(place, None)
@@ -172,20 +187,31 @@ class Memory:
         while True:
             await self._something.wait()
             self._something.clear()
-            with self._turn:
-                noted, self._noted = self._noted, {}
-            for place, ask in noted.items():
-                await run_in_threadpool(self._read_anew, place, ask)
+            while self._noted:
+                with self._turn:
+                    place, ask = self._noted.popitem(last=False)
+                if not await run_in_threadpool(self._read_anew, place, ask):
+                    with self._turn:
+                        self._noted.setdefault(place, ask)
+                    await asyncio.sleep(RETRY_SECONDS)
 
-    def _read_anew(self, place: _Place, ask: Callable[[Reading], Any]) -> None:
+    def _read_anew(self, place: _Place, ask: Callable[[Reading], Any]) -> bool:
+        """Whether the database could be asked."""
         seen = self.changes
         try:
             with self._database.reading() as tx:
                 answer = ask(tx)
-        except TwinlineError as error:
-            _log.info("of prompt %s nothing is kept in memory: %s", place[0], error.detail)
+        except DatabaseUnavailable:
+            return False
+        except NotFound:
+            self.forget(place)
+        except Exception:  # noqa: BLE001 -- nobody would begin to follow again
+            self.forget(place)
+            _log.exception("prompt %s cannot be read anew; nothing of it is in memory", place[0])
         else:
-            self.keep(place, ask, answer, seen)
+            if not self.keep(place, ask, answer, seen):
+                self.forget(place)
+        return True
 
 
 def _prompt_of(topic: str) -> str | None:
