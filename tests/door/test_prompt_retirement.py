@@ -2,10 +2,15 @@
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from tests.support.catalog import PROMPT, Catalog
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.errors import BundleWithdrawn, Conflict, NotFound, VersionWithdrawn
+from twinline.language.records import NewPromptVersion
+from twinline.lineage import retirements
+from twinline.prompts import actions as prompts
 
 WHY = "replaced by another product"
 
@@ -121,12 +126,33 @@ def test_a_whole_prompt_is_retired_and_goes_on(client: Client, http: httpx.Clien
             ask("support/anser", reason=WHY)
 
 
+def test_many_versions_are_retired_in_as_many_statements_as_two(rehearsal: Rehearsal) -> None:
+    def statements(name: str, count: int) -> list[int]:
+        made: list[str] = []
+        listen = lambda *args: made.append(args[2])  # noqa: E731 -- one line says it
+        news = [NewPromptVersion(name=name, template=f"{number}") for number in range(count)]
+        with rehearsal.writing("test") as tx:
+            prompts.create_all(tx, name, news)
+            counted: list[int] = []
+            event.listen(rehearsal.engine, "before_cursor_execute", listen)
+            for act in (retirements.retire_prompt, retirements.unretire_prompt):
+                made.clear()
+                act(tx, name, WHY)
+                counted.append(len(made))
+            event.remove(rehearsal.engine, "before_cursor_execute", listen)
+        return counted
+
+    assert statements("many", 25) == statements("two", 2)
+
+
 def test_a_prompt_that_is_live_is_not_retired_at_all(client: Client) -> None:
     catalog = Catalog(client)
     catalog.deploy("answer@production", catalog.bundle(1, 2))
-    with pytest.raises(Conflict, match=f"{PROMPT}/2 is live in answer@production"):
+    for text in ("Three", "Four", "Five"):
+        client.prompts.create(PROMPT, text)
+    with pytest.raises(Conflict, match=f"prompts:/{PROMPT}/2 is live in answer@production;"):
         client.prompts.retire(PROMPT, reason=WHY)
-    assert _numbers(client) == [2, 1]
+    assert _numbers(client) == [5, 4, 3, 2, 1]
 
 
 def test_what_is_retired_is_in_no_use(client: Client) -> None:

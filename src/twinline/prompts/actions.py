@@ -103,6 +103,17 @@ def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
     )
 
 
+def take(tx: Writing, name: str) -> list[int]:
+    """The nodes of a prompt's versions, the oldest first; until this transaction ends nobody
+    else changes the prompt, or makes another version of it.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    read_prompt(tx, name)
+    return store.version_nodes(tx, store.lock_series(tx, name))
+
+
 def read_prompt(tx: Reading, name: str) -> Prompt:
     """A prompt with its labels.
 

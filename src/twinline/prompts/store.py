@@ -188,6 +188,12 @@ def version_history(tx: Reading, name: str) -> tuple[tuple[datetime, int], ...]:
     return tuple((row["created_at"], row["number"]) for row in tx.rows(query))
 
 
+def version_nodes(tx: Reading, id: int) -> list[int]:
+    """The nodes of a prompt's versions, the oldest first."""
+    query = select(prompt_version.c.node_id).where(prompt_version.c.prompt_id == id)
+    return tx.values(query.order_by(prompt_version.c.number))
+
+
 def made_between(
     tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
 ) -> tuple[PromptVersion, ...]:
