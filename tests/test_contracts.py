@@ -341,18 +341,24 @@ def test_every_address_of_the_api_has_its_version(routes: list[Route]) -> None:
     assert all(versioned.match(path) or others.match(path) for path in mine)
 
 
-def test_every_word_that_may_follow_a_prompt_s_name_is_reserved(routes: list[Route]) -> None:
-    """Else a prompt could take a name that our addresses never reach."""
+def test_every_word_that_follows_a_prompt_s_name_where_it_is_read_is_reserved(
+    routes: list[Route],
+) -> None:
+    """Else a prompt could take a name that our addresses never reach. The other way round,
+    what became reserved after it was taken could be read no more."""
     prompts = "/api/v1/prompts/{name:path}/"
     words = {
-        part
+        route.path.removeprefix(prompts).partition("/")[0]
         for route in routes
-        if route.path.startswith(prompts)
-        for part in route.path.removeprefix(prompts).split("/")
-        if not part.startswith("{")
+        if route.path.startswith(prompts) and "GET" in route.methods
     }
     assert {"versions", "labels", "history"} <= words
     assert words <= RESERVED
+    since_the_first_release = (
+        "access deployments diff explain export history import kill labels latest ramp rollback"
+        " versions"
+    )
+    assert sorted(RESERVED) == since_the_first_release.split()
 
 
 def test_every_endpoint_says_what_it_does(app: FastAPI) -> None:
@@ -419,6 +425,7 @@ MIRRORS = [
             "name": "prompt_id",
             "labels": "(label_move)",
             "retired_at": "(withdrawal)",
+            "recalled_at": "(withdrawal)",
         },
     ),
     Mirror(records.LabelMove, schema.label_move, {"name": "prompt_id"}),

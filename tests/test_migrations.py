@@ -1,7 +1,9 @@
 """Migrations go up and down without drift, and what they promise the database keeps."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.support.mlflow_changes import told
@@ -34,6 +36,8 @@ from twinline.language.refs import EvaluationRef, ModelVersionRef, PromptVersion
 from twinline.mirror import changes
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
+from twinline.prompts import searching
+from twinline.prompts.rules import Wanted
 from twinline.suites import actions as suites
 
 APPEND_ONLY = (
@@ -90,6 +94,31 @@ def test_a_migration_does_not_wait_for_its_locks_for_ever(empty_database: Databa
         tx.run(text("lock table prompt_version in row exclusive mode"))
         with pytest.raises(OperationalError, match="lock timeout"):
             migrations.upgrade(empty_database)
+
+
+def test_prompts_of_an_older_catalog_are_made_searchable_a_hundred_at_a_time(
+    empty_database: Database,
+) -> None:
+    migrations.upgrade(empty_database)
+    news = [NewPromptVersion(name=f"p{number}", template=f"word{number}") for number in range(250)]
+    with empty_database.writing("test") as tx:
+        for new in news:
+            prompts.create_all(tx, new.name, [new])
+    migrations.downgrade(empty_database, "0010")
+    committed: list[int] = []
+
+    def listen(*args: Any) -> None:
+        if "keep_searched(id) from (" in args[2]:
+            with empty_database.reading() as tx:
+                committed.append(tx.value(text("select count(*) from prompt_search")))
+
+    event.listen(empty_database.engine, "after_cursor_execute", listen)
+    migrations.upgrade(empty_database)
+    event.remove(empty_database.engine, "after_cursor_execute", listen)
+    assert committed == [100, 200, 250]
+    with empty_database.reading() as tx:
+        found = searching.list_prompts(tx, Wanted(search="word249"), cursor=None, limit=10).items
+    assert [one.name for one in found] == ["p249"]
 
 
 @pytest.mark.parametrize("role", ["origin", "replica"])

@@ -87,7 +87,6 @@ begin
     return null;
 end $$
 """
-TRIGRAMS = "gin_trgm_ops"
 WITHOUT_TRIGRAMS = (
     "This PostgreSQL lacks the extension pg_trgm, which searching prompts needs. It is part of "
     "PostgreSQL's contrib: install that (Debian: postgresql, Red Hat: postgresql-contrib), or "
@@ -182,17 +181,6 @@ def _search() -> None:
     )
     for statement in (TEMPLATE_TEXT, KEEP_SEARCHED, SEARCHED_PROMPT, SEARCHED_VERSION):
         op.execute(statement)
-    op.execute("select keep_searched(id) from prompt")
-    for column, classes in (("name", TRIGRAMS), ("words", TRIGRAMS), ("document", None)):
-        op.create_index(
-            f"prompt_search_{column}_idx",
-            "prompt_search",
-            [column],
-            postgresql_using="gin",
-            postgresql_ops={column: classes} if classes else {},
-            # Without it, who searches walks through all that was written last.
-            postgresql_with={"fastupdate": "off"},
-        )
     op.create_index("prompt_tags_idx", "prompt", ["tags"], postgresql_using="gin")
     op.create_index(
         "prompt_name_idx", "prompt", ["name"], postgresql_ops={"name": "text_pattern_ops"}

@@ -61,7 +61,7 @@ from twinline.prompts import inclusion_api as inclusions
 from twinline.prompts import labels_api as labels
 from twinline.prompts import reads_api as reads
 from twinline.prompts.access_log import AccessLog
-from twinline.prompts.reader import Memory
+from twinline.prompts.memory import Memory
 from twinline.recalls import api as recalls
 from twinline.resolutions import api as resolutions
 from twinline.resolutions.answers import make_answer

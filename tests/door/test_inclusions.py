@@ -134,6 +134,15 @@ def test_what_grows_without_end_is_refused_before_it_is_put_together(client: Cli
         client.prompts.create("g2", "{{> g1@1 }}" * 100)
 
 
+def test_a_template_includes_at_most_a_hundred_others(client: Client) -> None:
+    for number in range(2):
+        client.prompts.create("part", f"{number}")
+    many = "".join(f"{{{{> part@{number} }}}}" for number in range(1, 102))
+    with pytest.raises(Invalid, match="has 101 different includes; 100 are the most"):
+        client.prompts.check("whole", many)
+    assert client.prompts.check("whole", "{{> part@1 }}{{> part@2 }}" * 500).includes
+
+
 def test_what_stands_where_is_known_both_ways(client: Client, http: httpx.Client) -> None:
     client.prompts.create("a", "A")
     client.prompts.create("a", "A2")
@@ -153,12 +162,14 @@ def test_what_stands_where_is_known_both_ways(client: Client, http: httpx.Client
     one = [(_short(one.version), one.depth) for one in client.prompts.included_by("a", version=1)]
     assert one == [("b@1", 1), ("c@1", 2)]
     assert list(client.prompts.includes("c")) == []
-    first = http.get("/prompts/a/included-by", params={"limit": 2}).json()
-    rest = http.get("/prompts/a/included-by", params={"limit": 2, "cursor": first["next"]}).json()
+    first = http.get("/prompts/a/versions/included-by", params={"limit": 2}).json()
+    rest = http.get(
+        "/prompts/a/versions/included-by", params={"limit": 2, "cursor": first["next"]}
+    ).json()
     assert [len(first["items"]), len(rest["items"]), rest["next"]] == [2, 1, None]
-    for path in ("/prompts/x/includes", "/prompts/x/included-by", "/prompts/x/outdated"):
+    for path in (f"/prompts/x/versions/{one}" for one in ("includes", "included-by", "outdated")):
         assert http.get(path).status_code == 404
-    both = http.get("/prompts/c/includes", params={"version": 1, "label": "latest"})
+    both = http.get("/prompts/c/versions/includes", params={"version": 1, "label": "latest"})
     assert both.status_code == 422
 
 

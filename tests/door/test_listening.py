@@ -15,6 +15,7 @@ from tests.support.catalog import Catalog
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
+from twinline.db.listening import Announcements
 from twinline.db.session import Database, Reading, connect
 from twinline.deployments import actions as deployments
 from twinline.language.records import Bundle, NewDeployment, NewKey, Role
@@ -106,6 +107,23 @@ def test_a_revoked_key_is_refused_though_the_listening_connection_was_cut(
     with database.writing("somebody") as tx:
         access.revoke_key(tx, issued.prefix)
     _until(lambda: here.post("/resolve", json=ROUTE, headers=own).status_code == 401)
+
+
+def test_a_subscriber_that_fails_keeps_nothing_from_the_others(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    announcements, heard = Announcements(database), list[str]()
+
+    def fail(topic: str) -> None:
+        raise ValueError(topic)
+
+    for subscriber in (fail, heard.append):
+        announcements.subscribe(subscriber)
+    with database.writing("test") as tx:
+        tx.announce("environment production")
+    assert heard == ["environment production"]
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info is not None) == ("ERROR", True)
 
 
 def _stale_flags(here: httpx.Client) -> list[float]:

@@ -1,8 +1,11 @@
 """Prompts that were read before are told while the database is away, never an older label."""
 
+import asyncio
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +14,21 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
 from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
-from twinline.db.listening import Announcements
-from twinline.db.session import Database, connect
+from twinline.db.listening import ANYTHING, Announcements
+from twinline.db.session import Database, Reading, connect
+from twinline.language.errors import DatabaseUnavailable, NotFound
 from twinline.language.records import LabelChange, NewKey, NewPromptVersion, PromptVersion, Role
 from twinline.language.refs import PromptLabelRef
 from twinline.prompts import actions
-from twinline.prompts.reader import RETRY_SECONDS, STALE_HEADER, Memory
+from twinline.prompts.memory import RETRY_SECONDS, Memory
+from twinline.prompts.reader import STALE_HEADER
 
 SECONDS = 8.0
 
@@ -223,7 +229,14 @@ def test_a_change_of_one_prompt_leaves_the_others(
         for question in (1, 2):
             memory.keep((name, question), ask, version(name), memory.changes)
     heard.tell(topic)
-    for other in ("*", "environment q", "withdrawal models:/q/1"):
+    others = (
+        "*",
+        "environment q",
+        "withdrawal models:/q/1",
+        "withdrawal no reference",
+        "withdrawal",
+    )
+    for other in others:
         heard.tell(other)
     found = [memory.find((name, question)) for name in "pq" for question in (1, 2)]
     assert [told is not None for told in found] == [False, False, True, True]
@@ -244,3 +257,103 @@ def test_memory_is_bounded_in_bytes(make: Make) -> None:
     assert [name for name in "abcd" if memory.find((name, 1))] == ["b", "c", "d"]
     memory.keep(("e", 1), ask, version("x" * 400_000), 0)
     assert [name for name in "abcde" if memory.find((name, 1))] == ["b", "c", "d"]
+
+
+# --- what is read anew ------------------------------------------------------------------
+
+
+@contextmanager
+def _following(memory: Memory) -> Generator[None]:
+    """Let the memory read anew what changed, until the block ends."""
+    loop, ended = asyncio.new_event_loop(), asyncio.Event()
+    begun = threading.Event()
+
+    async def follow() -> None:
+        async with memory.kept_fresh():
+            begun.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=[follow()])
+    thread.start()
+    assert begun.wait(SECONDS)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < end, "it did not become true"
+        time.sleep(0.005)
+
+
+def _told(memory: Memory, name: str) -> Any:
+    found = memory.find((name, 1))
+    return found and found.answer.template
+
+
+def test_what_was_missed_while_nobody_could_listen_is_read_anew(rehearsal: Rehearsal) -> None:
+    announcements = Announcements(rehearsal)
+    memory = Memory(rehearsal, announcements)
+    gone, begun = threading.Event(), threading.Event()
+
+    def missing(_tx: Reading) -> PromptVersion:
+        begun.set()
+        assert gone.wait(SECONDS)
+        raise NotFound("There is no such label.")
+
+    asks: dict[str, Any] = {"a": lambda _: version("new"), "b": missing}
+    for name, ask_anew in asks.items():
+        memory.keep((name, 1), ask_anew, version("old"), memory.changes)
+    with _following(memory):
+        announcements.tell(ANYTHING)  # every second, while nobody listens
+        assert memory.changes == 0
+        announcements.connected = True
+        announcements.tell(ANYTHING)
+        assert begun.wait(SECONDS)
+        assert (_told(memory, "a"), _told(memory, "b")) == ("new", "old")
+        gone.set()
+        _until(lambda: _told(memory, "b") is None)
+
+
+def test_what_nobody_foresaw_ends_no_following(
+    rehearsal: Rehearsal, caplog: pytest.LogCaptureFixture
+) -> None:
+    announcements = Announcements(rehearsal)
+    memory = Memory(rehearsal, announcements)
+
+    def broken(_tx: Reading) -> PromptVersion:
+        raise ZeroDivisionError
+
+    asks: dict[str, Any] = {"a": broken, "b": lambda _: version("new")}
+    for name, ask_anew in asks.items():
+        memory.keep((name, 1), ask_anew, version("old"), memory.changes)
+    with _following(memory):
+        announcements.tell("prompt a")
+        announcements.tell("prompt b")
+        _until(lambda: _told(memory, "b") == "new")
+    assert _told(memory, "a") is None
+    (record,) = caplog.records
+    assert (record.levelname, "prompt a cannot be read" in record.getMessage()) == ("ERROR", True)
+
+
+def test_what_the_database_does_not_say_is_asked_again(rehearsal: Rehearsal) -> None:
+    announcements = Announcements(rehearsal)
+    memory, asked = Memory(rehearsal, announcements), list[str]()
+
+    def late(_tx: Reading) -> PromptVersion:
+        asked.append("late")
+        if len(asked) == 1:
+            raise DatabaseUnavailable("All database connections are busy.")
+        return version("new")
+
+    memory.keep(("a", 1), late, version("old"), memory.changes)
+    with _following(memory):
+        announcements.tell("prompt a")
+        assert _told(memory, "a") is None
+        _until(lambda: _told(memory, "a") == "new")
+    assert len(asked) == 2

@@ -2,10 +2,15 @@
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from tests.support.catalog import PROMPT, Catalog
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
-from twinline.language.errors import BundleWithdrawn, Conflict, NotFound, VersionRetired
+from twinline.language.errors import BundleWithdrawn, Conflict, NotFound, VersionWithdrawn
+from twinline.language.records import NewPromptVersion
+from twinline.lineage import retirements
+from twinline.prompts import actions as prompts
 
 WHY = "replaced by another product"
 
@@ -44,17 +49,38 @@ def test_nothing_new_is_built_on_what_is_retired(client: Client) -> None:
     ref = f"prompts:/{PROMPT}/1"
     client.lineage.retire(ref, reason=WHY)
     said = f"{ref} is retired since .* by admin: {WHY}"
-    with pytest.raises(VersionRetired, match=f"'production' cannot move to {ref}: {said}"):
+    with pytest.raises(VersionWithdrawn, match=f"'production' cannot move to {ref}: {said}"):
         client.prompts.move_label(PROMPT, "production", 1, reason="because")
-    with pytest.raises(VersionRetired, match=f"other cannot include {ref}: {said}"):
+    with pytest.raises(VersionWithdrawn, match=f"other cannot include {ref}: {said}"):
         client.prompts.create("other", f"{{{{> {PROMPT}@1 }}}}")
-    with pytest.raises(VersionRetired, match=f"No new bundle is made of {ref}: {said}"):
+    with pytest.raises(VersionWithdrawn, match=f"No new bundle is made of {ref}: {said}"):
         client.bundles.pair("models:/churn/1", ref, {"t": 1})
     assert client.bundles.pair("models:/churn/1", ref) == old  # there it was already
     with pytest.raises(BundleWithdrawn, match=said):
         catalog.deploy("answer@production", old)
     catalog.deploy("answer@production", newer)
     assert client.prompts.move_label(PROMPT, "production", 2, reason="because").number == 2
+
+
+def test_nothing_new_is_built_on_what_is_recalled(client: Client) -> None:
+    catalog = Catalog(client)
+    old = catalog.bundle(1, 1)
+    ref = f"prompts:/{PROMPT}/1"
+    client.prompts.move_label(PROMPT, "staging", 1, reason="because")
+    recall = client.recalls.create(ref, "it insults people")
+    said = f"{ref} is recalled since .* by admin: it insults people. .*or lift that first"
+    with pytest.raises(VersionWithdrawn, match=f"'production' cannot move to {ref}: {said}"):
+        client.prompts.promote(PROMPT, "staging", "production", reason="because")
+    with pytest.raises(VersionWithdrawn, match=f"other cannot include {ref}: {said}"):
+        client.prompts.create("other", f"{{{{> {PROMPT}@staging }}}}")
+    with pytest.raises(VersionWithdrawn, match=f"No new bundle is made of {ref}: {said}"):
+        client.bundles.pair("models:/churn/1", ref, {"t": 1})
+    assert client.bundles.pair("models:/churn/1", ref) == old  # there it was already
+    read = client.prompts.get(PROMPT, label="staging")
+    assert (read.number, read.recalled_at is not None, read.retired_at) == (1, True, None)
+    client.recalls.lift(recall.number, reason="it was another")
+    assert client.prompts.get(PROMPT, version=1).recalled_at is None
+    assert client.prompts.move_label(PROMPT, "production", 1, reason="because").number == 1
 
 
 def test_what_stands_in_a_version_is_part_of_it(client: Client) -> None:
@@ -71,7 +97,7 @@ def test_what_stands_in_a_version_is_part_of_it(client: Client) -> None:
     client.lineage.retire("prompts:/tone/1", reason=WHY)
     with pytest.raises(BundleWithdrawn, match="prompts:/tone/1 is retired"):
         catalog.deploy("answer@production", bundle)
-    with pytest.raises(VersionRetired, match="prompts:/tone/1 is retired"):
+    with pytest.raises(VersionWithdrawn, match="prompts:/tone/1 is retired"):
         client.prompts.move_label("whole", "production", 1, reason="because")
 
 
@@ -88,7 +114,7 @@ def test_a_whole_prompt_is_retired_and_goes_on(client: Client, http: httpx.Clien
     (listed,) = client.prompts.list(retired=True)
     assert (listed.retired, listed.latest) == (True, 3)
     assert client.prompts.get(PROMPT, label="production").number == 3
-    with pytest.raises(VersionRetired):
+    with pytest.raises(VersionWithdrawn):
         client.prompts.move_label(PROMPT, "production", 2, reason="because")
     freed = client.prompts.unretire(PROMPT, reason="asked for")
     assert [str(one.node) for one in freed.items] == [f"prompts:/{PROMPT}/{n}" for n in (2, 3)]
@@ -100,12 +126,33 @@ def test_a_whole_prompt_is_retired_and_goes_on(client: Client, http: httpx.Clien
             ask("support/anser", reason=WHY)
 
 
+def test_many_versions_are_retired_in_as_many_statements_as_two(rehearsal: Rehearsal) -> None:
+    def statements(name: str, count: int) -> list[int]:
+        made: list[str] = []
+        listen = lambda *args: made.append(args[2])  # noqa: E731 -- one line says it
+        news = [NewPromptVersion(name=name, template=f"{number}") for number in range(count)]
+        with rehearsal.writing("test") as tx:
+            prompts.create_all(tx, name, news)
+            counted: list[int] = []
+            event.listen(rehearsal.engine, "before_cursor_execute", listen)
+            for act in (retirements.retire_prompt, retirements.unretire_prompt):
+                made.clear()
+                act(tx, name, WHY)
+                counted.append(len(made))
+            event.remove(rehearsal.engine, "before_cursor_execute", listen)
+        return counted
+
+    assert statements("many", 25) == statements("two", 2)
+
+
 def test_a_prompt_that_is_live_is_not_retired_at_all(client: Client) -> None:
     catalog = Catalog(client)
     catalog.deploy("answer@production", catalog.bundle(1, 2))
-    with pytest.raises(Conflict, match=f"{PROMPT}/2 is live in answer@production"):
+    for text in ("Three", "Four", "Five"):
+        client.prompts.create(PROMPT, text)
+    with pytest.raises(Conflict, match=f"prompts:/{PROMPT}/2 is live in answer@production;"):
         client.prompts.retire(PROMPT, reason=WHY)
-    assert _numbers(client) == [2, 1]
+    assert _numbers(client) == [5, 4, 3, 2, 1]
 
 
 def test_what_is_retired_is_in_no_use(client: Client) -> None:

@@ -26,6 +26,27 @@ def test_versions_are_numbered_and_latest_names_the_highest(client: Client) -> N
     assert [one.number for one in client.prompts.versions("answer")] == [2, 1]
 
 
+@pytest.mark.parametrize(
+    "word", ["includes", "included-by", "outdated", "promote", "retire", "update-includers"]
+)
+def test_a_prompt_may_be_called_as_what_can_be_done_with_one(client: Client, word: str) -> None:
+    """Such names were taken before there was a word for it."""
+    name, parent = f"legal/{word}", "legal"
+    client.prompts.create(parent, "another")
+    made = client.prompts.create(name, "{{> legal@1 }}")
+    client.prompts.move_label(name, "production", 1, reason="because")
+    assert client.prompts.promote(name, "latest", "staging", reason="because").number == 1
+    assert client.prompts.get(name).whole == made.whole
+    assert client.prompts.get(name, label="production").ref == made.ref
+    assert [one.version.name for one in client.prompts.includes(name)] == [parent]
+    assert [one.version.name for one in client.prompts.included_by(parent)] == [name]
+    assert list(client.prompts.outdated(name)) == []
+    (retired,) = client.prompts.retire(name, reason="because").items
+    assert retired.node == f"prompts:/{name}/1"
+    client.prompts.unretire(name, reason="because")
+    assert client.prompts.get(name).retired_at is None
+
+
 def test_a_name_means_the_version_that_was_said_last_and_every_edit_is_kept(
     client: Client,
 ) -> None:

@@ -9,9 +9,13 @@ from sqlalchemy import event, text
 
 from tests.support.rehearsal import Rehearsal
 from twinline.access import actions as access
+from twinline.db.graph import find_nodes
 from twinline.db.session import Database, Writing
 from twinline.language.errors import VersionChanged
 from twinline.language.records import DatasetFacts, NewModelVersion, NewPromptVersion, RunFacts
+from twinline.mirror import actions as mirror
+from twinline.mirror import answers, content, store
+from twinline.mirror.naming import Place
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 
@@ -120,6 +124,44 @@ def test_texts_kept_together_are_as_if_kept_one_by_one(rehearsal: Rehearsal) -> 
     }
     assert said["together"] == said["single"]
     assert len(said["single"]) == 4
+
+
+def test_a_text_that_was_kept_otherwise_stays_the_version_that_it_is(rehearsal: Rehearsal) -> None:
+    """Once a text with control flow was kept as one without, by another digest."""
+    place, tag = Place("default", "default"), answers.Entry(key="team", value="search")
+    model = answers.RegisteredModel(
+        name="answer", tags=(answers.Entry(key=answers.IS_PROMPT, value="true"),)
+    )
+    read = [_prompt(number, f"{{% if a %}}{number}{{% endif %}}") for number in (1, 2)]
+    with rehearsal.writing("test") as tx:
+        series = mirror.keep_series(tx, place, model)
+        news = [
+            NewPromptVersion(name=series.catalog_name, template=one.tags[0].value) for one in read
+        ]
+        nodes = find_nodes(tx, [str(ref) for ref in prompts.create_all(tx, news[0].name, news)])
+        present = [
+            store.Present(one.version, 0, content.identity("prompt", one), "", node)
+            for one, node in zip(read, nodes.values(), strict=True)
+        ]
+        store.keep_versions(tx, series.id, present)
+        store.set_state(tx, series.id, "deleted", [2])
+        tagged = [one.model_copy(update={"tags": (*one.tags, tag)}) for one in read]
+        new = _prompt(3, "{% if a %}3{% endif %}")
+        mirror.keep_versions(
+            tx, series, model, [mirror.Seen(one) for one in (*tagged, new)], "sweep"
+        )
+        found = prompts.list_versions(tx, news[0].name, retired=True, cursor=None, limit=10).items
+        assert [(one.number, one.syntax) for one in found] == [
+            (3, "jinja2"),
+            (2, "twinline"),
+            (1, "twinline"),
+        ]
+        assert set(store.held(tx, series.id, [1, 2, 3]).values()) == {str(one.ref) for one in found}
+
+
+def _prompt(number: int, template: str) -> answers.Version:
+    text = answers.Entry(key=answers.PROMPT_TEXT, value=template)
+    return answers.Version(name="answer", version=number, tags=(text,))
 
 
 def test_many_versions_take_as_many_statements_as_two(rehearsal: Rehearsal) -> None:

@@ -26,7 +26,8 @@ def test_variables_are_declared_and_declarations_used() -> None:
 
 
 def test_a_variable_of_a_chat_is_found_where_it_stands() -> None:
-    chat = [{"role": "system", "content": "x"}, {"role": "user", "content": "{{ a }}"}]
+    chat = [{"role": "system", "content": "x"}, {"role": "user", "content": "{{ a }}{{ a }}"}]
+    chat.append({"role": "user", "content": "{{ a }}"})
     assert said(chat)[0][:2] == ("undeclared", "template[1].content")
 
 
@@ -72,6 +73,15 @@ def test_characters_that_nobody_sees_are_kept_and_told(character: str) -> None:
         "invisible",
         f"{UNSEEN[character]} at character 3, 2 in all.",
     )
+
+
+def test_of_very_many_notes_the_first_are_kept_and_the_others_counted() -> None:
+    found = said(" ".join(f"{{{{ v{n} }}}}" for n in range(350)))
+    assert [text for _, _, text in found[:100]] == [
+        f"{{{{ v{n} }}}} is used and not declared." for n in range(100)
+    ]
+    assert found[100:] == [("more", "template", "250 more were left out.")]
+    assert len(said(" ".join(f"{{{{ v{n} }}}}" for n in range(100)))) == 100
 
 
 def test_letters_lines_and_emoji_are_seen() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import json_objects, labels, numbers
+from twinline.language.errors import Invalid
 from twinline.language.records import Message, NewPromptVersion, Placeholder, Template
 from twinline.language.templates import variables
 from twinline.prompts.rules import content, labels_of
@@ -67,6 +68,13 @@ def test_every_variable_that_is_written_is_found(names: list[str], data: st.Data
     texts = [f"{data.draw(between)}{{{{ {name} }}}}{data.draw(between)}" for name in names]
     assert list(variables("".join(texts))) == names
     assert variables(chat(*texts)) == variables("".join(texts))
+
+
+def test_too_many_variables_are_refused_used_and_declared_together() -> None:
+    written = "".join(f"{{{{ v{n} }}}}" for n in range(999))
+    assert len(content(new(template=written, variables=[{"name": "n"}]), {}).variables) == 1000
+    with pytest.raises(Invalid, match=r"has 1,001 variables .*; 1,000 are the most"):
+        content(new(template=written, variables=[{"name": "n"}, {"name": "m"}]), {})
 
 
 # --- the digest -------------------------------------------------------------------------

@@ -34,11 +34,11 @@ def pair(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
 
 def propose(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
     """As `pair`, for somebody who wants to deploy it: a new bundle is not made of what is
-    retired. (What requests were served with is recorded whatever it is.)
+    withdrawn. (What requests were served with is recorded whatever it is.)
 
     Raises:
         NotFound: there is no such model version or prompt version.
-        VersionRetired: the bundle is new, and nobody should build on a side of it.
+        VersionWithdrawn: the bundle is new, and a side of it is retired or recalled.
     """
     known = find_pair(tx, new)
     if known is None:
@@ -46,7 +46,7 @@ def propose(tx: Writing, new: NewBundle) -> tuple[Bundle, bool]:
             models.read_version(tx, new.model).ref,
             prompts.read_version(tx, new.prompt).ref,
         ):
-            withdrawals.refuse_retired(tx, side, f"No new bundle is made of {side}")
+            withdrawals.refuse_withdrawn(tx, side, f"No new bundle is made of {side}")
     return pair(tx, new)
 
 

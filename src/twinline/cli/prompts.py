@@ -272,6 +272,7 @@ def _facts(version: PromptVersion) -> object:
     more = (
         ("syntax", version.syntax if version.syntax != "twinline" else None),
         ("retired", version.retired_at),
+        ("recalled", version.recalled_at),
         ("includes", tuple(f"{one.written} = {one.version}" for one in version.includes)),
         ("notes", "\n".join(f"{note.place}: {note.text}" for note in version.notes)),
         ("composed", as_text(version.composed) if version.composed else None),

@@ -274,16 +274,16 @@ class Prompts:
     ) -> Iterator[Inclusion]:
         """All that stands in a version (the newest), directly or not; the nearest first."""
         query = {"version": version, "label": label}
-        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/includes", query)
+        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/versions/includes", query)
 
     def included_by(self, name: str, *, version: int | None = None) -> Iterator[Inclusion]:
         """All versions that a version (any of them) stands in, the nearest first."""
         query = {"version": version}
-        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/included-by", query)
+        return self._http.pages(Inclusion, f"/prompts/{segment(name)}/versions/included-by", query)
 
     def outdated(self, name: str) -> Iterator[OutdatedInclude]:
         """Where versions in use hold an older version of a prompt than its newest."""
-        return self._http.pages(OutdatedInclude, f"/prompts/{segment(name)}/outdated")
+        return self._http.pages(OutdatedInclude, f"/prompts/{segment(name)}/versions/outdated")
 
     def update_includers(
         self, name: str, *, reason: str, key: str | None = None

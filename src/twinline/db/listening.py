@@ -38,9 +38,12 @@ class Announcements:
         self._subscribers.append(subscriber)
 
     def tell(self, topic: str) -> None:
-        """Pass a topic on."""
+        """Pass a topic on to all, whatever one of them makes of it."""
         for subscriber in self._subscribers:
-            subscriber(topic)
+            try:
+                subscriber(topic)
+            except Exception:  # noqa: BLE001 -- else nobody would hear of anything any more
+                _log.exception("%r was announced, and a subscriber failed", topic)
 
     @asynccontextmanager
     async def heard(self) -> AsyncGenerator[None]:

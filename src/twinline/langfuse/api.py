@@ -28,7 +28,8 @@ from twinline.language.records import Instant, Number
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
-from twinline.prompts.reader import Reads, Told, reads
+from twinline.prompts.memory import Reads, Told
+from twinline.prompts.reader import marked, reads
 from twinline.prompts.reads_api import note
 
 PROMPTS = "/v2/prompts"
@@ -179,4 +180,4 @@ def read_prompt(
     ref = labelled if version is None else PromptVersionRef(name, version)
     told: Told[PromptRow] = by.read(name, ("langfuse", ref), lambda tx: actions.read(tx, ref))
     note(request, by.by, PromptVersionRef(name, told.answer.version), "langfuse")
-    return told.mark(response).aged(told.stale_seconds)
+    return marked(told, response).aged(told.stale_seconds)

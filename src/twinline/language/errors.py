@@ -17,7 +17,7 @@
     │   └── TooLarge                    413
     ├── Conflict                        409
     │   ├── VersionChanged              409
-    │   ├── VersionRetired              409
+    │   ├── VersionWithdrawn            409
     │   ├── NothingToRollBack           409
     │   ├── NothingLive                 409
     │   ├── UntestedPair                409
@@ -175,10 +175,11 @@ class VersionChanged(Conflict):
     code = "version-changed"
 
 
-class VersionRetired(Conflict):
-    """A version that nobody should build on any more, or that holds such a one."""
+class VersionWithdrawn(Conflict):
+    """A version is retired or recalled, or what it holds or came from is: nothing new is
+    built on it, and no label moves to it."""
 
-    code = "version-retired"
+    code = "version-withdrawn"
 
 
 class NothingToRollBack(Conflict):

@@ -15,10 +15,13 @@ FREE_NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*$"
 
 RESERVED = frozenset(
     {"access", "deployments", "diff", "explain", "export", "history", "import", "kill", "labels"}
-    | {"included-by", "includes", "latest", "outdated", "promote", "ramp", "retire", "rollback"}
-    | {"unretire", "update-includers", "versions"}
+    | {"latest", "ramp", "rollback", "versions"}
 )
-"""Last segments that are parts of our URLs, so no name may end in them."""
+"""Last segments that are parts of our URLs, so no name may end in them.
+
+A further word would make what has such a name unreadable: what is new is read below one of
+these, as ``versions/outdated``, or is no address that a name could have, as what is posted to.
+"""
 
 
 def _ends_unlike_a_url(name: str) -> str:

@@ -20,6 +20,10 @@ from twinline.language.refs import PromptLabelRef, PromptVersionRef, parse_ref
 BYTES_MAX = 1_000_000
 """What a template takes at most in UTF-8, with what it includes in its place: an inch
 below the megabyte of a request's body."""
+VARIABLES_MAX = 1_000
+"""How many variables a version has at most, with those of what it includes."""
+INCLUDES_MAX = 100
+"""How many different includes a template has at most."""
 
 VARIABLE = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
 INCLUDE = re.compile(r"\{\{>([^{}]*)\}\}")
@@ -45,8 +49,16 @@ def texts(template: Template) -> dict[str, str]:
 
 def variables(template: Template) -> tuple[str, ...]:
     """The names of a template's variables, each once, in order of appearance."""
-    found = (name for text in texts(template).values() for name in VARIABLE.findall(text))
-    return tuple(dict.fromkeys(found))
+    return tuple(first_places(template))
+
+
+def first_places(template: Template) -> dict[str, str]:
+    """Where each variable of a template stands first, in order of appearance."""
+    found: dict[str, str] = {}
+    for place, text in texts(template).items():
+        for name in VARIABLE.findall(text):
+            found.setdefault(name, place)
+    return found
 
 
 def placeholders(template: Template) -> tuple[str, ...]:

@@ -95,7 +95,8 @@ def retire(tx: Deploy, body: RetireRequest, once: OnceOnly) -> Response:
 @router.post("/prompts/{name:path}/retire", status_code=201, response_model=Page[Withdrawal])
 def retire_prompt(tx: Deploy, name: PathName, body: PromptRetirement, once: OnceOnly) -> Response:
     """Retire every version of a prompt (200: all of them are): nothing that is built on it
-    goes live any more, and lists show it only when asked."""
+    goes live any more, and lists show it only when asked. A version that is made later is not
+    retired."""
 
     def act() -> tuple[int, Page[Withdrawal]]:
         retired, made = retirements.retire_prompt(tx, name, body.reason)

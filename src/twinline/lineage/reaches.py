@@ -1,5 +1,6 @@
 """What is downstream of a node, as far as requests go."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ from twinline.db.session import Reading
 from twinline.inferences.selections import Scope
 from twinline.language.refs import BundleRef, DeploymentRef, Ref, SlotRef
 from twinline.lineage import nodes, store
-from twinline.lineage.store import ALWAYS, Window
+from twinline.lineage.store import ALWAYS, Reached, Window
 
 TICK = timedelta(microseconds=1)
 
@@ -40,23 +41,24 @@ def reach(tx: Reading, text: str, window: Window = ALWAYS) -> Reach:
         NotFound: there is no such node.
     """
     id, ref = nodes.find(tx, text)
-    found = store.reached(tx, id, window)
-    now = found
-    if found.stated:  # what led there once may lead there no longer
-        moment = access.now(tx)
-        now = store.reached(tx, id, Window(moment, moment + TICK))
+    found = store.reached(tx, [id], window)
     bundles = store.served_by(tx, id) if isinstance(ref, DeploymentRef) else found.bundles
     return Reach(
         root=ref,
         bundles=tuple(bundles),
         deployments=tuple(found.deployments),
-        live=tuple(sorted((SlotRef(*place) for place in now.live), key=str)),
+        live=_live(tx, [id], found),
         scope=Scope(
             bundles=tuple(found.bundles),
             slots=tuple(SlotRef.parse(one) for one in found.slots),
             deployments=tuple(DeploymentRef.parse(one) for one in found.served),
         ),
     )
+
+
+def live(tx: Reading, ids: Collection[int]) -> tuple[SlotRef, ...]:
+    """The slots where anything downstream of some nodes is live now."""
+    return _live(tx, ids, store.reached(tx, ids, ALWAYS))
 
 
 def bundles(tx: Reading, found: Reach) -> tuple[BundleRef, ...]:
@@ -67,3 +69,11 @@ def bundles(tx: Reading, found: Reach) -> tuple[BundleRef, ...]:
 def deployed_to(tx: Reading, found: Reach) -> set[SlotRef]:
     """The slots that the deployments of a reach were made to."""
     return {DeploymentRef.parse(one).slot for one in store.refs(tx, found.deployments)}
+
+
+def _live(tx: Reading, ids: Collection[int], found: Reached) -> tuple[SlotRef, ...]:
+    now = found
+    if found.stated:  # what led there once may lead there no longer
+        moment = access.now(tx)
+        now = store.reached(tx, ids, Window(moment, moment + TICK))
+    return tuple(sorted((SlotRef(*place) for place in now.live), key=str))

@@ -1,11 +1,12 @@
 """Retire versions and whole prompts, so that nobody builds on them any more."""
 
+from collections.abc import Sequence
+
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Conflict, Invalid
 from twinline.language.records import Page, RetireRequest, Withdrawal
 from twinline.language.refs import BundleRef, CustomRef, ModelVersionRef, PromptVersionRef
-from twinline.lineage import nodes
-from twinline.lineage.reaches import reach
+from twinline.lineage import nodes, reaches, store
 from twinline.prompts import actions as prompts
 from twinline.withdrawals import actions as withdrawals
 
@@ -23,7 +24,7 @@ def retire(tx: Writing, wanted: RetireRequest) -> tuple[Withdrawal, bool]:
         Invalid: it is a node that cannot be retired.
         Conflict: it is live somewhere.
     """
-    _, ref = nodes.find(tx, wanted.node)
+    id, ref = nodes.find(tx, wanted.node)
     if not isinstance(ref, RETIRABLE):
         raise Invalid(
             f"{ref} cannot be retired; versions of prompts and models, bundles and nodes of "
@@ -33,23 +34,24 @@ def retire(tx: Writing, wanted: RetireRequest) -> tuple[Withdrawal, bool]:
         )
     withdrawals.before_retiring(tx)
     if not isinstance(ref, CustomRef):
-        _refuse_live(tx, ref)
+        _refuse_live(tx, [id])
     return withdrawals.withdraw(tx, ref, "retired", wanted.reason)
 
 
 def retire_prompt(tx: Writing, name: str, reason: str) -> tuple[Page[Withdrawal], bool]:
-    """Retire every version of a prompt; the retirements in force, and whether one is new.
+    """Retire every version that a prompt has; the retirements in force, and whether one is new.
+
+    Its next version, if anybody makes one, is not retired.
 
     Raises:
         NotFound: there is no such prompt.
         Conflict: a version is live somewhere.
     """
+    versions = prompts.take(tx, name)
     withdrawals.before_retiring(tx)
-    versions = _versions(tx, name)
-    for ref in versions:
-        _refuse_live(tx, ref)
-    done = [withdrawals.withdraw(tx, ref, "retired", reason, whole=True) for ref in versions]
-    return Page(items=tuple(one for one, _ in done)), any(made for _, made in done)
+    _refuse_live(tx, versions)
+    done, made = withdrawals.retire_whole(tx, versions, reason)
+    return Page(items=done), made
 
 
 def unretire_prompt(tx: Writing, name: str, reason: str) -> Page[Withdrawal]:
@@ -59,27 +61,28 @@ def unretire_prompt(tx: Writing, name: str, reason: str) -> Page[Withdrawal]:
         NotFound: there is no such prompt.
         Conflict: none is retired so.
     """
-    standing = (withdrawals.standing(tx, ref, "retired") for ref in _versions(tx, name))
-    numbers = [one.number for one in standing if one and one.whole]
-    if not numbers:
+    lifted = withdrawals.lift_whole(tx, prompts.take(tx, name), reason)
+    if not lifted:
         raise Conflict(
             f"The prompt {name!r} is not retired as a whole; `twinline nodes retired` lists the "
             "versions that are, to let them go on one by one.",
             name=name,
         )
-    return Page(items=tuple(withdrawals.lift(tx, "retired", one, reason) for one in numbers))
+    return Page(items=lifted)
 
 
-def _versions(tx: Reading, name: str) -> list[PromptVersionRef]:
-    prompts.read_prompt(tx, name)
-    return [PromptVersionRef(name, number) for _, number in prompts.version_history(tx, name)]
-
-
-def _refuse_live(tx: Reading, ref: PromptVersionRef | ModelVersionRef | BundleRef) -> None:
-    live = reach(tx, str(ref)).live
-    if live:
-        raise Conflict(
-            f"{ref} is live in {', '.join(slot.short for slot in live)}; deploy something else "
-            "there first.",
-            live=[str(slot) for slot in live],
-        )
+def _refuse_live(tx: Reading, ids: Sequence[int]) -> None:
+    """All nodes are asked about at once; where that says yes, each half, down to the first."""
+    live = reaches.live(tx, ids)
+    if not live:
+        return
+    if len(ids) > 1:
+        middle = len(ids) // 2
+        _refuse_live(tx, ids[:middle])
+        _refuse_live(tx, ids[middle:])
+    (ref,) = store.refs(tx, ids)
+    raise Conflict(
+        f"{ref} is live in {', '.join(slot.short for slot in live)}; deploy something else there "
+        "first.",
+        live=[str(slot) for slot in live],
+    )

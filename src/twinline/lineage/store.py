@@ -33,11 +33,12 @@ _HELD = """(edge.kind = any(:timeless) or
     and (cast(:begin as timestamptz) is null or edge.until is null or edge.until > :begin))"""
 _DOWNSTREAM = f"""
 with recursive reached(id, via) as (
-    select cast(:root as bigint), ''
+    select unnest(cast(:roots as bigint[])), ''
     union
     select edge.target, edge.kind
     from reached {OUT_OF.format(node="reached.id")}
-    where edge.kind <> 'derived' and {_HELD} and (reached.id = :root or reached.id not in (
+    where edge.kind <> 'derived' and {_HELD} and (
+        reached.id = any(cast(:roots as bigint[])) or reached.id not in (
         select node_id from withdrawal where kind = 'retired' and at <= :begin
             and (lifted_at is null or lifted_at > :end)))
 )
@@ -106,7 +107,7 @@ order by source, target, kind
 
 
 class Reached(NamedTuple):
-    """What serves requests among the nodes downstream of one, itself among them.
+    """What serves requests among the nodes downstream of some, themselves among them.
 
     ``bundles`` and ``deployments`` are all there are. ``served`` and ``slots`` are the
     deployments and slots of which all that they served counts: where it began, and where
@@ -124,12 +125,12 @@ class Reached(NamedTuple):
 
 def reached_ids(tx: Reading, root: int, window: Window) -> list[int]:
     """Everything downstream of a node, itself among them."""
-    return tx.values(_REACHED_IDS, _from(root, window))
+    return tx.values(_REACHED_IDS, _from([root], window))
 
 
-def reached(tx: Reading, root: int, window: Window) -> Reached:
-    """The bundles, deployments and slots downstream of a node, itself among them."""
-    row = tx.row(_REACHED, _from(root, window))
+def reached(tx: Reading, roots: Collection[int], window: Window) -> Reached:
+    """The bundles, deployments and slots downstream of some nodes, themselves among them."""
+    row = tx.row(_REACHED, _from(roots, window))
     assert row is not None
     return Reached(**row)
 
@@ -144,9 +145,9 @@ def refs(tx: Reading, ids: Collection[int]) -> list[str]:
     return tx.values(_REFS, {"ids": list(ids)})
 
 
-def _from(root: int, window: Window) -> dict[str, Any]:
+def _from(roots: Collection[int], window: Window) -> dict[str, Any]:
     kinds = {"timeless": TIMELESS, "catalogued": list(EDGE_KINDS)}
-    return {"root": root, **kinds, **window._asdict()}
+    return {"roots": list(roots), **kinds, **window._asdict()}
 
 
 def step(

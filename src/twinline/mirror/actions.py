@@ -268,8 +268,12 @@ def keep_found(tx: Writing, place: Place, found: Found) -> tuple[ModelVersion, b
 
 
 def _same(series: Series, kept: Kept, version: answers.Version) -> bool:
-    now = (version.created_ms, content.identity(series.kind, version))
-    return (kept.created_ms, kept.digest) == now
+    return (kept.created_ms, kept.digest) == _key(series, version)
+
+
+def _key(series: Series, version: answers.Version) -> tuple[int, str]:
+    """What makes a version under its number this version."""
+    return version.created_ms, content.identity(series.kind, version)
 
 
 def _replace(
@@ -316,12 +320,30 @@ def _made_known(
     a model's number is MLflow's own and no second version can get it."""
     name = series.catalog_name
     if series.kind == "prompt":
-        refs = prompts.create_all(tx, name, [content.prompt(name, one.version) for one in seen])
-        return {one.version.version: ref for one, ref in zip(seen, refs, strict=True)}
+        return _made_prompts(tx, series, seen)
     versions = {
         one.version.version: rules.record(model, one.version, one.facts, name=name) for one in seen
     }
     return models.register_all(tx, name, "mlflow", versions)
+
+
+def _made_prompts(
+    tx: Writing, series: Series, seen: Sequence[Seen]
+) -> Mapping[int, VersionRef | None]:
+    """What was kept once stays the version that it is, however we would write it down today:
+    the digest of a text depends on that, and another one would be another version."""
+    name = series.catalog_name
+    held = store.held(tx, series.id, [one.version.version for one in seen])
+    known: dict[int, VersionRef | None] = {}
+    for one in seen:
+        ref = held.get((one.version.version, *_key(series, one.version)))
+        if ref is not None:
+            known[one.version.version] = PromptVersionRef.parse(ref)
+    fresh = [one.version for one in seen if one.version.version not in known]
+    if fresh:
+        made = prompts.create_all(tx, name, [content.prompt(name, version) for version in fresh])
+        known |= {version.version: ref for version, ref in zip(fresh, made, strict=True)}
+    return known
 
 
 def _named_apart(

@@ -188,6 +188,18 @@ def versions(tx: Reading, series_id: int, numbers: Collection[int]) -> dict[int,
     return {row["number"]: Kept(**row) for row in tx.rows(query)}
 
 
+def held(tx: Reading, series_id: int, numbers: Collection[int]) -> dict[tuple[int, int, str], str]:
+    """Which versions of the catalog are what was ever under these numbers: their references,
+    by number, when it was made and digest."""
+    query = (
+        select(mirror_version, node.c.ref)
+        .join(node, node.c.id == mirror_version.c.node_id)
+        .where(mirror_version.c.series_id == series_id, mirror_version.c.number.in_(numbers))
+    )
+    rows = tx.rows(query)
+    return {(row["number"], row["created_ms"], row["digest"]): row["ref"] for row in rows}
+
+
 def unlike(tx: Reading, series_id: int, fingerprints: Mapping[int, str]) -> bool:
     """Whether any of these versions is not known as its fingerprint says."""
     known = versions(tx, series_id, fingerprints.keys())

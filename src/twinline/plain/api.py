@@ -17,7 +17,8 @@ from twinline.plain.records import (
     PlainPrompt,
     Version,
 )
-from twinline.prompts.reader import Reads, reads
+from twinline.prompts.memory import Reads
+from twinline.prompts.reader import marked, reads
 from twinline.prompts.reads_api import note
 
 router = strict_router("plain prompts", prefix="/api/prompts")
@@ -106,4 +107,4 @@ def _fetched(
 ) -> PlainPrompt:
     told = by.read(ref.name, ("plain", ref), lambda tx: actions.fetch(tx, ref))
     note(request, by.by, PromptVersionRef(ref.name, told.answer.number), "plain")
-    return told.mark(response)
+    return marked(told, response)

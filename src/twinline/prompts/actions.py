@@ -37,7 +37,8 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
         NotFound: there is no version that it could be derived from, or that it includes.
         Invalid: it includes a chat, itself or too deep, or declarations do not agree.
         TooLarge: it takes more than a million bytes.
-        VersionRetired: it is new and includes what is retired, or a label would move to it.
+        VersionWithdrawn: it is new and includes what is retired or recalled, or a label would
+            move to such a one.
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
@@ -47,7 +48,7 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     _describe(tx, id, new)
     existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
     if existing is None:
-        _refuse_retired(tx, new.name, pieces.values())
+        _refuse_withdrawn(tx, new.name, pieces.values())
     number = existing or store.add_versions(tx, id, [(new, content)])[content.digest]
     for label in new.labels:
         put(tx, id, PromptLabelRef(new.name, label), number, new.message or "set with the version")
@@ -100,6 +101,17 @@ def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
         kind=new.kind,
         **content._asdict(),
     )
+
+
+def take(tx: Writing, name: str) -> list[int]:
+    """The nodes of a prompt's versions, the oldest first; until this transaction ends nobody
+    else changes the prompt, or makes another version of it.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    read_prompt(tx, name)
+    return store.version_nodes(tx, store.lock_series(tx, name))
 
 
 def read_prompt(tx: Reading, name: str) -> Prompt:
@@ -156,7 +168,7 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
         NotFound: there is no such prompt or version.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
-        VersionRetired: nobody should build on the version any more.
+        VersionWithdrawn: the version is retired or recalled.
         NotAllowed: the label is protected, and the actor may not move protected ones.
     """
     refuse_latest(label)
@@ -195,7 +207,7 @@ def promote(tx: Writing, name: str, promotion: Promotion) -> PromptVersion:
         Stale: the label to move does not point where ``expected`` says.
         Invalid: the label to move is kept by the system.
         NotAllowed: it is protected, and the actor may not move protected ones.
-        VersionRetired: nobody should build on the version any more.
+        VersionWithdrawn: the version is retired or recalled.
     """
     read_prompt(tx, name)
     store.lock_series(tx, name)  # nobody moves the one label between our look and the other
@@ -257,9 +269,9 @@ def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:
         audit(tx, "prompt.describe", new.name, why=new.message, before=before, after=before | given)
 
 
-def _refuse_retired(tx: Reading, name: str, pieces: Iterable[PromptVersion]) -> None:
+def _refuse_withdrawn(tx: Reading, name: str, pieces: Iterable[PromptVersion]) -> None:
     for piece in pieces:
-        withdrawals.refuse_retired(tx, piece.ref, f"{name} cannot include {piece.ref}")
+        withdrawals.refuse_withdrawn(tx, piece.ref, f"{name} cannot include {piece.ref}")
 
 
 def _labelled(tx: Reading, ref: PromptLabelRef) -> int:

@@ -20,7 +20,8 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import actions, searching
-from twinline.prompts.reader import Reads, reads
+from twinline.prompts.memory import Reads
+from twinline.prompts.reader import marked, reads
 from twinline.prompts.reads_api import note
 from twinline.prompts.rules import Wanted
 
@@ -154,4 +155,4 @@ def _told(
 ) -> PromptVersion:
     told = by.read(ref.name, ref, lambda tx: actions.read_version(tx, ref))
     note(request, by.by, told.answer.ref, "rest")
-    return told.mark(response)
+    return marked(told, response)

@@ -19,13 +19,25 @@ def pieces(tx: Reading, new: NewPromptVersion, read: Read) -> dict[str, PromptVe
 
     Raises:
         NotFound: one does not exist; the message names the nearest that do.
-        Invalid: one is a chat, includes the new version's prompt, or is too deep.
+        Invalid: one is a chat, includes the new version's prompt, or is too deep; or there
+            are more than 100.
     """
     written = () if new.syntax == "jinja2" else templates.includes(new.template)
+    _refuse_many(len(written))
     found = {one.text: _piece(tx, one, read) for one in written}
     if found:
         _refuse_depth_and_cycle(tx, new.name, found)
     return found
+
+
+def _refuse_many(includes: int) -> None:
+    if includes > templates.INCLUDES_MAX:
+        raise Invalid(
+            f"The template has {includes:,} different includes; {templates.INCLUDES_MAX} are the "
+            "most. Put some of them together in a prompt of their own, and include that.",
+            field="template",
+            limit=templates.INCLUDES_MAX,
+        )
 
 
 def _piece(tx: Reading, one: Written, read: Read) -> PromptVersion:

@@ -22,7 +22,7 @@ from twinline.prompts.api import PathName, Read, Write
 router = strict_router("prompts", prefix="/prompts")
 
 
-@router.get("/{name:path}/includes")
+@router.get("/{name:path}/versions/includes")
 def list_includes(
     name: PathName,
     tx: Read,
@@ -39,7 +39,7 @@ def list_includes(
     return inclusions.includes(tx, ref, cursor=cursor, limit=limit)
 
 
-@router.get("/{name:path}/included-by")
+@router.get("/{name:path}/versions/included-by")
 def list_includers(
     name: PathName,
     tx: Read,
@@ -51,7 +51,7 @@ def list_includers(
     return inclusions.included_by(tx, name, version, cursor=cursor, limit=limit)
 
 
-@router.get("/{name:path}/outdated")
+@router.get("/{name:path}/versions/outdated")
 def list_outdated(name: PathName, tx: Read) -> Page[OutdatedInclude]:
     """Where versions in use, the newest and the labelled ones, hold an older version of the
     prompt than its newest."""

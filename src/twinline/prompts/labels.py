@@ -41,7 +41,7 @@ def put(
         Invalid: the label is kept by the system.
         Stale: the label does not point where ``expected`` says.
         NotAllowed: the label is protected, and the actor may not move protected ones.
-        VersionRetired: nobody should build on the version any more.
+        VersionWithdrawn: the version is retired or recalled.
     """
     refuse_latest(ref.label)
     previous = store.place(tx, id, ref.label)
@@ -56,7 +56,7 @@ def put(
     _refuse_if_protected(tx, ref)
     if number is not None:
         target = PromptVersionRef(ref.name, number)
-        withdrawals.refuse_retired(tx, target, f"{ref.label!r} cannot move to {target}")
+        withdrawals.refuse_withdrawn(tx, target, f"{ref.label!r} cannot move to {target}")
     move = store.add_move(tx, id, ref.label, number, previous, reason)
     audit(
         tx,

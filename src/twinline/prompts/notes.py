@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from twinline.language import templates
 from twinline.language.records import NewPromptVersion, Note, Template, Variable
@@ -16,38 +18,47 @@ _INVISIBLE = re.compile(
 stand in a text unseen. Selectors of variants, which colour emoji, are not meant."""
 
 
+NOTES_MAX = 100
+"""How many notes are kept; one more says how many were not."""
+
+
 def notes(
     new: NewPromptVersion, composed: Template, variables: tuple[Variable, ...]
 ) -> tuple[Note, ...]:
-    """All that there is to say about a new version; nothing of it is refused.
+    """What there is to say about a new version; nothing of it is refused.
 
     The variables and braces of a ``jinja2`` template are that library's to judge.
     """
-    own = () if new.syntax == "jinja2" else (*_names(new, composed, variables), *_braces(new))
-    return (*own, *_examples(new, variables), *_invisible(new))
+    found = _all(new, composed, variables)
+    told = tuple(islice(found, NOTES_MAX))
+    left_out = sum(1 for _ in found)
+    if not left_out:
+        return told
+    return (*told, Note(kind="more", place="template", text=f"{left_out:,} more were left out."))
+
+
+def _all(
+    new: NewPromptVersion, composed: Template, variables: tuple[Variable, ...]
+) -> Iterator[Note]:
+    if new.syntax != "jinja2":
+        yield from _names(new, composed, variables)
+        yield from _braces(new)
+    yield from _examples(new, variables)
+    yield from _invisible(new)
 
 
 def _names(
     new: NewPromptVersion, composed: Template, variables: tuple[Variable, ...]
 ) -> Iterator[Note]:
+    used = templates.first_places(composed)
     for one in variables:
         if one.type is None:
             said = f"{{{{ {one.name} }}}} is used and not declared."
-            yield Note(kind="undeclared", place=_where(composed, one.name), text=said)
-    used = templates.variables(composed)
+            yield Note(kind="undeclared", place=used[one.name], text=said)
     for place, declared in enumerate(new.variables):
         if declared.name not in used:
             said = f"{declared.name!r} is declared and not used."
             yield Note(kind="unused", place=f"variables[{place}]", text=said)
-
-
-def _where(template: Template, name: str) -> str:
-    found = (
-        place
-        for place, text in templates.texts(template).items()
-        if name in templates.VARIABLE.findall(text)
-    )
-    return next(found, "template")
 
 
 def _braces(new: NewPromptVersion) -> Iterator[Note]:
@@ -83,10 +94,12 @@ def _examples(new: NewPromptVersion, variables: tuple[Variable, ...]) -> Iterato
 def _invisible(new: NewPromptVersion) -> Iterator[Note]:
     for place, text in templates.texts(new.template).items():
         first: dict[str, int] = {}
+        counted = Counter[str]()
         for found in _INVISIBLE.finditer(text):
             first.setdefault(found[0], found.start() + 1)
+            counted[found[0]] += 1
         for character, at in first.items():
-            said = f"{_called(character)} at character {at}, {text.count(character)} in all."
+            said = f"{_called(character)} at character {at}, {counted[character]} in all."
             yield Note(kind="invisible", place=place, text=said)
 
 

@@ -1,254 +1,26 @@
-"""Reads of prompts that outlast the database: what was read before is kept in memory.
-
-While the database answers, every read asks it, so nobody gets an older label than what is
-committed. While it is away, what was read before is told again with its age; what has
-changed since, as far as this process heard, is not: it was read anew at once, or is gone.
-"""
-
-import asyncio
-import logging
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+"""Who may read prompts while the database is away, and how an answer says that it is."""
 
 from fastapi import Depends, Request, Response
 from fastapi.params import Depends as Dependency
-from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from twinline.access import actions as access
 from twinline.access.gate import Admission, SentKey, database
 from twinline.access.keyring import KeyRing
 from twinline.access.rules import Permission
-from twinline.db.listening import Announcements
-from twinline.db.session import Database, Reading
-from twinline.language.errors import DatabaseUnavailable, NotFound, TwinlineError
+from twinline.language.errors import DatabaseUnavailable
 from twinline.language.records import ApiKey
-from twinline.language.refs import PromptVersionRef, parse_ref
-from twinline.prompts.store import TOPIC
-from twinline.withdrawals import actions as withdrawals
+from twinline.prompts.memory import Answer, Memory, Reads, Told
 
-RETRY_SECONDS = 1.0
-"""How long a database that was away is not asked again for what is in memory."""
-ANSWERS_MAX, BYTES_MAX = 10_000, 64 << 20
-"""What memory holds at most; of more, what was not asked for longest is forgotten."""
 STALE_HEADER = "X-Twinline-Stale-Seconds"
 """Only on answers from memory: how long ago they were read."""
 
-_log = logging.getLogger("twinline")
 
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Told(Generic[Answer]):
-    """An answer; ``stale_seconds`` is how old it is when it comes from memory, else None."""
-
-    answer: Answer
-    stale_seconds: float | None = None
-
-    def mark(self, response: Response) -> Answer:
-        """The answer, its age said in a header."""
-        if self.stale_seconds is not None:
-            response.headers[STALE_HEADER] = str(self.stale_seconds)
-        return self.answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """An answer as memory holds it, with what asks for it anew."""
-
-    answer: Any
-    ask: Callable[[Reading], Any]
-    size: int
-    read_at: float = field(default_factory=time.monotonic)
-
-
-_Place = tuple[str, Hashable]
-"""The name of a prompt, and what was asked about it."""
-
-
-class Memory:
-    """The answers that were given lately. For many threads."""
-
-    def __init__(
-        self,
-        database: Database,
-        announcements: Announcements,
-        *,
-        answers_max: int = ANSWERS_MAX,
-        bytes_max: int = BYTES_MAX,
-    ) -> None:
-        self._database = database
-        self._answers_max, self._bytes_max = answers_max, bytes_max
-        self._kept: OrderedDict[_Place, _Kept] = OrderedDict()
-        self._by_prompt: dict[str, set[_Place]] = {}
-        self._bytes = 0
-        self._turn = threading.Lock()
-        self._noted: dict[_Place, Callable[[Reading], Any]] = {}
-        self._something: asyncio.Event = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.changes = 0
-        """Counts what was heard; an answer that was read across a change is not kept."""
-        self._ask_again_at: float | None = None
-        announcements.subscribe(self._take_note)
-
-    def is_away(self) -> bool:
-        """Whether the database was away a moment ago, so that it should be left alone.
-
-        Once a second somebody is told that it may be asked: only they wait for it.
-        """
-        with self._turn:
-            if self._ask_again_at is None:
-                return False
-            now = time.monotonic()
-            if now < self._ask_again_at:
-                return True
-            self._ask_again_at = now + RETRY_SECONDS
-            return False
-
-    def was_asked(self, *, answered: bool) -> None:
-        """Somebody asked the database."""
-        with self._turn:
-            self._ask_again_at = None if answered else time.monotonic() + RETRY_SECONDS
-
-    def find(self, place: _Place) -> Told[Any] | None:
-        """What was told last, None when it is not here."""
-        with self._turn:
-            kept = self._kept.get(place)
-        return kept and Told(kept.answer, round(time.monotonic() - kept.read_at, 3))
-
-    def keep(self, place: _Place, ask: Callable[[Reading], Any], answer: Any, seen: int) -> None:
-        """Keep what was read since the count of changes was ``seen``."""
-        with self._turn:
-            if seen != self.changes:
-                return
-            before = self._take_out(place)
-            known = before is not None and before.answer == answer
-            size = before.size if before and known else len(answer.model_dump_json())
-            if size > self._bytes_max:
-                return
-            self._kept[place] = _Kept(answer, ask, size)
-            self._by_prompt.setdefault(place[0], set()).add(place)
-            self._bytes += size
-            while self._bytes > self._bytes_max or len(self._kept) > self._answers_max:
-                self._take_out(next(iter(self._kept)))
-
-    def forget(self, place: _Place) -> None:
-        """There is no such answer any more."""
-        with self._turn:
-            self._take_out(place)
-
-    @asynccontextmanager
-    async def kept_fresh(self) -> AsyncGenerator[None]:
-        """Read anew what changed, until the block ends."""
-        self._loop = asyncio.get_running_loop()
-        following = asyncio.create_task(self._follow())
-        try:
-            yield
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
-
-    def _take_note(self, topic: str) -> None:
-        prompt = _prompt_of(topic)
-        if prompt is None:
-            return
-        with self._turn:
-            self.changes += 1
-            for place in list(self._by_prompt.get(prompt, ())):
-                gone = self._take_out(place)
-                if gone is not None:
-                    self._noted[place] = gone.ask
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._something.set)
-
-    def _take_out(self, place: _Place) -> _Kept | None:
-        gone = self._kept.pop(place, None)
-        if gone is not None:
-            self._bytes -= gone.size
-            of_prompt = self._by_prompt[place[0]]
-            of_prompt.discard(place)
-            if not of_prompt:
-                del self._by_prompt[place[0]]
-        return gone
-
-    async def _follow(self) -> None:
-        while True:
-            await self._something.wait()
-            self._something.clear()
-            with self._turn:
-                noted, self._noted = self._noted, {}
-            for place, ask in noted.items():
-                await run_in_threadpool(self._read_anew, place, ask)
-
-    def _read_anew(self, place: _Place, ask: Callable[[Reading], Any]) -> None:
-        seen = self.changes
-        try:
-            with self._database.reading() as tx:
-                answer = ask(tx)
-        except TwinlineError as error:
-            _log.info("of prompt %s nothing is kept in memory: %s", place[0], error.detail)
-        else:
-            self.keep(place, ask, answer, seen)
-
-
-def _prompt_of(topic: str) -> str | None:
-    """The prompt of which something else is true since a topic was announced, if any."""
-    kind, _, subject = topic.partition(" ")
-    if kind == withdrawals.TOPIC:
-        ref = parse_ref(subject)
-        return ref.name if isinstance(ref, PromptVersionRef) else None
-    return subject if kind == TOPIC else None
-
-
-@dataclass(frozen=True)
-class Reads:
-    """Somebody who may read prompts, whether the database is there or not.
-
-    ``by`` is the owner of the key that was sent.
-    """
-
-    by: str
-    _memory: Memory
-    _database: Database
-
-    def read(
-        self, prompt: str, question: Hashable, ask: Callable[[Reading], Answer]
-    ) -> Told[Answer]:
-        """What ``ask`` reads; what it read before while the database is away.
-
-        ``question`` stands for ``ask``: the same question about a prompt has one answer.
-
-        Raises:
-            NotFound: as ``ask`` says.
-            DatabaseUnavailable: the database is away, and memory does not know.
-        """
-        place = (prompt, question)
-        told = self._memory.find(place)
-        if told is not None and self._memory.is_away():
-            return told
-        seen = self._memory.changes
-        try:
-            with self._database.reading() as tx:
-                answer = ask(tx)
-        except DatabaseUnavailable:
-            self._memory.was_asked(answered=False)
-            told = self._memory.find(place)
-            if told is None:
-                raise
-            return told
-        except NotFound:
-            self._memory.forget(place)
-            raise
-        self._memory.was_asked(answered=True)
-        self._memory.keep(place, ask, answer, seen)
-        return Told(answer)
+def marked(told: Told[Answer], response: Response) -> Answer:
+    """An answer, its age said in a header of the response when it comes from memory."""
+    if told.stale_seconds is not None:
+        response.headers[STALE_HEADER] = str(told.stale_seconds)
+    return told.answer
 
 
 class _ReadsAdmission(Admission):

@@ -62,7 +62,7 @@ def content(new: NewPromptVersion, pieces: Mapping[str, PromptVersion]) -> Conte
     """What a new version holds; ``pieces`` are what it includes, by what its template says.
 
     Raises:
-        Invalid: two declarations of a variable do not agree.
+        Invalid: two declarations of a variable do not agree, or there are too many variables.
         TooLarge: it takes more than a million bytes.
     """
     texts = {said: str(piece.whole) for said, piece in pieces.items()}
@@ -101,11 +101,12 @@ def variables(
 
     Raises:
         Invalid: two versions that it includes declare a variable otherwise, and it does not
-            say which holds.
+            say which holds; or there are more than 1,000.
     """
     own = {one.name: Variable(**one.model_dump()) for one in new.variables}
     known = _inherited(pieces, own) | own
     names = dict.fromkeys((*templates.variables(composed), *own))
+    _refuse_many(len(names))
     return tuple(known.get(name) or Variable(name=name) for name in names)
 
 
@@ -125,6 +126,17 @@ def _inherited(pieces: Iterable[PromptVersion], own: dict[str, Variable]) -> dic
                     value=one.name,
                 )
     return found
+
+
+def _refuse_many(variables: int) -> None:
+    if variables > templates.VARIABLES_MAX:
+        raise Invalid(
+            f"The version has {variables:,} variables with those of what it includes; "
+            f"{templates.VARIABLES_MAX:,} are the most. Pass what is many as one variable of type "
+            "array or object.",
+            field="template",
+            limit=templates.VARIABLES_MAX,
+        )
 
 
 def _takes(variable: Variable) -> tuple[object, ...]:

@@ -4,7 +4,16 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    exists,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_nodes, find_node
@@ -12,7 +21,13 @@ from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.identity import as_json, without_defaults
-from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
+from twinline.language.records import (
+    LabelMove,
+    NewPromptVersion,
+    Prompt,
+    PromptVersion,
+    WithdrawalKind,
+)
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
 from twinline.prompts.label_store import places
@@ -21,17 +36,22 @@ from twinline.prompts.rules import Content
 TOPIC = "prompt"
 """What is announced, with the name, when a prompt may have changed."""
 
-_in_force = (withdrawal.c.kind == "retired", withdrawal.c.lifted_at.is_(None))
-_retired_at = (
-    select(withdrawal.c.at)
-    .where(withdrawal.c.node_id == prompt_version.c.node_id, *_in_force)
-    .correlate(prompt_version)
-    .scalar_subquery()
-)
+
+def _in_force(kind: WithdrawalKind, version: FromClause) -> tuple[ColumnElement[bool], ...]:
+    of = (withdrawal.c.node_id == version.c.node_id, withdrawal.c.kind == kind)
+    return (*of, withdrawal.c.lifted_at.is_(None))
+
+
+def _since(kind: WithdrawalKind) -> ScalarSelect[datetime]:
+    query = select(withdrawal.c.at).where(*_in_force(kind, prompt_version))
+    return query.correlate(prompt_version).scalar_subquery()
+
+
+_retired_at, _recalled_at = _since("retired"), _since("recalled")
 _one_version = prompt_version.alias("one_version")
 _in_use = exists().where(
     _one_version.c.prompt_id == prompt.c.id,
-    ~exists().where(withdrawal.c.node_id == _one_version.c.node_id, *_in_force),
+    ~exists().where(*_in_force("retired", _one_version)),
 )
 # Within a select of its own, lest PostgreSQL join all versions to find a page of prompts.
 all_retired = select(~_in_use.correlate(prompt)).correlate(prompt).scalar_subquery()
@@ -168,6 +188,12 @@ def version_history(tx: Reading, name: str) -> tuple[tuple[datetime, int], ...]:
     return tuple((row["created_at"], row["number"]) for row in tx.rows(query))
 
 
+def version_nodes(tx: Reading, id: int) -> list[int]:
+    """The nodes of a prompt's versions, the oldest first."""
+    query = select(prompt_version.c.node_id).where(prompt_version.c.prompt_id == id)
+    return tx.values(query.order_by(prompt_version.c.number))
+
+
 def made_between(
     tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
 ) -> tuple[PromptVersion, ...]:
@@ -233,9 +259,9 @@ def _prompts() -> Select[Any]:
 
 
 def _versions() -> Select[Any]:
-    return select(prompt_version, prompt.c.name, _retired_at.label("retired_at")).join(
-        prompt, prompt.c.id == prompt_version.c.prompt_id
-    )
+    withdrawn = (_retired_at.label("retired_at"), _recalled_at.label("recalled_at"))
+    of = prompt.c.id == prompt_version.c.prompt_id
+    return select(prompt_version, prompt.c.name, *withdrawn).join(prompt, of)
 
 
 def _prompt(row: RowMapping, named: dict[str, int]) -> Prompt:

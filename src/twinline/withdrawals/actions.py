@@ -7,7 +7,7 @@ from twinline.access.actions import audit
 from twinline.db.graph import find_node
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, NotFound, VersionRetired
+from twinline.language.errors import Conflict, NotFound, VersionWithdrawn
 from twinline.language.records import Page, Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, Ref
 from twinline.withdrawals import store
@@ -26,14 +26,11 @@ def before_retiring(tx: Writing) -> None:
     store.own_lock(tx)
 
 
-def withdraw(
-    tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str, *, whole: bool = False
-) -> tuple[Withdrawal, bool]:
-    """Withdraw an existing node, and whether it was not until now; ``whole``: with all
-    versions of its prompt."""
+def withdraw(tx: Writing, ref: Ref, kind: WithdrawalKind, reason: str) -> tuple[Withdrawal, bool]:
+    """Withdraw an existing node, and whether it was not until now."""
     node_id = find_node(tx, ref)
     assert node_id is not None
-    made = store.add(tx, node_id, kind, reason, whole=whole)
+    made = store.add(tx, node_id, kind, reason)
     if made is None:
         standing = store.standing(tx, node_id, kind)
         if standing is None:
@@ -58,15 +55,47 @@ def lift(tx: Writing, kind: WithdrawalKind, number: int, reason: str) -> Withdra
         raise Conflict(f"{before.node} is no longer {kind}: {before.lifted_by} lifted that.")
     after = read(tx, kind, number)
     tx.announce(f"{TOPIC} {after.node}")
+    _audit_lift(tx, before, after)
+    return after
+
+
+def retire_whole(
+    tx: Writing, versions: Collection[int], reason: str
+) -> tuple[tuple[Withdrawal, ...], bool]:
+    """Retire all versions of a prompt, given by their nodes, in few statements: what is in
+    force then, and whether any is new.
+
+    That the prompt changes is announced by whoever holds it, once for all.
+    """
+    numbers = set(store.retire_whole(tx, versions, reason))
+    found = store.retired(tx, versions)
+    for one in found:
+        if one.number in numbers:
+            audit(tx, "node.retired", one.node, why=reason, after=one.model_dump(mode="json"))
+    return found, bool(numbers)
+
+
+def lift_whole(tx: Writing, versions: Collection[int], reason: str) -> tuple[Withdrawal, ...]:
+    """Let those versions of a prompt go on that were retired with the whole; announced as by
+    `retire_whole`."""
+    before = [one for one in store.retired(tx, versions) if one.whole]
+    numbers = [one.number for one in before]
+    store.lift_all(tx, numbers, reason)
+    after = store.numbered(tx, numbers)
+    for was, one in zip(before, after, strict=True):
+        _audit_lift(tx, was, one)
+    return after
+
+
+def _audit_lift(tx: Writing, before: Withdrawal, after: Withdrawal) -> None:
     audit(
         tx,
-        f"node.{kind}.lift",
-        str(after.node),
-        why=reason,
+        f"node.{after.kind}.lift",
+        after.node,
+        why=after.lifted_reason or "",
         before=before.model_dump(mode="json"),
         after=after.model_dump(mode="json"),
     )
-    return after
 
 
 def read(tx: Reading, kind: WithdrawalKind, number: int) -> Withdrawal:
@@ -106,20 +135,19 @@ def standing(tx: Reading, ref: Ref, kind: WithdrawalKind) -> Withdrawal | None:
     return store.standing(tx, node_id, kind) if node_id is not None else None
 
 
-def refuse_retired(tx: Reading, ref: PromptVersionRef | ModelVersionRef, what: str) -> None:
-    """Return when neither a version nor anything that stands in it is retired.
+def refuse_withdrawn(tx: Reading, ref: PromptVersionRef | ModelVersionRef, what: str) -> None:
+    """Return when nothing is in force `against` a version.
 
     Raises:
-        VersionRetired: ``what`` cannot be done with it.
+        VersionWithdrawn: ``what`` cannot be done with it.
     """
     for why in against(tx, ref):
-        if why.kind == "retired":
-            raise VersionRetired(
-                f"{what}: {why.node} is retired since {why.at:%Y-%m-%d %H:%M}Z by {why.actor}: "
-                f"{why.reason}. Take another version, or let it go on first.",
-                node=why.node,
-                retirement=why.number,
-            )
+        raise VersionWithdrawn(
+            f"{what}: {why.node} is {why.kind} since {why.at:%Y-%m-%d %H:%M}Z by {why.actor}: "
+            f"{why.reason}. Take another version, or lift that first.",
+            node=why.node,
+            withdrawal=why.number,
+        )
 
 
 def between(

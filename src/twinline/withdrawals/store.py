@@ -4,7 +4,18 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    RowMapping,
+    Select,
+    any_,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import INTO, PASSES_ON
@@ -63,6 +74,13 @@ where node_id = any(array(select node_id from meant intersect select id from abo
 order by number desc limit :limit
 """)
 
+_RETIRE_WHOLE = text("""
+insert into withdrawal (node_id, kind, whole, reason, actor, at)
+select id, 'retired', true, :reason, :actor, clock_timestamp()
+from unnest(cast(:nodes as bigint[])) with ordinality as version(id, place) order by place
+on conflict do nothing returning number
+""")
+
 _DEPLOYING_OR_RETIRING = 0x7477_7265  # an advisory lock of our own: "twre"
 
 
@@ -76,16 +94,13 @@ def own_lock(tx: Writing) -> None:
     tx.run(select(func.pg_advisory_xact_lock(_DEPLOYING_OR_RETIRING)))
 
 
-def add(
-    tx: Writing, node_id: int, kind: WithdrawalKind, reason: str, *, whole: bool
-) -> Withdrawal | None:
+def add(tx: Writing, node_id: int, kind: WithdrawalKind, reason: str) -> Withdrawal | None:
     """Keep a withdrawal; None when one of this kind is in force for the node."""
     number = tx.value(
         insert(withdrawal)
         .values(
             node_id=node_id,
             kind=kind,
-            whole=whole,
             reason=reason,
             actor=tx.actor,
             at=func.clock_timestamp(),
@@ -94,6 +109,26 @@ def add(
         .returning(withdrawal.c.number)
     )
     return find(tx, number) if number else None
+
+
+def retire_whole(tx: Writing, node_ids: Collection[int], reason: str) -> list[int]:
+    """Retire those of these nodes that are not, as parts of a whole; the numbers of these
+    withdrawals."""
+    values = {"nodes": list(node_ids), "reason": reason, "actor": tx.actor}
+    return tx.values(_RETIRE_WHOLE, values)
+
+
+def retired(tx: Reading, node_ids: Collection[int]) -> tuple[Withdrawal, ...]:
+    """The retirements in force of these nodes themselves, by node."""
+    them = (withdrawal.c.node_id == _any(node_ids), withdrawal.c.kind == "retired")
+    query = _withdrawals().where(*them, withdrawal.c.lifted_at.is_(None))
+    return tuple(_withdrawal(row) for row in tx.rows(query.order_by(withdrawal.c.node_id)))
+
+
+def numbered(tx: Reading, numbers: Collection[int]) -> tuple[Withdrawal, ...]:
+    """These withdrawals, in force or lifted, by node."""
+    query = _withdrawals().where(withdrawal.c.number == _any(numbers))
+    return tuple(_withdrawal(row) for row in tx.rows(query.order_by(withdrawal.c.node_id)))
 
 
 def find(tx: Reading, number: int) -> Withdrawal | None:
@@ -111,13 +146,17 @@ def standing(tx: Reading, node_id: int, kind: WithdrawalKind) -> Withdrawal | No
 
 def lift(tx: Writing, number: int, reason: str) -> bool:
     """Lift a withdrawal; False when it is not in force."""
-    lifted = tx.value(
+    return bool(lift_all(tx, [number], reason))
+
+
+def lift_all(tx: Writing, numbers: Collection[int], reason: str) -> list[int]:
+    """Lift those of these withdrawals that are in force; their numbers."""
+    return tx.values(
         update(withdrawal)
-        .where(withdrawal.c.number == number, withdrawal.c.lifted_at.is_(None))
+        .where(withdrawal.c.number == _any(numbers), withdrawal.c.lifted_at.is_(None))
         .values(lifted_by=tx.actor, lifted_reason=reason, lifted_at=func.clock_timestamp())
         .returning(withdrawal.c.number)
     )
-    return lifted is not None
 
 
 def against(tx: Reading, bundle: int) -> tuple[Withdrawal, ...]:
@@ -144,6 +183,10 @@ def page(
     if before is not None:
         query = query.where(withdrawal.c.number < before)
     return tuple(_withdrawal(row) for row in tx.rows(query.limit(limit)))
+
+
+def _any(ids: Collection[int]) -> Any:
+    return any_(literal(list(ids), ARRAY(BigInteger)))
 
 
 def _withdrawals() -> Select[Any]:

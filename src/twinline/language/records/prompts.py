@@ -29,8 +29,9 @@ class NewPromptVersion(Request):
         Template,
         Field(
             examples=["Answer {{ question }} in one sentence."],
-            description="A text or the messages of a chat, of up to 1,000,000 bytes. It may "
-            "include texts: `{{> folder/name@3 }}` or `{{> folder/name@label }}`.",
+            description="A text or the messages of a chat, of up to 1,000,000 bytes, with "
+            "up to 1,000 variables. It may include up to 100 texts: `{{> folder/name@3 }}` or "
+            "`{{> folder/name@label }}`.",
         ),
     ]
     syntax: Annotated[
@@ -111,6 +112,11 @@ class PromptVersion(Record):
     labels: tuple[str, ...] = Field(default=(), description="Labels that name it now.")
     retired_at: Instant | None = Field(
         default=None, description="Since when nobody should build on it; None: it is not retired."
+    )
+    recalled_at: Instant | None = Field(
+        default=None,
+        description="Since when it is declared bad; None: it is not, though what it came from "
+        "may be.",
     )
 
     @property

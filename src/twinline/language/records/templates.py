@@ -16,7 +16,8 @@ Syntax = Literal["twinline", "jinja2"]
 """How a template is read: ``twinline`` knows variables and includes and nothing else;
 ``jinja2`` is rendered by that library, which the client needs for it."""
 
-NoteKind = Literal["undeclared", "unused", "braces", "invisible", "example"]
+NoteKind = Literal["undeclared", "unused", "braces", "invisible", "example", "more"]
+"""What a note is about; ``more`` says how many others were left out."""
 
 
 class Message(Request):
