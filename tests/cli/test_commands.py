@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,19 @@ def test_a_model_that_its_provider_may_change_is_marked_and_named(run: Run) -> N
     assert (listed["name"], listed["reason"]) == ("moving*", "ours")
     _done(run("models", "names", "drop", "openai", "moving*"))
     assert "No names yet" in _done(run("models", "names", "list")).out
+
+
+def test_no_name_of_a_command_is_given_twice() -> None:
+    """The later one would hide the other without a word."""
+    groups = {
+        "": app,
+        **{group.name or "?": group.typer_instance for group in app.registered_groups},
+    }
+    for name, group in groups.items():
+        assert group is not None
+        given = Counter(command.name for command in group.registered_commands)
+        assert None not in given, name
+        assert {word for word, times in given.items() if times > 1} == set(), name
 
 
 def test_every_command_has_a_help_text_and_stands_in_the_readme() -> None:
