@@ -130,7 +130,7 @@ def _part(part: Message | Placeholder) -> Json:
     match part:
         case Message():
             return {"role": part.role, "content": part.content}
-        case Placeholder():
+        case _:
             return {"type": "placeholder", "name": part.name}
 
 
