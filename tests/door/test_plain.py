@@ -132,6 +132,20 @@ def test_a_text_is_told_with_what_it_includes_and_never_in_jinja2(
     assert plain.get("/api/prompts/p/versions").json()[0]["content"] is None
 
 
+def test_a_text_that_was_fetched_and_is_sent_back_is_the_version_that_it_was_fetched_from(
+    prompts: PromptClient, client: Client
+) -> None:
+    client.prompts.create("tone", "Be {{ mood }}.")
+    client.prompts.create("p", "{{> tone@1 }} Answer {{ question }}.", parameters={"top_p": 1})
+    client.prompts.create("p", [{"role": "system", "content": "Say {{ it }}."}])
+    for number in (1, 2):
+        text = prompts.fetch("p", version=str(number))["system_prompt"]
+        again = prompts.create("p", text, f"1.{number}.0")
+        assert (again["number"], again["version"]) == (number, f"1.{number}.0")
+    assert client.prompts.get("p", label="1.1.0").parameters == {"top_p": 1}
+    assert prompts.create("p", "Say {{it}} twice.", None)["number"] == 3
+
+
 def test_a_version_never_names_other_content_later(prompts: PromptClient) -> None:
     prompts.create("p", "one", "1.0.0")
     again = prompts.http.post(

@@ -100,6 +100,43 @@ def test_a_prompt_is_told_with_what_it_includes(author: httpx.Client, client: Cl
     assert (ours(row)["syntax"], ours(newest)["syntax"]) == ("twinline", "jinja2")
 
 
+@pytest.mark.parametrize("label", ["production", "latest"])
+def test_what_was_read_and_is_sent_back_is_the_version_that_it_was_read_from(
+    author: httpx.Client, client: Client, label: str
+) -> None:
+    """As scripts do that copy prompts or put labels on them; nothing is lost by it."""
+    client.prompts.create("tone", "Be {{ mood }}.")
+    variables = [{"name": "mood", "type": "string", "description": "how"}]
+    for text in ("{{> tone@1 }}", "{{> tone@1 }} "):
+        client.prompts.create(
+            *("p", text), variables=variables, parameters={"top_p": 1}, labels=["production"]
+        )
+    client.prompts.move_label("p", "production", 1, reason="for the test")
+    row = author.get("/v2/prompts/p", params={"label": label}).json()
+    sent = {name: row[name] for name in ("prompt", "config", "tags", "commitMessage", "type")}
+    again = made(author, **sent, labels=[*row["labels"], "synced"])
+    assert (again["version"], again["prompt"]) == (row["version"], row["prompt"])
+    kept = client.prompts.get("p", label="synced")
+    assert (kept.number, len(kept.includes)) == (row["version"], 1)
+    assert client.prompts.get("p").number == 2
+    assert made(author, prompt=row["prompt"], config={"top_p": 0.5})["version"] == 3
+
+
+def test_a_chat_or_a_template_in_jinja2_that_is_sent_back_is_kept_as_it_is(
+    author: httpx.Client, client: Client
+) -> None:
+    chats = [[{"role": "system", "content": "same"}, {"role": "user", "content": c}] for c in "ab"]
+    placed = [{"type": "placeholder", "name": "history"}, {"role": "user", "content": "{{ x }}"}]
+    templates = [(one, "twinline") for one in (*chats, placed)] + [
+        ("{% if x %}y{% endif %}", "jinja2")
+    ]
+    for template, syntax in templates:
+        client.prompts.create("p", template, syntax=syntax, examples=[{"messages": chats[0]}])
+    for number in range(1, len(templates) + 1):
+        row = author.get("/v2/prompts/p", params={"version": number}).json()
+        assert made(author, prompt=row["prompt"], config=row["config"])["version"] == number
+
+
 def test_a_retired_version_is_not_listed_and_still_found(
     author: httpx.Client, client: Client
 ) -> None:

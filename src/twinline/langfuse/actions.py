@@ -42,6 +42,8 @@ def read(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptRow:
 def create(tx: Writing, sent: NewPrompt) -> PromptRow:
     """The version with this content, made if it has to be, with its labels on it.
 
+    What was read here and comes back unchanged is the version that it was read from.
+
     Raises:
         Invalid: it is something that our templates cannot say.
     """
@@ -49,7 +51,8 @@ def create(tx: Writing, sent: NewPrompt) -> PromptRow:
         tags = prompts.read_prompt(tx, sent.name).tags
     except NotFound:
         tags = {}
-    version, _ = prompts.create_version(tx, rules.new_version(sent, tags))
+    new = rules.new_version(sent, tags)
+    version, _ = prompts.create_version(tx, new, lambda found: rules.shows(found, new))
     return read(tx, version.ref)
 
 

@@ -45,13 +45,15 @@ def history(tx: Reading, name: str, limit: int) -> tuple[PlainMove, ...]:
 def create(tx: Writing, sent: NewPlainPrompt) -> tuple[PlainPrompt, bool]:
     """The version with this text, and whether it had to be made.
 
+    A text that was fetched and comes back unchanged is the version that it was fetched from.
+
     Raises:
         Conflict: the version that is given names other content.
     """
     new = NewPromptVersion(
         name=sent.name, template=sent.text, parameters={}, description=sent.description
     )
-    version, made = prompts.create_version(tx, new)
+    version, made = prompts.create_version(tx, new, lambda found: rules.text_of(found) == sent.text)
     given = None if sent.version is None else str(sent.version)
     if given is not None:
         labels = prompts.read_prompt(tx, sent.name).labels

@@ -1,11 +1,11 @@
 """Make prompt versions, read them, and move labels."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
-from twinline.language import cursors
+from twinline.language import cursors, templates
 from twinline.language.errors import NotFound
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
@@ -27,11 +27,23 @@ from twinline.prompts.labels import put, refuse_latest
 from twinline.suites import pending
 from twinline.withdrawals import actions as withdrawals
 
+ALIKE_MAX = 100
+"""Versions that are looked at for one that a door shows as what it is sent."""
 
-def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
+
+def create_version(
+    tx: Writing, new: NewPromptVersion, alike: Callable[[PromptVersion], bool] | None = None
+) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
     What it includes is pinned now.
+
+    Args:
+        tx: the transaction.
+        new: the content, and what else is said of the prompt.
+        alike: for a door that shows less of a version than it holds: whether it shows this one
+            as what it was sent. Then that one is meant: of several the one that has a label
+            which is sent, else the highest.
 
     Raises:
         NotFound: there is no version that it could be derived from, or that it includes.
@@ -45,7 +57,9 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
-    existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
+    existing = _alike(tx, new, alike) if alike else None
+    if existing is None:
+        existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
     if existing is None:
         _refuse_retired(tx, new.name, pieces.values())
     number = existing or store.add_versions(tx, id, [(new, content)])[content.digest]
@@ -255,6 +269,16 @@ def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:
     before = store.describe(tx, id, given)
     if before | given != before:
         audit(tx, "prompt.describe", new.name, why=new.message, before=before, after=before | given)
+
+
+def _alike(
+    tx: Reading, new: NewPromptVersion, alike: Callable[[PromptVersion], bool]
+) -> int | None:
+    text = templates.first(new.template)
+    read = store.versions(tx, new.name, before=None, limit=ALIKE_MAX, retired=False, saying=text)
+    found = [version for version in read if alike(version)]
+    labelled = (one.number for one in found if set(one.labels) & set(new.labels))
+    return next(labelled, found[0].number if found else None)
 
 
 def _refuse_retired(tx: Reading, name: str, pieces: Iterable[PromptVersion]) -> None:

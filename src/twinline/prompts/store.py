@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, exists, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, case, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_nodes, find_node
@@ -21,6 +21,11 @@ from twinline.prompts.rules import Content
 TOPIC = "prompt"
 """What is announced, with the name, when a prompt may have changed."""
 
+_whole = func.coalesce(prompt_version.c.composed, prompt_version.c.template)
+_first_text = case(
+    (prompt_version.c.kind == "text", _whole[()].astext),
+    else_=func.coalesce(_whole[("0", "content")].astext, ""),
+)
 _in_force = (withdrawal.c.kind == "retired", withdrawal.c.lifted_at.is_(None))
 _retired_at = (
     select(withdrawal.c.at)
@@ -197,15 +202,24 @@ def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
 
 
 def versions(
-    tx: Reading, name: str, *, before: int | None, limit: int, retired: bool = True
+    tx: Reading,
+    name: str,
+    *,
+    before: int | None,
+    limit: int,
+    retired: bool = True,
+    saying: str | None = None,
 ) -> tuple[PromptVersion, ...]:
     """The versions of a prompt below the number ``before``, the newest first; without
-    ``retired`` those that are not."""
+    ``retired`` those that are not, and with ``saying`` those whose whole text is this, or
+    whose chat begins with it, but for white space."""
     query = _versions().where(prompt.c.name == name).order_by(prompt_version.c.number.desc())
     if before is not None:
         query = query.where(prompt_version.c.number < before)
     if not retired:
         query = query.where(_retired_at.is_(None))
+    if saying is not None:
+        query = query.where(_unspaced(_first_text) == _unspaced(literal(saying)))
     rows = tx.rows(query.limit(limit))
     if not rows:
         return ()
@@ -217,6 +231,10 @@ def versions(
 def names(tx: Reading, word: str) -> list[str]:
     """Names of prompts, for finding those like ``word``."""
     return tx.values(near(prompt.c.name, word))
+
+
+def _unspaced(said: ColumnElement[str]) -> ColumnElement[str]:
+    return func.regexp_replace(said, r"\s", "", "g")
 
 
 def _latest(id: int) -> Select[Any]:
