@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
-from twinline.language.errors import Invalid, NotAllowed, NotFound, Stale
+from twinline.language.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
 from twinline.language.records import NewPromptVersion, Role
 from twinline.prompts import actions as prompts
 
@@ -123,6 +123,21 @@ def test_a_protected_label_is_moved_by_releasers_alone_through_every_door(
         "releaser",
         "author",
     ]
+
+
+def test_a_semantic_version_stays_where_it_was_put_through_every_door(two: Client) -> None:
+    two.prompts.move_label("support/answer", "1.2.0", 1, reason="released")
+    two.prompts.move_label("support/answer", "1.2.0", 1, reason="once more")
+    doors: list[Callable[[], object]] = [
+        lambda: two.prompts.move_label("support/answer", "1.2.0", 2, reason="because"),
+        lambda: two.prompts.promote("support/answer", "latest", "1.2.0", reason="because"),
+        lambda: two.prompts.remove_label("support/answer", "1.2.0", reason="because"),
+        lambda: two.prompts.create("support/answer", "Three", labels=["1.2.0"]),
+    ]
+    for through in doors:
+        with pytest.raises(Conflict, match=r"'1\.2\.0'.*stays on version 1"):
+            through()
+    assert [one.number for one in two.prompts.history("support/answer")] == [1]
 
 
 def test_what_no_key_opened_moves_no_protected_label(two: Client, rehearsal: Rehearsal) -> None:

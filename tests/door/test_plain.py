@@ -162,6 +162,22 @@ def test_a_version_never_names_other_content_later(prompts: PromptClient) -> Non
     ).is_success
 
 
+def test_a_version_and_a_protected_label_stay_where_they_are_at_this_door(
+    prompts: PromptClient, client: Client
+) -> None:
+    prompts.create("p", "one", "1.0.0")
+    second = prompts.create("p", "two", None)
+    client.prompts.protect("production", reason="customers see it")
+    for environment, status, said in (
+        ("1.0.0", 409, "stays on version 1"),
+        ("production", 403, "customers see it"),
+    ):
+        body = {"environment": environment, "reason": "because"}
+        refused = prompts.http.patch(f"/api/prompts/{second['id']}/promote", json=body)
+        assert (refused.status_code, said in refused.json()["detail"]) == (status, True)
+    assert prompts.fetch("p", version="1.0.0")["content"] == "one"
+
+
 def test_history_tells_promotions_and_not_versions(prompts: PromptClient) -> None:
     first = prompts.create("p", "one", "1.0.0")
     prompts.promote(first["id"], "staging", "to look at it")

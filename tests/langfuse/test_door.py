@@ -234,6 +234,22 @@ def test_protected_labels_are_protected_at_this_door(
     assert releaser.patch("/v2/prompts/p/versions/2", json=wanted).status_code == 200
 
 
+def test_a_semantic_version_is_not_moved_and_stays_when_all_labels_go(
+    author: httpx.Client, client: Client
+) -> None:
+    made(author, prompt="one", labels=["1.2.0", "production"])
+    made(author, prompt="two")
+    refused = [
+        author.patch("/v2/prompts/p/versions/2", json={"newLabels": ["1.2.0"]}),
+        author.delete("/v2/prompts/p", params={"label": "1.2.0"}),
+    ]
+    assert [(one.status_code, "stays on" in one.json()["message"]) for one in refused] == [
+        (400, True)
+    ] * 2
+    assert author.delete("/v2/prompts/p").status_code == 204
+    assert client.prompts.get("p", version=1).labels == ("1.2.0",)
+
+
 def test_tags_are_words_and_those_with_values_keep_them(
     author: httpx.Client, client: Client
 ) -> None:

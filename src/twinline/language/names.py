@@ -4,12 +4,14 @@ Names that we give (prompts, routes, environments, labels) are plain words joine
 slashes. Model names are MLflow's or a provider's, so they may hold almost anything.
 """
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"
 LABEL_PATTERN = r"^([A-Za-z]|[0-9]+[A-Za-z._-])[A-Za-z0-9._-]*$"
+SEMANTIC_PATTERN = r"^v?[0-9]+(\.[0-9]+){1,2}(-[0-9A-Za-z.-]+)?$"
 ENVIRONMENT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 FREE_NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f/]+(/[^\x00-\x1f\x7f-\x9f/]+)*$"
 
@@ -78,3 +80,10 @@ nothing that an address could not carry."""
 
 LATEST = "latest"
 """The label that the system keeps on the highest version of each prompt."""
+
+_semantic = re.compile(SEMANTIC_PATTERN)
+
+
+def is_semantic(label: str) -> bool:
+    """Whether a label is a semantic version, as ``1.2.0``: which stays where it was put."""
+    return _semantic.fullmatch(label) is not None

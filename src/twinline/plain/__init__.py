@@ -9,5 +9,5 @@ it was fetched from, with all that such a client does not see of it.
 
 An environment is the label of that name. What is live in an environment is a pair for a
 route, and such a client names no route; and what it promotes must be what it then fetches.
-A semantic version is a label too, kept where it was first put.
+A semantic version is a label too, which nobody moves from where it was first put.
 """

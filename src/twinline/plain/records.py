@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field, StrictStr, model_validator
 
-from twinline.language.names import Label, Name
+from twinline.language.names import SEMANTIC_PATTERN, Label, Name
 from twinline.language.records import Instant, Number, Reason
 from twinline.language.records.base import Record, Request
 
-VERSION_PATTERN = r"^([1-9][0-9]{0,8}|v?[0-9]+(\.[0-9]+){1,2}(-[0-9A-Za-z.-]+)?)$"
+VERSION_PATTERN = rf"^([1-9][0-9]{{0,8}}|{SEMANTIC_PATTERN.strip('^$')})$"
 Version = Annotated[str, Field(pattern=VERSION_PATTERN, max_length=100, examples=["1.2.0"])]
 """A number, or a semantic version that somebody gave."""
 Content = Annotated[StrictStr, Field(min_length=1, examples=["Answer {{question}} briefly."])]

@@ -1,16 +1,13 @@
 """What a prompt version is to a client that knows names, texts and versions."""
 
-import re
 from collections.abc import Iterable
 
 from twinline.language.errors import Conflict, Invalid
-from twinline.language.names import LATEST
+from twinline.language.names import LATEST, is_semantic
 from twinline.language.records import LabelMove, Message, Prompt, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.language.templates import VARIABLE
-from twinline.plain.records import VERSION_PATTERN, PlainMove, PlainPrompt
-
-_semantic = re.compile(VERSION_PATTERN)
+from twinline.plain.records import PlainMove, PlainPrompt
 
 
 def wanted(
@@ -31,7 +28,7 @@ def wanted(
 def row(version: PromptVersion, prompt: Prompt, asked: str | None = None) -> PlainPrompt:
     """A version in plain words; ``asked`` is the version that it was asked for by."""
     text = text_of(version)
-    versions = sorted((one for one in version.labels if _semantic.fullmatch(one)), key=_order)
+    versions = sorted(filter(is_semantic, version.labels), key=_order)
     shown = asked if asked in versions else next(reversed(versions), str(version.number))
     return PlainPrompt(
         id=str(version.ref).partition(":/")[2],
@@ -108,7 +105,7 @@ def moves(found: Iterable[LabelMove]) -> tuple[PlainMove, ...]:
             at=move.at,
         )
         for move in found
-        if not _semantic.fullmatch(move.label)
+        if not is_semantic(move.label)
     )
 
 

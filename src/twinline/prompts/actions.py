@@ -170,6 +170,7 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
         NotFound: there is no such prompt or version.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        Conflict: the label is a semantic version that is on another one.
         VersionRetired: nobody should build on the version any more.
         NotAllowed: the label is protected, and the actor may not move protected ones.
     """
@@ -190,6 +191,7 @@ def remove_label(
         NotFound: there is no such prompt or label.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        Conflict: the label is a semantic version.
         NotAllowed: the label is protected, and the actor may not move protected ones.
     """
     refuse_latest(label)
@@ -208,6 +210,7 @@ def promote(tx: Writing, name: str, promotion: Promotion) -> PromptVersion:
         NotFound: there is no such prompt, or no label to promote from.
         Stale: the label to move does not point where ``expected`` says.
         Invalid: the label to move is kept by the system.
+        Conflict: it is a semantic version that is on another one.
         NotAllowed: it is protected, and the actor may not move protected ones.
         VersionRetired: nobody should build on the version any more.
     """
