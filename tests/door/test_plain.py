@@ -186,6 +186,27 @@ def test_history_tells_promotions_and_not_versions(prompts: PromptClient) -> Non
     assert (move["reason"], move["actor"]) == ("to look at it", "author")
 
 
+def test_a_list_that_goes_on_says_where(prompts: PromptClient, client: Client) -> None:
+    promoted = prompts.create("p", "one", None)
+    prompts.promote(promoted["id"], "staging", "to look at it")
+    for number in range(2, 6):
+        prompts.create("p", f"text {number}", f"{number}.0.0")
+
+    def whole(path: str) -> list[dict[str, Any]]:
+        found, url = [], httpx.URL(f"/api/prompts/p/{path}?limit=2")
+        while True:
+            answer = prompts.http.get(url)
+            found += answer.json()
+            if "next" not in answer.links:
+                return found
+            assert len(answer.json()) == 2
+            url = answer.url.join(answer.links["next"]["url"])
+
+    assert [one["number"] for one in whole("versions")] == [5, 4, 3, 2, 1]
+    assert [one["environment"] for one in whole("history")] == ["staging"]
+    assert "next" not in prompts.http.get("/api/prompts/p/versions").links
+
+
 @pytest.mark.parametrize(
     ("sent", "said"),
     [

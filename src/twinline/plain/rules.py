@@ -1,7 +1,5 @@
 """What a prompt version is to a client that knows names, texts and versions."""
 
-from collections.abc import Iterable
-
 from twinline.language.errors import Conflict, Invalid
 from twinline.language.names import LATEST, is_semantic
 from twinline.language.records import LabelMove, Message, Prompt, PromptVersion
@@ -93,19 +91,15 @@ def refuse_other(version: PromptVersion, given: str | int, labels: dict[str, int
         )
 
 
-def moves(found: Iterable[LabelMove]) -> tuple[PlainMove, ...]:
-    """Promotions: the moves of labels that are no versions."""
-    return tuple(
-        PlainMove(
-            environment=move.label,
-            version=move.number,
-            previous=move.previous,
-            reason=move.reason,
-            actor=move.actor,
-            at=move.at,
-        )
-        for move in found
-        if not is_semantic(move.label)
+def promotion(move: LabelMove) -> PlainMove:
+    """The move of a label in plain words."""
+    return PlainMove(
+        environment=move.label,
+        version=move.number,
+        previous=move.previous,
+        reason=move.reason,
+        actor=move.actor,
+        at=move.at,
     )
 
 

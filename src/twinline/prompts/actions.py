@@ -224,8 +224,11 @@ def promote(tx: Writing, name: str, promotion: Promotion) -> PromptVersion:
     return move_label(tx, name, promotion.target, change)
 
 
-def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[LabelMove]:
-    """The moves of a prompt's labels, the newest first.
+def history(
+    tx: Reading, name: str, *, cursor: str | None, limit: int, semantic: bool = True
+) -> Page[LabelMove]:
+    """The moves of a prompt's labels, the newest first; without ``semantic`` those of labels
+    that are no semantic versions.
 
     Raises:
         NotFound: there is no such prompt.
@@ -233,7 +236,7 @@ def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[L
     read_prompt(tx, name)
     listing = f"moves of the labels of {name}"
     before = cursors.decode(listing, cursor, int)
-    items = store.moves(tx, name, before=before, limit=limit)
+    items = store.moves(tx, name, before=before, limit=limit, semantic=semantic)
     return cursors.page(listing, items, limit, lambda last: last.id)
 
 

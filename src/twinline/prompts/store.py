@@ -12,6 +12,7 @@ from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.identity import as_json, without_defaults
+from twinline.language.names import SEMANTIC_PATTERN
 from twinline.language.records import LabelMove, NewPromptVersion, Prompt, PromptVersion
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import rules
@@ -122,8 +123,11 @@ def _add_edges(tx: Writing, node_id: int, new: NewPromptVersion, content: Conten
         add_edge(tx, piece, node_id, "included")
 
 
-def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[LabelMove, ...]:
-    """Moves of a prompt's labels before the one with id ``before``, the newest first."""
+def moves(
+    tx: Reading, name: str, *, before: int | None, limit: int, semantic: bool = True
+) -> tuple[LabelMove, ...]:
+    """Moves of a prompt's labels before the one with id ``before``, the newest first; without
+    ``semantic`` those of labels that are no semantic versions."""
     query = (
         select(label_move, prompt.c.name)
         .join(prompt, prompt.c.id == label_move.c.prompt_id)
@@ -133,6 +137,8 @@ def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[La
     )
     if before is not None:
         query = query.where(label_move.c.id < before)
+    if not semantic:
+        query = query.where(~label_move.c.label.regexp_match(SEMANTIC_PATTERN))
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
