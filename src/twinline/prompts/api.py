@@ -39,8 +39,9 @@ def _filter(
             max_length=200,
             pattern=r"^[^\x00]*$",
             description="Words or parts of words in the name, the description, the tags, or the "
-            'text of the newest or a labelled version. `-word` leaves out, `"two words"` stand '
-            "side by side; a name may be misspelt.",
+            "first 50,000 characters of the newest and the labelled versions. A name may be "
+            'misspelt. `-word` leaves out, and `"two words"` stand side by side: with these, and '
+            "in a search of less than three characters, only whole words are found.",
         ),
     ] = None,
     label: Annotated[Label | None, Query(description="On a version of it.")] = None,
