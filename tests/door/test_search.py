@@ -6,12 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import ClauseElement, Executable, text
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import text
 
+from tests.support.plans import Explaining
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
-from twinline.db.session import Reading
 from twinline.language.records import Role
 from twinline.prompts.rules import Wanted
 from twinline.prompts.search_store import ids_by_name, ids_by_rank
@@ -163,32 +162,6 @@ insert into prompt_label (prompt_id, label, number, since)
 set local session_replication_role = origin;
 analyze prompt, prompt_search, prompt_label
 """
-
-
-class Explain(Executable, ClauseElement):
-    """What PostgreSQL would do for a statement."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Any) -> None:
-        self.statement = statement
-
-
-@compiles(Explain)
-def _explain(element: Explain, compiler: Any, **given: Any) -> str:
-    return f"explain {compiler.process(element.statement, **given)}"
-
-
-class Explaining(Reading):
-    """Keeps the plans of statements instead of executing them."""
-
-    def __init__(self, tx: Reading) -> None:
-        super().__init__(tx._connection)
-        self.plans: list[str] = []
-
-    def rows(self, statement: Any, values: Any = None) -> list[Any]:
-        self.plans.append("\n".join(self.values(Explain(statement), values)))
-        return []
 
 
 def test_among_20_000_prompts_what_is_wanted_is_found_by_index(rehearsal: Rehearsal) -> None:

@@ -1,13 +1,18 @@
 """Prompts at Langfuse's addresses, in its words."""
 
+import re
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.langfuse.conftest import Door
 from tests.support.catalog import Catalog
+from tests.support.plans import Explaining
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
+from twinline.langfuse import store
 from twinline.language.records import Role
 
 CHAT = [
@@ -107,9 +112,9 @@ def test_what_was_read_and_is_sent_back_is_the_version_that_it_was_read_from(
     """As scripts do that copy prompts or put labels on them; nothing is lost by it."""
     client.prompts.create("tone", "Be {{ mood }}.")
     variables = [{"name": "mood", "type": "string", "description": "how"}]
-    for text in ("{{> tone@1 }}", "{{> tone@1 }} "):
+    for said in ("{{> tone@1 }}", "{{> tone@1 }} "):
         client.prompts.create(
-            *("p", text), variables=variables, parameters={"top_p": 1}, labels=["production"]
+            *("p", said), variables=variables, parameters={"top_p": 1}, labels=["production"]
         )
     client.prompts.move_label("p", "production", 1, reason="for the test")
     row = author.get("/v2/prompts/p", params={"label": label}).json()
@@ -140,11 +145,13 @@ def test_a_chat_or_a_template_in_jinja2_that_is_sent_back_is_kept_as_it_is(
 def test_a_retired_version_is_not_listed_and_still_found(
     author: httpx.Client, client: Client
 ) -> None:
-    for text in ("one", "two"):
-        made(author, prompt=text)
+    for said in ("one", "two"):
+        made(author, prompt=said)
     client.lineage.retire("prompts:/p/2", reason="wrong")
     (listed,) = author.get("/v2/prompts").json()["data"]
-    assert listed["versions"] == [1]
+    assert (listed["versions"], listed["labels"]) == ([1], [])
+    newest = author.get("/v2/prompts", params={"label": "latest"}).json()
+    assert (newest["data"], newest["meta"]["totalItems"]) == ([], 0)
     assert author.get("/v2/prompts/p", params={"version": 2}).json()["prompt"] == "two"
     refused = author.patch("/v2/prompts/p/versions/2", json={"newLabels": ["production"]})
     assert (refused.status_code, "is retired since" in refused.json()["message"]) == (400, True)
@@ -284,6 +291,34 @@ def test_the_list_gathers_the_versions_that_fit(author: httpx.Client) -> None:
     assert (later["data"], later["meta"]["totalPages"]) == ([], 0)
     beyond = author.get("/v2/prompts", params={"page": 9}).json()
     assert (beyond["data"], beyond["meta"]["totalItems"]) == ([], 3)
+
+
+MANY = """
+set local session_replication_role = replica;
+insert into prompt (name, description, tags, created_at)
+    select format('folder-%s/prompt-%s', n % 100, n), '', '{}', now()
+    from generate_series(1, 2000) n;
+insert into prompt_version (node_id, prompt_id, number, kind, template, variables, parameters,
+        digest, message, author, created_at)
+    select -prompt.id * 5 - n, prompt.id, n, 'text', '"x"', '[]', '{}', n::text, '', '', now()
+    from prompt, generate_series(1, 3) n;
+set local session_replication_role = origin;
+analyze prompt, prompt_version
+"""
+
+
+def test_a_page_of_the_list_gathers_its_own_prompts_alone(rehearsal: Rehearsal) -> None:
+    """Not all versions there are, to throw most of them away."""
+    with rehearsal.writing("test") as tx:
+        for statement in MANY.split(";\n"):
+            tx.run(text(statement))
+        explaining = Explaining(tx)
+        store.page(explaining, store.Filter(), offset=1000, limit=50)
+        (plan,) = explaining.plans
+        assert len(store.page(tx, store.Filter(), offset=1990, limit=50)) == 10
+    assert "Limit" in plan
+    assert "WindowAgg" not in plan
+    assert not re.search(r"CTE Scan on (?!chosen)", plan)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
