@@ -52,11 +52,6 @@ class TextDiff(Record):
 
     hunks: tuple[Hunk, ...]
 
-    @property
-    def identical(self) -> bool:
-        """Whether the texts are the same."""
-        return all(hunk.op == "equal" for hunk in self.hunks)
-
 
 class MessageDiff(Record):
     """A message of either prompt, or one of each that belong together.
