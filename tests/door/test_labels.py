@@ -95,6 +95,24 @@ def test_a_number_is_no_label_and_the_answer_says_what_to_do(
     assert f"would read as a version; say v{label}" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/prompts/support/answer?version=1&label=beta",
+        "/api/v1/prompts/support/answer/includes?version=1&label=beta",
+        "/api/public/v2/prompts/support/answer?version=1&label=beta",
+        "/api/prompts/support/answer?version=1&environment=beta",
+    ],
+)
+def test_a_version_is_meant_in_one_way_at_every_door(
+    two: Client, http: httpx.Client, path: str
+) -> None:
+    refused = http.get(str(http.base_url.join(path)))
+    assert refused.status_code in (400, 422)
+    said = refused.json().get("detail") or refused.json()["message"]
+    assert all(word in said for word in ("ersion", "1", "'beta'", "leave one of them out")), said
+
+
 def test_a_protected_label_is_moved_by_releasers_alone_through_every_door(
     two: Client, acting: As
 ) -> None:

@@ -93,10 +93,11 @@ def read(
 def list_prompts(
     context: typer.Context,
     words: Annotated[
-        str | None, typer.Argument(help="Words or a part of a word; the same as --search.")
-    ] = None,
-    search: Annotated[
-        str | None, typer.Option(help="In name, description, tags and text; the best come first.")
+        str | None,
+        typer.Argument(
+            help="Words, or a part of one, in name, description, tags or text; the best come "
+            "first. 'refund -policy' leaves the second out."
+        ),
     ] = None,
     label: Annotated[str | None, typer.Option(help="Has this label on a version.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="NAME or NAME=VALUE.")] = None,
@@ -111,7 +112,7 @@ def list_prompts(
     """List prompts with their labels."""
     show_list(
         client(context).prompts.list(
-            search or words,
+            words,
             label=label,
             tags=tag or (),
             domain=domain,

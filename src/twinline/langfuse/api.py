@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -23,16 +23,18 @@ from twinline.langfuse.records import (
 )
 from twinline.langfuse.store import Filter
 from twinline.language.errors import Invalid, TwinlineError
-from twinline.language.names import Label, Name
+from twinline.language.names import Label
 from twinline.language.records import Instant, Number
-from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.language.refs import PromptVersionRef
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
+from twinline.prompts.paths import Meant, PathName, meant
 from twinline.prompts.reader import Reads, Told, reads
 from twinline.prompts.reads_api import note
 
 PROMPTS = "/v2/prompts"
-DEFAULT_LABEL = "production"
+Labelled = Annotated[Meant, meant("production")]
+"""The version that is meant; what `production` is on when nothing says which."""
 
 
 class _Route(StrictRoute):
@@ -85,7 +87,6 @@ Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
 Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
 @router.get("/projects")
@@ -157,12 +158,10 @@ def remove_labels(
 
 @router.get(f"{PROMPTS}/{{name:path}}")
 def read_prompt(
-    name: PathName,
+    ref: Labelled,
     by: Lasting,
     request: Request,
     response: Response,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
     resolve: Annotated[
         bool, Query(description="Changes nothing: what a version includes was put in already.")
     ] = True,
@@ -173,10 +172,6 @@ def read_prompt(
     `config.twinline.stale_seconds` and in the header `X-Twinline-Stale-Seconds`.
     """
     del resolve
-    if version is not None and label is not None:
-        raise Invalid("Give either version or label.", field="label", value=label)
-    labelled = PromptLabelRef(name, label or DEFAULT_LABEL)
-    ref = labelled if version is None else PromptVersionRef(name, version)
-    told: Told[PromptRow] = by.read(name, ("langfuse", ref), lambda tx: actions.read(tx, ref))
-    note(request, by.by, PromptVersionRef(name, told.answer.version), "langfuse")
+    told: Told[PromptRow] = by.read(ref.name, ("langfuse", ref), lambda tx: actions.read(tx, ref))
+    note(request, by.by, PromptVersionRef(ref.name, told.answer.version), "langfuse")
     return told.mark(response).aged(told.stale_seconds)

@@ -28,7 +28,7 @@ from twinline.language.records import (
 from twinline.language.refs import CustomRef
 from twinline.lineage import customs, openlineage, retirements
 from twinline.lineage.openlineage import LineageEvent
-from twinline.prompts.api import PathName
+from twinline.prompts.paths import PathName
 from twinline.withdrawals import actions as withdrawals
 
 router = strict_router("lineage")

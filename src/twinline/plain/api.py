@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.names import Label, Name
+from twinline.language.names import Label
 from twinline.language.records import Page
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.plain import actions, rules
@@ -19,6 +19,7 @@ from twinline.plain.records import (
     PlainPrompt,
     Version,
 )
+from twinline.prompts.paths import PathName
 from twinline.prompts.reader import Reads, reads
 from twinline.prompts.reads_api import note
 
@@ -27,7 +28,6 @@ Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
 Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 Item = TypeVar("Item")
 Where = Annotated[Label | None, Query(description="The label of that name.")]
 

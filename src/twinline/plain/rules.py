@@ -17,7 +17,12 @@ def wanted(
         Invalid: both a version and an environment are given.
     """
     if version is not None and environment is not None:
-        raise Invalid("Give either version or environment.", field="environment", value=environment)
+        raise Invalid(
+            f"Version {version!r} and environment {environment!r} were both given, and may be two "
+            "versions; leave one of them out.",
+            field="environment",
+            value=environment,
+        )
     if version is not None and version.isdigit():
         return PromptVersionRef(name, int(version))
     return PromptLabelRef(name, version or environment or LATEST)

@@ -2,14 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import StringConstraints
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.errors import Invalid
-from twinline.language.names import LATEST, Domain, Label, Name
+from twinline.language.names import Domain, Label, Name
 from twinline.language.records import (
     NewPromptVersion,
     Number,
@@ -18,8 +17,9 @@ from twinline.language.records import (
     PromptCheck,
     PromptVersion,
 )
-from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.language.refs import PromptVersionRef
 from twinline.prompts import actions, searching
+from twinline.prompts.paths import Meant, Newest, PathName
 from twinline.prompts.reader import Reads, reads
 from twinline.prompts.reads_api import note
 from twinline.prompts.rules import Wanted
@@ -69,7 +69,6 @@ def _filter(
 
 
 Filter = Annotated[Wanted, Depends(_filter)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
 @router.post(
@@ -131,28 +130,16 @@ def list_versions(
 
 
 @router.get("/{name:path}")
-def read_version(
-    name: PathName,
-    by: Lasting,
-    request: Request,
-    response: Response,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
-) -> PromptVersion:
+def read_version(ref: Newest, by: Lasting, request: Request, response: Response) -> PromptVersion:
     """One version, by number or label; the newest when neither is given.
 
     While the database is away, what was read before is told again, with its age in the
     header `X-Twinline-Stale-Seconds`.
     """
-    if version is not None and label is not None:
-        raise Invalid("Give either version or label.", field="label", value=label)
-    ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, label or LATEST)
     return _told(by, ref, request, response)
 
 
-def _told(
-    by: Reads, ref: PromptVersionRef | PromptLabelRef, request: Request, response: Response
-) -> PromptVersion:
+def _told(by: Reads, ref: Meant, request: Request, response: Response) -> PromptVersion:
     told = by.read(ref.name, ref, lambda tx: actions.read_version(tx, ref))
     note(request, by.by, told.answer.ref, "rest")
     return told.mark(response)

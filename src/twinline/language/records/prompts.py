@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from twinline.language.canonical import Digest
 from twinline.language.names import LATEST, Label, Name
-from twinline.language.records.base import Instant, Json, Number, Reason, Record, Request
+from twinline.language.records.base import Instant, Json, Record, Request
 from twinline.language.records.templates import (
     Declaration,
     Example,
@@ -144,31 +144,3 @@ class Prompt(Record):
     latest: int = Field(description="The highest version number.")
     labels: dict[str, int] = Field(description="Where each label points now.")
     retired: bool = Field(default=False, description="Whether every version of it is retired.")
-
-
-class LabelChange(Request):
-    """Move a label to a version."""
-
-    number: Number
-    reason: Reason
-    expected: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            le=999_999_999,
-            description="The version it must point to now, 0 for none; None skips the check.",
-        ),
-    ] = None
-
-
-class LabelMove(Record):
-    """One entry of a label's history."""
-
-    id: int = Field(description="Higher for later moves, of whatever prompt.")
-    name: str
-    label: str
-    number: int | None = Field(description="Where it went; None: it was removed.")
-    previous: int | None = Field(description="Where it was before; None: nowhere.")
-    reason: str
-    actor: str
-    at: Instant
