@@ -89,6 +89,10 @@ Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
 
 
+def _text(length_max: int, description: str) -> Any:
+    return Query(max_length=length_max, pattern=r"^[^\x00]*$", description=description)
+
+
 @router.get("/projects")
 def read_projects(_tx: Read) -> Projects:
     """The one project that this catalog is; Langfuse's SDKs check their keys by it."""
@@ -122,13 +126,20 @@ def create_prompt(body: NewPrompt, tx: Write) -> PromptRow:
 @router.get(PROMPTS)
 def list_prompts(
     tx: Read,
-    name: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    label: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
-    tag: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    since: Annotated[Instant | None, Query(alias="fromUpdatedAt")] = None,
-    until: Annotated[Instant | None, Query(alias="toUpdatedAt")] = None,
+    name: Annotated[str | None, _text(200, "Only the prompt of this name.")] = None,
+    label: Annotated[str | None, _text(100, "Only versions with this label.")] = None,
+    tag: Annotated[
+        str | None, _text(200, "Only prompts with this tag, as `team=a` where it has a value.")
+    ] = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1,
+    limit: Annotated[int, Query(ge=1, le=500, description="Prompts on a page.")] = 50,
+    since: Annotated[
+        Instant | None,
+        Query(alias="fromUpdatedAt", description="Only versions made then or later."),
+    ] = None,
+    until: Annotated[
+        Instant | None, Query(alias="toUpdatedAt", description="Only versions made before.")
+    ] = None,
 ) -> PromptMetas:
     """Prompts by name, each with its versions that fit the filters, page by page."""
     which = Filter(name, label, tag, since, until)
@@ -146,8 +157,8 @@ def add_labels(name: PathName, version: Number, body: NewLabels, tx: Labelling) 
 def remove_labels(
     name: PathName,
     tx: Labelling,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
+    version: Annotated[Number | None, Query(description="Only labels on this version.")] = None,
+    label: Annotated[Label | None, Query(description="Only this label.")] = None,
 ) -> None:
     """Take labels off: the one that is named, those of a version, or all of the prompt's.
 

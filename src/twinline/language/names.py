@@ -47,7 +47,12 @@ def _survives_in_a_url(name: str) -> str:
 
 Name = Annotated[
     str,
-    Field(pattern=NAME_PATTERN, max_length=200, examples=["support/answer"]),
+    Field(
+        pattern=NAME_PATTERN,
+        max_length=200,
+        examples=["support/answer"],
+        description="Letters, digits and `. _ -`; folders by slash.",
+    ),
     AfterValidator(_ends_unlike_a_url),
 ]
 """A prompt's or route's name: letters, digits, ``. _ -``, folders by slash."""
@@ -56,23 +61,47 @@ Domain = Annotated[str, Field(pattern=NAME_PATTERN, max_length=200, examples=["s
 """A folder of prompts: those whose names begin with it and a slash."""
 
 Environment = Annotated[
-    str, Field(pattern=ENVIRONMENT_PATTERN, max_length=50, examples=["production"])
+    str,
+    Field(
+        pattern=ENVIRONMENT_PATTERN,
+        max_length=50,
+        examples=["production"],
+        description="An environment: `dev`, `staging`, `production` or any other lower-case word.",
+    ),
 ]
 """``dev``, ``staging``, ``production`` or any other lower-case word."""
 
 Label = Annotated[
     str,
     BeforeValidator(_no_number),
-    Field(pattern=LABEL_PATTERN, max_length=100, examples=["production"]),
+    Field(
+        pattern=LABEL_PATTERN,
+        max_length=100,
+        examples=["production"],
+        description="Letters, digits and `. _ -`; never digits alone.",
+    ),
 ]
 """A movable name on a version; never only digits, which would read as a version."""
 
-Word = Annotated[str, Field(pattern=LABEL_PATTERN, max_length=100, examples=["control"])]
+Word = Annotated[
+    str,
+    Field(
+        pattern=LABEL_PATTERN,
+        max_length=100,
+        examples=["control"],
+        description="Letters, digits and `. _ -`; never digits alone.",
+    ),
+]
 """What a rule or an arm of a policy is called; never only digits."""
 
 FreeName = Annotated[
     str,
-    Field(pattern=FREE_NAME_PATTERN, max_length=256, examples=["churn"]),
+    Field(
+        pattern=FREE_NAME_PATTERN,
+        max_length=256,
+        examples=["churn"],
+        description="As its registry says it, without control characters; folders by slash.",
+    ),
     AfterValidator(_survives_in_a_url),
 ]
 """A model's or dataset's name, as its registry gives it: no control characters, and

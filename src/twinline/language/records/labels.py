@@ -29,12 +29,12 @@ class LabelMove(Record):
     """One entry of a label's history."""
 
     id: int = Field(description="Higher for later moves, of whatever prompt.")
-    name: str
-    label: str
+    name: str = Field(description="The prompt's.")
+    label: str = Field(description="The label that moved.")
     number: int | None = Field(description="Where it went; None: it was removed.")
     previous: int | None = Field(description="Where it was before; None: nowhere.")
-    reason: str
-    actor: str
+    reason: str = Field(description="Why.")
+    actor: str = Field(description="Who moved it.")
     at: Instant
 
 
@@ -76,8 +76,8 @@ class NewProtection(Request):
 class ProtectedLabel(Record):
     """A label that only who holds the permission ``labels:protected`` may move or remove."""
 
-    label: str
+    label: str = Field(description="The label.")
     domain: str = Field(description="The folder of prompts that it is protected in; empty: all.")
-    reason: str
-    actor: str
+    reason: str = Field(description="Why.")
+    actor: str = Field(description="Who protected it.")
     at: Instant
