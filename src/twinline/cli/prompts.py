@@ -168,8 +168,14 @@ def content(
     template: str | None, file: Path | None, messages: Path | None
 ) -> str | list[dict[str, Any]]:
     """The text or the messages that were given, in whichever way."""
-    if [template, file, messages].count(None) != 2:
-        raise Invalid("Give the text by --template or by --file, or a chat by --messages.")
+    ways = {"--template": template, "--file": file, "--messages": messages}
+    given = [way for way, said in ways.items() if said is not None]
+    if len(given) != 1:
+        raise Invalid(
+            f"What the prompt says was given {len(given)} times ({', '.join(given) or 'not at all'}"
+            "); give it once: a text by --template TEXT or --file FILE (- for standard input), a "
+            "chat by --messages FILE.",
+        )
     if messages is not None:
         return read_list(read_text(messages), "--messages")
     return template if template is not None else read_text(file or Path("-"))
