@@ -28,8 +28,10 @@ from twinline.access.rules import Permission
 from twinline.app import make_app
 from twinline.db import schema
 from twinline.db.session import connect
+from twinline.langfuse import records as langfuse_records
 from twinline.language import records
 from twinline.language.names import RESERVED
+from twinline.plain import records as plain_records
 from twinline.prompts.reader import reads
 from twinline.settings import Settings
 
@@ -156,7 +158,7 @@ def test_rules_decide_from_values_alone() -> None:
         if Path(file).name == "rules.py":
             noun = Path(file).parts[0]
             ours = {name.split(".")[1] for name in imported(tree) if name.startswith("twinline.")}
-            assert ours <= {"language", "routing", noun}, file
+            assert ours <= {"language", "routing", "diffs", noun}, file
             assert "sqlalchemy" not in {name.partition(".")[0] for name in imported(tree)}, file
 
 
@@ -365,6 +367,42 @@ def test_every_endpoint_says_what_it_does(app: FastAPI) -> None:
     for path, operations in app.openapi()["paths"].items():
         for method, operation in operations.items():
             assert operation.get("description"), f"{method} {path}"
+
+
+def test_every_parameter_is_described(app: FastAPI) -> None:
+    bare = {
+        f"{method} {path} {parameter['name']}"
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        for parameter in operation.get("parameters", ())
+        if not parameter.get("description")
+    }
+    assert bare == set()
+
+
+OF_PROMPTS = (records.diffs, records.inclusions, records.labels, records.prompts, records.reads)
+DESCRIBED = (*OF_PROMPTS, records.templates, langfuse_records, plain_records)
+"""What other registries' clients and people's own scripts read of prompts."""
+
+
+def test_every_field_of_a_prompt_is_described(app: FastAPI) -> None:
+    schemas = app.openapi()["components"]["schemas"]
+    names = {
+        name
+        for module in DESCRIBED
+        for name, kind in vars(module).items()
+        if isinstance(kind, type)
+        and issubclass(kind, BaseModel)
+        and kind.__module__ == module.__name__
+    }
+    assert {"PromptVersion", "PromptRow", "PlainPrompt"} <= names & schemas.keys()
+    bare = {
+        f"{name}.{field}"
+        for name in names & schemas.keys()
+        for field, said in schemas[name].get("properties", {}).items()
+        if not said.get("description")
+    }
+    assert bare == set()
 
 
 # --- records, tables, settings ----------------------------------------------------------

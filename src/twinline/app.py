@@ -59,6 +59,7 @@ from twinline.prompts import api as prompts
 from twinline.prompts import diffs_api as diffs
 from twinline.prompts import inclusion_api as inclusions
 from twinline.prompts import labels_api as labels
+from twinline.prompts import reads as prompt_reads
 from twinline.prompts import reads_api as reads
 from twinline.prompts.access_log import AccessLog
 from twinline.prompts.memory import Memory
@@ -81,6 +82,7 @@ _CHORES: tuple[Chore, ...] = (
     manifest_actions.ensure_key,
     manifest_actions.forget_reports,
     mirror_inbox.forget,
+    prompt_reads.fold,
 )
 """What is done in a transaction each; `otel_actions.settle` makes its own."""
 

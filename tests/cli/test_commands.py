@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,19 @@ def test_a_model_that_its_provider_may_change_is_marked_and_named(run: Run) -> N
     assert "No names yet" in _done(run("models", "names", "list")).out
 
 
+def test_no_name_of_a_command_is_given_twice() -> None:
+    """The later one would hide the other without a word."""
+    groups = {
+        "": app,
+        **{group.name or "?": group.typer_instance for group in app.registered_groups},
+    }
+    for name, group in groups.items():
+        assert group is not None
+        given = Counter(command.name for command in group.registered_commands)
+        assert None not in given, name
+        assert {word for word, times in given.items() if times > 1} == set(), name
+
+
 def test_every_command_has_a_help_text_and_stands_in_the_readme() -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
@@ -98,6 +112,24 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
         pytest.param(("prompts", "create", "x/versions", "-t", "x"), 2, "name", id="bad-name"),
         pytest.param(("deploy", "a@b", "-r", "because"), 1, "--bundle", id="nothing-to-deploy"),
         pytest.param(("resolve", "a@b", "-c", "{"), 1, "--context is not JSON", id="bad-json"),
+        pytest.param(("resolve", "a@b", "-c", "[7]"), 1, ": [7]", id="another-list"),
+        pytest.param(
+            ("prompts", "create", "p", "-t", "x", "--variables", "{}"),
+            *(1, '[{"name": 1}]: {}'),
+            id="no-list",
+        ),
+        pytest.param(
+            ("prompts", "create", "p", "-t", "x", "-f", "y"),
+            *(1, "2 times (--template, --file)"),
+            id="two-texts",
+        ),
+        pytest.param(("prompts", "create", "p"), 1, "0 times (not at all)", id="no-text"),
+        pytest.param(("deploy", "a@b", "-r", "x", "--model", "m"), 1, "the model was", id="half"),
+        pytest.param(
+            ("impact", "prompts:/p/1", "--list", "--decisions"),
+            *(1, "--list and --decisions were given"),
+            id="two-lists",
+        ),
         pytest.param(("resolve", "a@b", "-c", "[]"), 1, "not a JSON object", id="no-object"),
         pytest.param(("record", "nowhere.jsonl"), 1, "cannot be read", id="no-file"),
         pytest.param(("live", "--at", "2026-01-01"), 1, "--at needs a slot", id="at-alone"),

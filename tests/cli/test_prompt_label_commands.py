@@ -57,7 +57,7 @@ def test_prompts_are_found_on_the_command_line(run: Run) -> None:
     _done(run("prompts", "create", "shop/other", "-t", "All about a refund."))
     for words, names in (
         (("refund",), ["shop/refund", "shop/other"]),
-        (("--search", "refund", "--label", "gold"), ["shop/refund"]),
+        (("refund", "--label", "gold"), ["shop/refund"]),
         (("--domain", "shop"), ["shop/other", "shop/refund"]),
         (("--domain", "shop", "--author", "admin", "--tag", "team=x"), []),
     ):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
@@ -13,13 +13,14 @@ from tests.support.apps import asked, managed
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.db.session import Database, connect
+from twinline.language import cursors
 from twinline.language.errors import NotFound, Unavailable
 from twinline.language.records import Door, PromptAccess, Role
 from twinline.language.refs import PromptVersionRef
-from twinline.prompts import access_log
+from twinline.prompts import access_log, reads
 from twinline.prompts.access_log import AccessLog
 
-DOORS: tuple[Door, ...] = ("rest", "client")
+DOORS: tuple[Door, ...] = ("rest", "plain")
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
@@ -137,6 +138,42 @@ def test_pages_of_the_log_make_up_the_whole(
         list(filled.prompts.accesses("nothing"))
     with pytest.raises(NotFound):
         list(filled.prompts.uses("nothing"))
+
+
+@pytest.mark.parametrize("last", ["2026-07-01", "2026-07-99 1 rest ana", "1 rest ana", ""])
+def test_a_cursor_of_another_form_is_refused(filled: Client, http: httpx.Client, last: str) -> None:
+    """It does not begin again at the first page."""
+    cursor = cursors.encode("accesses of p None", last)
+    refused = http.get("/prompts/p/access", params={"cursor": cursor})
+    assert (refused.status_code, "no cursor of this list" in refused.text) == (422, True)
+
+
+def test_months_that_are_over_for_long_take_one_row(filled: Client, rehearsal: Rehearsal) -> None:
+    now = datetime.now(UTC)
+    days = [datetime(2020, 1, 1, 12, tzinfo=UTC), datetime(2020, 1, 30, 13, tzinfo=UTC)]
+    days += [datetime(2020, 2, 9, 8, tzinfo=UTC), now - timedelta(days=60), now]
+    for day in days:
+        log = AccessLog(rehearsal, clock=lambda day=day: day)
+        for principal in ("ana", "ana", "bo"):
+            log.note(PromptVersionRef("p", 1), principal, "rest")
+        log.keep()
+    uses = list(filled.prompts.uses("p"))
+    for _ in range(2):
+        with rehearsal.writing("test") as tx:
+            reads.fold(tx)
+    found = [one for one in filled.prompts.accesses("p") if one.principal == "ana"]
+    assert [(one.day, one.count, one.first_at, one.last_at) for one in found] == [
+        *((day.date(), 2, day, day) for day in (now, now - timedelta(days=60))),
+        (date(2020, 2, 1), 2, days[2], days[2]),
+        (date(2020, 1, 1), 4, days[0], days[1]),
+    ]
+    assert list(filled.prompts.uses("p")) == uses
+
+
+def test_pages_of_uses_make_up_the_whole(filled: Client, http: httpx.Client) -> None:
+    page = http.get("/prompts/p/access/versions", params={"limit": 1}).json()
+    rest = http.get("/prompts/p/access/versions", params={"cursor": page["next"]}).json()
+    assert [one["number"] for one in (*page["items"], *rest["items"])] == [2, 1]
 
 
 def test_while_the_database_is_away_counts_wait_and_nobody_notices() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
-from twinline.language.errors import Invalid, NotAllowed, NotFound, Stale
+from twinline.language.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
 from twinline.language.records import NewPromptVersion, Role
 from twinline.prompts import actions as prompts
 
@@ -95,6 +95,24 @@ def test_a_number_is_no_label_and_the_answer_says_what_to_do(
     assert f"would read as a version; say v{label}" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/prompts/support/answer?version=1&label=beta",
+        "/api/v1/prompts/support/answer/includes?version=1&label=beta",
+        "/api/public/v2/prompts/support/answer?version=1&label=beta",
+        "/api/prompts/support/answer?version=1&environment=beta",
+    ],
+)
+def test_a_version_is_meant_in_one_way_at_every_door(
+    two: Client, http: httpx.Client, path: str
+) -> None:
+    refused = http.get(str(http.base_url.join(path)))
+    assert refused.status_code in (400, 422)
+    said = refused.json().get("detail") or refused.json()["message"]
+    assert all(word in said for word in ("ersion", "1", "'beta'", "leave one of them out")), said
+
+
 def test_a_protected_label_is_moved_by_releasers_alone_through_every_door(
     two: Client, acting: As
 ) -> None:
@@ -123,6 +141,21 @@ def test_a_protected_label_is_moved_by_releasers_alone_through_every_door(
         "releaser",
         "author",
     ]
+
+
+def test_a_semantic_version_stays_where_it_was_put_through_every_door(two: Client) -> None:
+    two.prompts.move_label("support/answer", "1.2.0", 1, reason="released")
+    two.prompts.move_label("support/answer", "1.2.0", 1, reason="once more")
+    doors: list[Callable[[], object]] = [
+        lambda: two.prompts.move_label("support/answer", "1.2.0", 2, reason="because"),
+        lambda: two.prompts.promote("support/answer", "latest", "1.2.0", reason="because"),
+        lambda: two.prompts.remove_label("support/answer", "1.2.0", reason="because"),
+        lambda: two.prompts.create("support/answer", "Three", labels=["1.2.0"]),
+    ]
+    for through in doors:
+        with pytest.raises(Conflict, match=r"'1\.2\.0'.*stays on version 1"):
+            through()
+    assert [one.number for one in two.prompts.history("support/answer")] == [1]
 
 
 def test_what_no_key_opened_moves_no_protected_label(two: Client, rehearsal: Rehearsal) -> None:

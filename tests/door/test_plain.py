@@ -132,6 +132,20 @@ def test_a_text_is_told_with_what_it_includes_and_never_in_jinja2(
     assert plain.get("/api/prompts/p/versions").json()[0]["content"] is None
 
 
+def test_a_text_that_was_fetched_and_is_sent_back_is_the_version_that_it_was_fetched_from(
+    prompts: PromptClient, client: Client
+) -> None:
+    client.prompts.create("tone", "Be {{ mood }}.")
+    client.prompts.create("p", "{{> tone@1 }} Answer {{ question }}.", parameters={"top_p": 1})
+    client.prompts.create("p", [{"role": "system", "content": "Say {{ it }}."}])
+    for number in (1, 2):
+        text = prompts.fetch("p", version=str(number))["system_prompt"]
+        again = prompts.create("p", text, f"1.{number}.0")
+        assert (again["number"], again["version"]) == (number, f"1.{number}.0")
+    assert client.prompts.get("p", label="1.1.0").parameters == {"top_p": 1}
+    assert prompts.create("p", "Say {{it}} twice.", None)["number"] == 3
+
+
 def test_a_version_never_names_other_content_later(prompts: PromptClient) -> None:
     prompts.create("p", "one", "1.0.0")
     again = prompts.http.post(
@@ -148,12 +162,49 @@ def test_a_version_never_names_other_content_later(prompts: PromptClient) -> Non
     ).is_success
 
 
+def test_a_version_and_a_protected_label_stay_where_they_are_at_this_door(
+    prompts: PromptClient, client: Client
+) -> None:
+    prompts.create("p", "one", "1.0.0")
+    second = prompts.create("p", "two", None)
+    client.prompts.protect("production", reason="customers see it")
+    for environment, status, said in (
+        ("1.0.0", 409, "stays on version 1"),
+        ("production", 403, "customers see it"),
+    ):
+        body = {"environment": environment, "reason": "because"}
+        refused = prompts.http.patch(f"/api/prompts/{second['id']}/promote", json=body)
+        assert (refused.status_code, said in refused.json()["detail"]) == (status, True)
+    assert prompts.fetch("p", version="1.0.0")["content"] == "one"
+
+
 def test_history_tells_promotions_and_not_versions(prompts: PromptClient) -> None:
     first = prompts.create("p", "one", "1.0.0")
     prompts.promote(first["id"], "staging", "to look at it")
     (move,) = prompts.http.get("/api/prompts/p/history").json()
     assert (move["environment"], move["version"], move["previous"]) == ("staging", 1, None)
     assert (move["reason"], move["actor"]) == ("to look at it", "author")
+
+
+def test_a_list_that_goes_on_says_where(prompts: PromptClient, client: Client) -> None:
+    promoted = prompts.create("p", "one", None)
+    prompts.promote(promoted["id"], "staging", "to look at it")
+    for number in range(2, 6):
+        prompts.create("p", f"text {number}", f"{number}.0.0")
+
+    def whole(path: str) -> list[dict[str, Any]]:
+        found, url = [], httpx.URL(f"/api/prompts/p/{path}?limit=2")
+        while True:
+            answer = prompts.http.get(url)
+            found += answer.json()
+            if "next" not in answer.links:
+                return found
+            assert len(answer.json()) == 2
+            url = answer.url.join(answer.links["next"]["url"])
+
+    assert [one["number"] for one in whole("versions")] == [5, 4, 3, 2, 1]
+    assert [one["environment"] for one in whole("history")] == ["staging"]
+    assert "next" not in prompts.http.get("/api/prompts/p/versions").links
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from twinline.prompts.memory import RETRY_SECONDS, Memory
 from twinline.prompts.reader import STALE_HEADER
 
 SECONDS = 8.0
+PROMPT = "support/answer"
+PLAIN = (PROMPT, f"{PROMPT}?version=1", f"{PROMPT}/latest?environment=production")
 
 
 @dataclass
@@ -51,10 +53,15 @@ class Place:
         path = f"{self.url}/api/v1/prompts/{path}"
         return httpx.get(path, params=query, headers=headers, timeout=20)
 
-    def face(self, key: str) -> dict[str, Any]:
-        """The prompt as a Langfuse client gets it."""
-        url = f"{self.url}/api/public/v2/prompts/{PROMPT}"
-        return httpx.get(url, auth=(key[:12], key), timeout=20).json()
+    def face(self, key: str, name: str = PROMPT) -> httpx.Response:
+        """A prompt as a Langfuse client gets it."""
+        url = f"{self.url}/api/public/v2/prompts/{name}"
+        return httpx.get(url, auth=(key[:12], key), timeout=20)
+
+    def plain(self, key: str, path: str = PROMPT) -> httpx.Response:
+        """A prompt as a client of a few lines gets it."""
+        url = f"{self.url}/api/prompts/{path}"
+        return httpx.get(url, headers={"X-API-Key": key}, timeout=20)
 
     def remembers(self, label: str, number: int) -> None:
         """Wait until memory holds what a label is on."""
@@ -65,9 +72,6 @@ class Place:
                 return
             assert time.monotonic() < end, f"{label} is not on {number} in memory"
             time.sleep(0.01)
-
-
-PROMPT = "support/answer"
 
 
 @pytest.fixture
@@ -95,22 +99,31 @@ def test_what_was_read_is_told_with_its_age_while_the_database_is_away(place: Pl
     assert place.ask(stranger).status_code == 403
     assert [one.json()["number"] for one in fresh] == [1, 2, 2]
     assert not any(STALE_HEADER in one.headers for one in fresh)
-    assert place.face(viewer)["config"]["twinline"]["stale_seconds"] == 0
+    assert place.face(viewer).json()["config"]["twinline"]["stale_seconds"] == 0
+    plain = {path: place.plain(viewer, path).json() for path in PLAIN}
     place.cluster.stop()
     begun = time.monotonic()
     told = [place.ask(viewer, **query) for query in asked]
     assert time.monotonic() - begun < SECONDS
     assert [one.json() for one in told] == [one.json() for one in fresh]
     assert all(0 < float(one.headers[STALE_HEADER]) < SECONDS for one in told)
-    row = place.face(viewer)
+    row = place.face(viewer).json()
     assert (row["version"], row["config"]["twinline"]["stale_seconds"] > 0) == (1, True)
+    for path, before in plain.items():
+        again = place.plain(viewer, path)
+        assert (again.json(), float(again.headers[STALE_HEADER]) > 0) == (before, True)
     older = place.ask(viewer, label="production")
     assert float(older.headers[STALE_HEADER]) > float(told[0].headers[STALE_HEADER])
+    unread = place.face(viewer, "nobody/read/this")
+    assert unread.json()["error"] == "InternalServerError"
     for unknown in (
         place.ask(viewer, "nobody/read/this"),
         place.ask(viewer, label="staging"),
         place.ask(stranger, label="production"),
         place.ask("twl_made_up", label="production"),
+        place.plain(viewer, "nobody/read/this"),
+        place.plain(stranger),
+        unread,
     ):
         assert (unknown.status_code, unknown.headers["retry-after"]) == (503, "1")
     place.cluster.start()

@@ -6,12 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import ClauseElement, Executable, text
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import text
 
+from tests.support.plans import Explaining
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
-from twinline.db.session import Reading
 from twinline.language.records import Role
 from twinline.prompts.rules import Wanted
 from twinline.prompts.search_store import ids_by_name, ids_by_rank
@@ -31,13 +30,17 @@ def catalog(client: Client, url: str, issue: Callable[[Role], str]) -> Client:
     create("support/billing", "Explain the invoice.", tags={"team": "money"}, labels=["staging"])
     create("supporting", [{"role": "system", "content": "You talk about refunds."}])
     create("sales/refund", "Sell more.", description="100% of it")
+    create("sales/no-refund", "We do not.")
     with Client(url, issue(Role.AUTHOR)) as author:
         author.prompts.create("sales/offer", "Offer a discount.")
     return client
 
 
 SEARCHES: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "a-name-before-texts": ({"search": "refund"}, ["sales/refund", "support/answer", "supporting"]),
+    "a-name-before-texts": (
+        {"search": "refund"},
+        ["sales/no-refund", "sales/refund", "support/answer", "supporting"],
+    ),
     "a-whole-name-first": (
         {"search": "supporting"},
         ["supporting", "support/answer", "support/billing"],
@@ -47,11 +50,19 @@ SEARCHES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "words-in-any-order": ({"search": "customer greet"}, ["support/answer"]),
     "words-side-by-side": ({"search": '"customer greet"'}, []),
     "without-a-word": ({"search": "explain -invoice"}, ["support/answer"]),
+    "without-a-word-of-a-name": ({"search": "refund -no"}, ["sales/refund", "support/answer"]),
+    "without-words-side-by-side": (
+        {"search": 'refund -"refund policy"'},
+        ["sales/no-refund", "sales/refund"],
+    ),
+    "words-side-by-side-are-not-misspelt": ({"search": '"suport/answer"'}, []),
+    "a-hyphen-leaves-nothing-out": ({"search": "no-refund"}, ["sales/no-refund", "sales/refund"]),
+    "two-letters-are-a-word": ({"search": "do"}, ["sales/no-refund"]),
     "a-part-of-a-word": ({"search": "arrant"}, ["support/answer"]),
     "a-misspelt-name": ({"search": "suport/answer"}, ["support/answer"]),
     "a-description": ({"search": "first line"}, ["support/answer"]),
     "a-tag": ({"search": "money"}, ["support/billing"]),
-    "no-pattern": ({"search": "%"}, ["sales/refund"]),
+    "no-pattern": ({"search": "00%"}, ["sales/refund"]),
     "nothing": ({"search": "zebra"}, []),
     "a-label": ({"label": "production"}, ["support/answer"]),
     "a-tag-s-name": ({"tags": ["team"]}, ["support/answer", "support/billing"]),
@@ -73,6 +84,12 @@ def test_prompts_are_found(catalog: Client) -> None:
         for case, (asked, _) in SEARCHES.items()
     }
     assert found == {case: expected for case, (_, expected) in SEARCHES.items()}
+
+
+@pytest.mark.parametrize("search", ["-policy", '-"two words"', ' -a -"b'])
+def test_a_search_that_only_leaves_out_is_refused(http: httpx.Client, search: str) -> None:
+    refused = http.get("/prompts", params={"search": search})
+    assert (refused.status_code, "put before it a word" in refused.json()["detail"]) == (422, True)
 
 
 def test_what_is_found_follows_labels_and_descriptions(catalog: Client) -> None:
@@ -145,32 +162,6 @@ insert into prompt_label (prompt_id, label, number, since)
 set local session_replication_role = origin;
 analyze prompt, prompt_search, prompt_label
 """
-
-
-class Explain(Executable, ClauseElement):
-    """What PostgreSQL would do for a statement."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Any) -> None:
-        self.statement = statement
-
-
-@compiles(Explain)
-def _explain(element: Explain, compiler: Any, **given: Any) -> str:
-    return f"explain {compiler.process(element.statement, **given)}"
-
-
-class Explaining(Reading):
-    """Keeps the plans of statements instead of executing them."""
-
-    def __init__(self, tx: Reading) -> None:
-        super().__init__(tx._connection)
-        self.plans: list[str] = []
-
-    def rows(self, statement: Any, values: Any = None) -> list[Any]:
-        self.plans.append("\n".join(self.values(Explain(statement), values)))
-        return []
 
 
 def test_among_20_000_prompts_what_is_wanted_is_found_by_index(rehearsal: Rehearsal) -> None:

@@ -1,13 +1,18 @@
 """Prompts at Langfuse's addresses, in its words."""
 
+import re
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.langfuse.conftest import Door
 from tests.support.catalog import Catalog
+from tests.support.plans import Explaining
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
+from twinline.langfuse import store
 from twinline.language.records import Role
 
 CHAT = [
@@ -100,14 +105,53 @@ def test_a_prompt_is_told_with_what_it_includes(author: httpx.Client, client: Cl
     assert (ours(row)["syntax"], ours(newest)["syntax"]) == ("twinline", "jinja2")
 
 
+@pytest.mark.parametrize("label", ["production", "latest"])
+def test_what_was_read_and_is_sent_back_is_the_version_that_it_was_read_from(
+    author: httpx.Client, client: Client, label: str
+) -> None:
+    """As scripts do that copy prompts or put labels on them; nothing is lost by it."""
+    client.prompts.create("tone", "Be {{ mood }}.")
+    variables = [{"name": "mood", "type": "string", "description": "how"}]
+    for said in ("{{> tone@1 }}", "{{> tone@1 }} "):
+        client.prompts.create(
+            *("p", said), variables=variables, parameters={"top_p": 1}, labels=["production"]
+        )
+    client.prompts.move_label("p", "production", 1, reason="for the test")
+    row = author.get("/v2/prompts/p", params={"label": label}).json()
+    sent = {name: row[name] for name in ("prompt", "config", "tags", "commitMessage", "type")}
+    again = made(author, **sent, labels=[*row["labels"], "synced"])
+    assert (again["version"], again["prompt"]) == (row["version"], row["prompt"])
+    kept = client.prompts.get("p", label="synced")
+    assert (kept.number, len(kept.includes)) == (row["version"], 1)
+    assert client.prompts.get("p").number == 2
+    assert made(author, prompt=row["prompt"], config={"top_p": 0.5})["version"] == 3
+
+
+def test_a_chat_or_a_template_in_jinja2_that_is_sent_back_is_kept_as_it_is(
+    author: httpx.Client, client: Client
+) -> None:
+    chats = [[{"role": "system", "content": "same"}, {"role": "user", "content": c}] for c in "ab"]
+    placed = [{"type": "placeholder", "name": "history"}, {"role": "user", "content": "{{ x }}"}]
+    templates = [(one, "twinline") for one in (*chats, placed)] + [
+        ("{% if x %}y{% endif %}", "jinja2")
+    ]
+    for template, syntax in templates:
+        client.prompts.create("p", template, syntax=syntax, examples=[{"messages": chats[0]}])
+    for number in range(1, len(templates) + 1):
+        row = author.get("/v2/prompts/p", params={"version": number}).json()
+        assert made(author, prompt=row["prompt"], config=row["config"])["version"] == number
+
+
 def test_a_retired_version_is_not_listed_and_still_found(
     author: httpx.Client, client: Client
 ) -> None:
-    for text in ("one", "two"):
-        made(author, prompt=text)
+    for said in ("one", "two"):
+        made(author, prompt=said)
     client.lineage.retire("prompts:/p/2", reason="wrong")
     (listed,) = author.get("/v2/prompts").json()["data"]
-    assert listed["versions"] == [1]
+    assert (listed["versions"], listed["labels"]) == ([1], [])
+    newest = author.get("/v2/prompts", params={"label": "latest"}).json()
+    assert (newest["data"], newest["meta"]["totalItems"]) == ([], 0)
     assert author.get("/v2/prompts/p", params={"version": 2}).json()["prompt"] == "two"
     refused = author.patch("/v2/prompts/p/versions/2", json={"newLabels": ["production"]})
     assert (refused.status_code, "is retired since" in refused.json()["message"]) == (400, True)
@@ -197,6 +241,22 @@ def test_protected_labels_are_protected_at_this_door(
     assert releaser.patch("/v2/prompts/p/versions/2", json=wanted).status_code == 200
 
 
+def test_a_semantic_version_is_not_moved_and_stays_when_all_labels_go(
+    author: httpx.Client, client: Client
+) -> None:
+    made(author, prompt="one", labels=["1.2.0", "production"])
+    made(author, prompt="two")
+    refused = [
+        author.patch("/v2/prompts/p/versions/2", json={"newLabels": ["1.2.0"]}),
+        author.delete("/v2/prompts/p", params={"label": "1.2.0"}),
+    ]
+    assert [(one.status_code, "stays on" in one.json()["message"]) for one in refused] == [
+        (400, True)
+    ] * 2
+    assert author.delete("/v2/prompts/p").status_code == 204
+    assert client.prompts.get("p", version=1).labels == ("1.2.0",)
+
+
 def test_tags_are_words_and_those_with_values_keep_them(
     author: httpx.Client, client: Client
 ) -> None:
@@ -231,6 +291,34 @@ def test_the_list_gathers_the_versions_that_fit(author: httpx.Client) -> None:
     assert (later["data"], later["meta"]["totalPages"]) == ([], 0)
     beyond = author.get("/v2/prompts", params={"page": 9}).json()
     assert (beyond["data"], beyond["meta"]["totalItems"]) == ([], 3)
+
+
+MANY = """
+set local session_replication_role = replica;
+insert into prompt (name, description, tags, created_at)
+    select format('folder-%s/prompt-%s', n % 100, n), '', '{}', now()
+    from generate_series(1, 2000) n;
+insert into prompt_version (node_id, prompt_id, number, kind, template, variables, parameters,
+        digest, message, author, created_at)
+    select -prompt.id * 5 - n, prompt.id, n, 'text', '"x"', '[]', '{}', n::text, '', '', now()
+    from prompt, generate_series(1, 3) n;
+set local session_replication_role = origin;
+analyze prompt, prompt_version
+"""
+
+
+def test_a_page_of_the_list_gathers_its_own_prompts_alone(rehearsal: Rehearsal) -> None:
+    """Not all versions there are, to throw most of them away."""
+    with rehearsal.writing("test") as tx:
+        for statement in MANY.split(";\n"):
+            tx.run(text(statement))
+        explaining = Explaining(tx)
+        store.page(explaining, store.Filter(), offset=1000, limit=50)
+        (plan,) = explaining.plans
+        assert len(store.page(tx, store.Filter(), offset=1990, limit=50)) == 10
+    assert "Limit" in plan
+    assert "WindowAgg" not in plan
+    assert not re.search(r"CTE Scan on (?!chosen)", plan)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -226,5 +226,6 @@ def test_the_schema_of_a_reference_is_a_string_with_an_example() -> None:
     assert TypeAdapter(BundleRef).json_schema() == {
         "type": "string",
         "title": "BundleRef",
+        "description": "`bundles:/DIGEST`; 12 characters of the digest are enough to ask.",
         "examples": ["bundles:/9f86d081884c"],
     }

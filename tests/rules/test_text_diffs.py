@@ -1,13 +1,15 @@
 """Two texts, line by line and word by word: nothing is lost, and it ends in time."""
 
 import random
+from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twinline.diffs import matching, texts
+from twinline.diffs.unified import CONTEXT, unified
 from twinline.language.records import Hunk, TextDiff
 
 MILLION = 1_000_000
@@ -72,7 +74,7 @@ def test_hunks_take_turns_and_equal_ones_hold_no_change(pair: tuple[str, str]) -
     found = texts.compare(*pair)
     kinds = [hunk.op for hunk in found.hunks]
     assert all(one != other for one, other in pairwise(kinds))
-    assert found.identical == (pair[0] == pair[1])
+    assert all(hunk.op == "equal" for hunk in found.hunks) == (pair[0] == pair[1])
     for hunk in found.hunks:
         ops = {line.op for line in hunk.lines}
         assert (ops == {"equal"}) == (hunk.op == "equal")
@@ -95,6 +97,37 @@ def test_context_leaves_out_only_equal_lines_and_counts_them(
     kept = [line for hunk in cut.hunks for line in hunk.lines]
     assert len(lines) - len(kept) == sum(hunk.left_out for hunk in cut.hunks)
     assert [line for line in lines if line in kept] == kept
+
+
+FEW = st.lists(st.sampled_from("abc"), max_size=30)
+
+
+@given(FEW, FEW)
+@example(list("abcdefghijklmno"), list("xbcdefghijklmnoy"))
+@example(list("abcdefgh"), list("abcxdefgh"))
+def test_a_unified_diff_leads_from_the_old_lines_to_the_new(old: list[str], new: list[str]) -> None:
+    told = list(unified(old, new, ("old", "new")))
+    assert told[:2] == ([] if old == new else ["--- old", "+++ new"])
+    made, place = [], 0
+    for line in told[2:]:
+        if line.startswith("@@"):
+            start, length = _numbers(line)
+            begin = start - (length > 0)
+            made += old[place:begin]
+            place = begin
+        else:
+            assert line[0] == "+" or old[place] == line[1:]
+            place += line[0] != "+"
+            made += [line[1:]] if line[0] != "-" else []
+    assert made + old[place:] == new
+    counted = Counter(line[0] for line in told[2:])
+    assert counted[" "] <= 2 * CONTEXT * (counted["-"] + counted["+"])
+
+
+def _numbers(heading: str) -> tuple[int, int]:
+    """Where in the old lines a hunk begins, and how many of them it holds."""
+    start, _, length = heading.split()[1].removeprefix("-").partition(",")
+    return int(start), int(length or 1)
 
 
 def _changes(diff: TextDiff) -> list[Hunk]:

@@ -194,6 +194,15 @@ def test_templates_are_compared_line_by_line() -> None:
     assert (begun.lines[-1], ended.lines[-1]) == ("+x", "-x")
 
 
+def test_a_line_more_in_a_text_that_repeats_itself_is_one_line_more() -> None:
+    """As few-shot prompts do: there Python's difflib finds that nothing stayed."""
+    turns = ["User: hi", "Bot: hello"] * 150
+    old, new = "\n".join(turns), "\n".join([*turns[:100], "User: why?", *turns[100:]])
+    found = rules.prompts(prompt(1, old), prompt(2, new))
+    assert found is not None
+    assert [line for line in found.lines[2:] if line[0] in "+-"] == ["+User: why?"]
+
+
 def test_what_was_included_is_compared_as_it_was_composed() -> None:
     old, new = (
         prompt(number, "{{> tone@live }}").model_copy(update={"composed": said})

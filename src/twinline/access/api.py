@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Path, Query, Response
 
 from twinline.access import actions
-from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.gate import Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.records import ApiKey, AuditEvent, ChainVerdict, IssuedKey, NewKey, Page
@@ -15,7 +15,14 @@ ReadingKeys = Annotated[Reading, reading(Permission.KEYS)]
 WritingKeys = Annotated[Writing, writing(Permission.KEYS)]
 ReadingAudit = Annotated[Reading, reading(Permission.AUDIT)]
 
-Prefix = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,50}$", examples=["twl_2g3cAFHU"])]
+Prefix = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9_-]{1,50}$",
+        examples=["twl_2g3cAFHU"],
+        description="The key's first 12 characters.",
+    ),
+]
 
 
 @router.post("/keys", status_code=201, response_model=IssuedKey)
@@ -42,7 +49,7 @@ def read_audit(
     cursor: Annotated[
         int | None, Query(ge=1, le=(1 << 63) - 1, description="`next` of the page before.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Limit = 100,
 ) -> Page[AuditEvent]:
     """Who did what, when, to what and why; the newest first."""
     return actions.audit_log(tx, before=cursor, limit=limit)

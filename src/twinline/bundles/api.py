@@ -25,7 +25,14 @@ router = strict_router("bundles")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.BUNDLES)]
 Stop = Annotated[Writing, writing(Permission.KILL)]
-Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{12,64}$", examples=["9f86d081884c"])]
+Digest = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{12,64}$",
+        examples=["9f86d081884c"],
+        description="12 or more characters of the bundle's digest.",
+    ),
+]
 
 
 @router.post(

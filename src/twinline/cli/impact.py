@@ -52,8 +52,10 @@ def impact(
 ) -> None:
     """Everything that a version touched: requests, decisions, slots, days, arms; where it is
     live now, and whom to tell."""
-    if list_requests + list_decisions + (csv is not None) > 1:
-        raise Invalid("Give one of --list, --decisions and --csv.", field="--list")
+    ways = {"--list": list_requests, "--decisions": list_decisions, "--csv": csv is not None}
+    wished = [way for way, wanted in ways.items() if wanted]
+    if len(wished) > 1:
+        raise Invalid(f"{' and '.join(wished)} were given; give one of them.", field=wished[0])
     wanted = RequestFilter(
         environment=environment,
         slot=SlotRef.parse(slot) if slot else None,

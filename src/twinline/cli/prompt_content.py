@@ -7,23 +7,22 @@ from typing import Annotated, Any
 import typer
 
 from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.prompt_output import as_text, said
 from twinline.cli.prompts import (
     ExamplesOption,
     FileOption,
     Label,
     MessagesOption,
     Name,
-    Reason,
     SyntaxOption,
     TemplateOption,
     VariablesOption,
     Version,
     app,
-    as_text,
     content,
-    said,
 )
 from twinline.cli.session import client, read_json, read_list
+from twinline.cli.slots import Reason
 from twinline.client import render
 from twinline.language.errors import Invalid
 from twinline.language.records import Inclusion, PromptCheck, PromptVersion, Withdrawal

@@ -1,14 +1,33 @@
-"""``twinline prompts unlabel``, ``promote``, ``protect``: labels, and who may move them."""
+"""``twinline prompts label``, ``promote``, ``protect``: labels, and who may move them."""
 
 from typing import Annotated
 
 import typer
 
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsJson, show, show_list, table_of
+from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client
 from twinline.cli.slots import Reason
 
 Name = Annotated[str, typer.Argument(help="The prompt, as support/answer.")]
+
+
+def move_label(
+    context: typer.Context,
+    name: Name,
+    label: Annotated[str, typer.Argument(help="The label.")],
+    version: Annotated[int, typer.Argument(help="The version that it should name.")],
+    reason: Reason,
+    expected: Annotated[
+        int | None, typer.Option(help="Move only if it is on this version now (0: on none).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a label to a version."""
+    moved = client(context).prompts.move_label(
+        name, label, version, reason=reason, expected=expected
+    )
+    show(moved, as_json, lambda: version_facts(moved))
 
 
 def remove_label(
@@ -39,11 +58,7 @@ def promote(
 ) -> None:
     """Move a label to the version that another label names."""
     moved = client(context).prompts.promote(name, source, target, reason=reason, expected=expected)
-    show(
-        moved,
-        as_json,
-        lambda: facts((("version", moved.ref), ("labels", moved.labels))),
-    )
+    show(moved, as_json, lambda: version_facts(moved))
 
 
 def protect(
@@ -81,4 +96,17 @@ def protected(context: typer.Context, as_json: AsJson = False) -> None:
             ((one.label, one.domain or "all", one.actor, one.at, one.reason) for one in found),
         ),
         "No label is protected. `twinline prompts protect LABEL -r WHY` protects one.",
+    )
+
+
+def history(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+    """Who moved which label, from where, when and why."""
+    show_list(
+        client(context).prompts.history(name),
+        as_json,
+        lambda found: table_of(
+            ("at", "label", "from#", "to#", "by", "reason"),
+            ((one.at, one.label, one.previous, one.number, one.actor, one.reason) for one in found),
+        ),
+        "No label was ever moved.",
     )

@@ -1,4 +1,4 @@
-"""``twinline prompts``: make versions, read them, move labels."""
+"""``twinline prompts``: make versions, read and list them."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from twinline.cli import prompt_diffs, prompt_labels, prompt_reads
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsJson, show, show_list, table_of
+from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client, read_json, read_list, read_text
 from twinline.language.errors import Invalid
-from twinline.language.records import PromptVersion, Syntax, Template, Variable
+from twinline.language.records import Syntax
 
 app = typer.Typer(
     help="Prompts: versions, labels, includes, rendering and who reads them.",
@@ -17,15 +18,16 @@ app = typer.Typer(
 )
 app.command("diff")(prompt_diffs.diff)
 app.command("access")(prompt_reads.accesses)
+app.command("label")(prompt_labels.move_label)
 app.command("unlabel")(prompt_labels.remove_label)
 app.command("promote")(prompt_labels.promote)
 app.command("protect")(prompt_labels.protect)
 app.command("unprotect")(prompt_labels.unprotect)
 app.command("protected")(prompt_labels.protected)
+app.command("history")(prompt_labels.history)
 Name = Annotated[str, typer.Argument(help="The prompt, as support/answer.")]
 Version = Annotated[int | None, typer.Option(help="A number.")]
 Label = Annotated[str | None, typer.Option(help="A label, as production.")]
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
 Retired = Annotated[
     bool, typer.Option("--retired", help="Also what nobody should build on any more.")
 ]
@@ -71,7 +73,7 @@ def create(
         message=message,
         labels=label or (),
     )
-    show(made, as_json, lambda: _facts(made))
+    show(made, as_json, lambda: version_facts(made))
 
 
 @app.command("show")
@@ -84,17 +86,18 @@ def read(
 ) -> None:
     """Show a version: by number, by label, or the newest."""
     found = client(context).prompts.get(name, version=version, label=label)
-    show(found, as_json, lambda: _facts(found))
+    show(found, as_json, lambda: version_facts(found))
 
 
 @app.command("list")
 def list_prompts(
     context: typer.Context,
     words: Annotated[
-        str | None, typer.Argument(help="Words or a part of a word; the same as --search.")
-    ] = None,
-    search: Annotated[
-        str | None, typer.Option(help="In name, description, tags and text; the best come first.")
+        str | None,
+        typer.Argument(
+            help="Words, or a part of one, in name, description, tags or text; the best come "
+            "first. 'refund -policy' leaves the second out."
+        ),
     ] = None,
     label: Annotated[str | None, typer.Option(help="Has this label on a version.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="NAME or NAME=VALUE.")] = None,
@@ -109,7 +112,7 @@ def list_prompts(
     """List prompts with their labels."""
     show_list(
         client(context).prompts.list(
-            search or words,
+            words,
             label=label,
             tags=tag or (),
             domain=domain,
@@ -161,159 +164,18 @@ def versions(
     )
 
 
-@app.command("label")
-def move_label(
-    context: typer.Context,
-    name: Name,
-    label: Annotated[str, typer.Argument(help="The label.")],
-    version: Annotated[int, typer.Argument(help="The version that it should name.")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
-    expected: Annotated[
-        int | None, typer.Option(help="Move only if it is on this version now (0: on none).")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Move a label to a version."""
-    moved = client(context).prompts.move_label(
-        name, label, version, reason=reason, expected=expected
-    )
-    show(moved, as_json, lambda: _facts(moved))
-
-
-@app.command("unlabel")
-def remove_label(
-    context: typer.Context,
-    name: Name,
-    label: Annotated[str, typer.Argument(help="The label.")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
-    expected: Annotated[
-        int | None, typer.Option(help="Remove only if it is on this version now.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take a label off a prompt. Its history stays."""
-    gone = client(context).prompts.remove_label(name, label, reason=reason, expected=expected)
-    show(gone, as_json, lambda: f"{gone.label} was on version {gone.previous} of {gone.name}.")
-
-
-@app.command("promote")
-def promote(
-    context: typer.Context,
-    name: Name,
-    source: Annotated[str, typer.Argument(help="The label that names the version, as staging.")],
-    target: Annotated[str, typer.Argument(help="The label to move there, as production.")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
-    expected: Annotated[
-        int | None, typer.Option(help="Move only if TARGET is on this version now (0: on none).")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Move a label to the version that another label names."""
-    moved = client(context).prompts.promote(name, source, target, reason=reason, expected=expected)
-    show(moved, as_json, lambda: _facts(moved))
-
-
-@app.command("protect")
-def protect(
-    context: typer.Context,
-    label: Annotated[str, typer.Argument(help="The label, as production.")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
-    domain: Annotated[str, typer.Option(help="Only in this folder of prompts.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Let a label be moved only by releasers and admins."""
-    kept = client(context).prompts.protect(label, reason=reason, domain=domain)
-    show(kept, as_json, lambda: f"{kept.label} is protected in {kept.domain or 'all prompts'}.")
-
-
-@app.command("unprotect")
-def unprotect(
-    context: typer.Context,
-    label: Annotated[str, typer.Argument(help="The label.")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why.")],
-    domain: Annotated[str, typer.Option(help="The folder that it was protected in.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Let everybody who may move labels move this one again."""
-    gone = client(context).prompts.unprotect(label, reason=reason, domain=domain)
-    where = gone.domain or "all prompts"
-    show(gone, as_json, lambda: f"{gone.label} is no longer protected in {where}.")
-
-
-@app.command("protected")
-def protected(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the labels that not everybody may move."""
-    show_list(
-        client(context).prompts.protected(),
-        as_json,
-        lambda found: table_of(
-            ("label", "domain", "by", "since", "reason"),
-            ((one.label, one.domain or "all", one.actor, one.at, one.reason) for one in found),
-        ),
-        "No label is protected. `twinline prompts protect LABEL -r WHY` protects one.",
-    )
-
-
-@app.command("history")
-def history(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
-    """Who moved which label, from where, when and why."""
-    show_list(
-        client(context).prompts.history(name),
-        as_json,
-        lambda found: table_of(
-            ("at", "label", "from#", "to#", "by", "reason"),
-            ((one.at, one.label, one.previous, one.number, one.actor, one.reason) for one in found),
-        ),
-        "No label was ever moved.",
-    )
-
-
-def _facts(version: PromptVersion) -> object:
-    more = (
-        ("syntax", version.syntax if version.syntax != "twinline" else None),
-        ("retired", version.retired_at),
-        ("recalled", version.recalled_at),
-        ("includes", tuple(f"{one.written} = {one.version}" for one in version.includes)),
-        ("notes", "\n".join(f"{note.place}: {note.text}" for note in version.notes)),
-        ("composed", as_text(version.composed) if version.composed else None),
-    )
-    return facts(
-        (
-            ("version", version.ref),
-            ("labels", version.labels),
-            ("variables", tuple(said(variable) for variable in version.variables)),
-            ("parameters", version.parameters),
-            ("message", version.message),
-            ("author", version.author),
-            ("created", version.created_at),
-            ("digest", version.digest),
-            ("template", as_text(version.template)),
-            *((name, value) for name, value in more if value),
-        )
-    )
-
-
 def content(
     template: str | None, file: Path | None, messages: Path | None
 ) -> str | list[dict[str, Any]]:
     """The text or the messages that were given, in whichever way."""
-    if [template, file, messages].count(None) != 2:
-        raise Invalid("Give the text by --template or by --file, or a chat by --messages.")
+    ways = {"--template": template, "--file": file, "--messages": messages}
+    given = [way for way, said in ways.items() if said is not None]
+    if len(given) != 1:
+        raise Invalid(
+            f"What the prompt says was given {len(given)} times ({', '.join(given) or 'not at all'}"
+            "); give it once: a text by --template TEXT or --file FILE (- for standard input), a "
+            "chat by --messages FILE.",
+        )
     if messages is not None:
         return read_list(read_text(messages), "--messages")
     return template if template is not None else read_text(file or Path("-"))
-
-
-def said(variable: Variable) -> str:
-    """A variable with its type, and its default when it has one."""
-    kind = f": {variable.type}" if variable.type else ""
-    optional = "" if variable.required else "?"
-    default = f" = {variable.default!r}" if variable.default is not None else ""
-    return f"{variable.name}{optional}{kind}{default}"
-
-
-def as_text(template: Template) -> str:
-    """A text as it is, a chat as a line of JSON for each message."""
-    if isinstance(template, str):
-        return template
-    return "\n".join(part.model_dump_json() for part in template)

@@ -26,14 +26,18 @@ def read_text(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} cannot be read: {error}") from error
+        raise Invalid(
+            f"{path} cannot be read: {error}; name a file in UTF-8, or - for standard input."
+        ) from error
 
 
 def read_json(text: str, name: str) -> dict[str, Any]:
     """A JSON object given on the command line."""
     value = _read(text, name)
     if not isinstance(value, dict):
-        raise Invalid(f"{name} is not a JSON object", field=name, value=text)
+        raise Invalid(
+            f'{name} is not a JSON object, as {{"name": 1}}: {text:.200}', field=name, value=text
+        )
     return value  # pyright: ignore[reportUnknownVariableType] -- members are the caller's own
 
 
@@ -41,7 +45,11 @@ def read_list(text: str, name: str) -> list[dict[str, Any]]:
     """A JSON list of objects given on the command line."""
     value = _read(text, name)
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):  # pyright: ignore[reportUnknownVariableType] -- any JSON
-        raise Invalid(f"{name} is not a JSON list of objects", field=name, value=text)
+        raise Invalid(
+            f'{name} is not a JSON list of objects, as [{{"name": 1}}]: {text:.200}',
+            field=name,
+            value=text,
+        )
     return value  # pyright: ignore[reportUnknownVariableType] -- members are the caller's own
 
 
@@ -49,4 +57,6 @@ def _read(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise Invalid(f"{name} is not JSON: {error}", field=name, value=text) from error
+        raise Invalid(
+            f"{name} is not JSON: {error}: {text:.200}", field=name, value=text
+        ) from error

@@ -68,7 +68,11 @@ def deploy(
     document = read_json(read_text(policy), str(policy)) if policy else None
     if bundle is None and document is None:
         if model is None or prompt is None:
-            raise Invalid("Give --bundle, or --model and --prompt, or --policy.")
+            found = "the model" if model else "the prompt" if prompt else "nothing"
+            raise Invalid(
+                f"Of what should be live {found} was given; give --bundle BUNDLE, or --model "
+                "MODEL and --prompt PROMPT, or --policy FILE."
+            )
         bundle = str(api.bundles.pair(model, prompt).ref)
     expected = live_number(api, slot) if expect is None else expect
     made = api.slots.deploy(slot, bundle, policy=document, reason=reason, expected=expected)

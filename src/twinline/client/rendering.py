@@ -118,7 +118,8 @@ def _value(prompt: Prompt, variable: Variable, given: Mapping[str, Any]) -> Any:
         if not variable.required:
             return ""
         raise MissingVariable(
-            f"{prompt.ref} needs a value for {variable.name!r}.",
+            f"{prompt.ref} needs a value for {variable.name!r}; give {_one(variable)}, or "
+            "declare a default for it in the prompt's next version.",
             version=str(prompt.ref),
             variable=variable.name,
         )
@@ -127,6 +128,10 @@ def _value(prompt: Prompt, variable: Variable, given: Mapping[str, Any]) -> Any:
         wanted = variable.type or "string, number, boolean, array or object"
         raise _wrong(prompt, variable.name, f"takes a value of type {wanted}, not {value!r:.200}")
     return value
+
+
+def _one(variable: Variable) -> str:
+    return f"one of type {variable.type}" if variable.type else "one"
 
 
 def _text(prompt: Prompt, name: str, value: Any) -> str:
@@ -144,7 +149,8 @@ def _messages(
     extra = [name for name in given if name not in wanted]
     if extra and not allow_extra:
         raise UnexpectedVariable(
-            f"{prompt.ref} has no place for the messages {extra[0]!r}; it has {_listed(wanted)}.",
+            f"{prompt.ref} has no place for the messages {extra[0]!r}; it has {_listed(wanted)}. "
+            "Leave them out, or say allow_extra.",
             version=str(prompt.ref),
             placeholder=extra[0],
         )

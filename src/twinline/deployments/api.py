@@ -76,7 +76,9 @@ Expected = Annotated[int, Depends(_expected)]
 @router.get("")
 def list_slots(
     tx: Read,
-    environment: Annotated[Environment | None, Query()] = None,
+    environment: Annotated[
+        Environment | None, Query(description="Only in this environment.")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Slot]:

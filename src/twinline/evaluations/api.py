@@ -67,8 +67,14 @@ def record(body: NewEvaluation, tx: Write, once: OnceOnly) -> Response:
 @router.get("")
 def list_evaluations(
     tx: Read,
-    subject: Subject | None = None,
-    suite: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    subject: Annotated[
+        str | None,
+        Query(max_length=600, description="A version or a bundle, as for `newest`; none: all."),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        Query(max_length=200, pattern=r"^[^\x00]*$", description="Only of this suite."),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Evaluation]:
@@ -94,8 +100,18 @@ def compare(tx: Read, old: Subject, new: Subject) -> EvaluationComparison:
 @router.get("/missing")
 def missing(
     tx: Read,
-    slot: Annotated[str, Query(max_length=300, examples=["support@production"])],
-    bundle: Annotated[str, Query(max_length=100, examples=[BundleRef.example])],
+    slot: Annotated[
+        str,
+        Query(max_length=300, examples=["support@production"], description="ROUTE@ENVIRONMENT."),
+    ],
+    bundle: Annotated[
+        str,
+        Query(
+            max_length=100,
+            examples=[BundleRef.example],
+            description="By 12 or more characters of its digest.",
+        ),
+    ],
 ) -> MissingEvaluations:
     """Which suites a bundle has to pass before it can be deployed to a slot."""
     return requirements.missing_of(tx, SlotRef.parse(slot), BundleRef.parse(bundle))
@@ -127,7 +143,7 @@ def ask(body: NewPendingEvaluation, tx: Write, once: OnceOnly) -> Response:
 @router.get("/pending")
 def list_pending(
     tx: Read,
-    suite: Annotated[SuiteName | None, Query()] = None,
+    suite: Annotated[SuiteName | None, Query(description="Only of this suite.")] = None,
     state: Annotated[
         list[PendingState] | None, Query(description="Only these; may be said several times.")
     ] = None,

@@ -82,9 +82,11 @@ def provenance(node: Bundle, tx: Read) -> Response:
 def graph(
     node: NodeRef,
     tx: Read,
-    direction: Direction = "both",
+    direction: Annotated[
+        Direction, Query(description="To what it came from, to what came from it, or both.")
+    ] = "both",
     depth: Annotated[int, Query(ge=1, le=100, description="1: direct neighbours.")] = 10,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    limit: Annotated[int, Query(ge=1, le=5000, description="Nodes that are shown.")] = 500,
 ) -> Response:
     """What a node came from and what came from it, in GraphML."""
     document = actions.graph(tx, node, direction=direction, depth=depth, limit=limit)

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Path, Response
 
 from twinline.access.gate import OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
@@ -22,6 +22,7 @@ from twinline.language.records import (
 router = strict_router("inferences")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.RECORD)]
+InferenceId = Annotated[UUID, Path(description="The inference's id.")]
 
 
 @router.post("/inferences")
@@ -45,7 +46,7 @@ def open_days(body: LedgerSince, tx: Write) -> LedgerDays:
 
 
 @router.get("/inferences/{id}")
-def read(id: UUID, tx: Read) -> Inference:
+def read(id: InferenceId, tx: Read) -> Inference:
     """One inference, with the newest of its measures."""
     return actions.read(tx, id)
 
@@ -56,7 +57,7 @@ def read(id: UUID, tx: Read) -> Inference:
     response_model=Outcome,
     responses={200: {"model": Outcome, "description": "The outcome was here already"}},
 )
-def add_outcome(id: UUID, body: NewOutcome, tx: Write, once: OnceOnly) -> Response:
+def add_outcome(id: InferenceId, body: NewOutcome, tx: Write, once: OnceOnly) -> Response:
     """Say what came of an inference; of each measure the newest known value counts."""
 
     def act() -> tuple[int, Outcome]:

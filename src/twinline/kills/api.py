@@ -34,7 +34,7 @@ def kill_everything(tx: Write, body: KillRequest, once: OnceOnly) -> Response:
 @router.post("/{number}/lift", response_model=Kill)
 def lift(
     tx: Write,
-    number: Annotated[int, Path(ge=1, le=2**62)],
+    number: Annotated[int, Path(ge=1, le=2**62, description="The kill's number.")],
     body: LiftRequest,
     once: OnceOnly,
 ) -> Response:

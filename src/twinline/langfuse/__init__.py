@@ -9,7 +9,9 @@ What differs from Langfuse: identical content is one version, versions are never
 (DELETE takes labels off), a config is an object, and its member ``twinline`` is ours: the
 version's reference, digest and syntax, the bundles with it that are live, and how old the
 answer is. What a version includes stands in the text that is read, as it was pinned; a prompt
-that is composed in Langfuse's way is refused, because it would be kept as mere text.
+that is composed in Langfuse's way is refused, because it would be kept as mere text. What is
+read and sent back unchanged is the version that it was read from, with all that Langfuse has
+no words for.
 
 Invariants: reads are never answered by 304 or a redirect, which the SDKs take for errors;
 what was read before is answered from memory while the database is away.

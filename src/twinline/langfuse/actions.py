@@ -18,6 +18,7 @@ from twinline.langfuse.records import (
 )
 from twinline.langfuse.store import Filter
 from twinline.language.errors import NotFound
+from twinline.language.names import is_semantic
 from twinline.language.records import Json, LabelChange, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.otel import halves
@@ -42,6 +43,8 @@ def read(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptRow:
 def create(tx: Writing, sent: NewPrompt) -> PromptRow:
     """The version with this content, made if it has to be, with its labels on it.
 
+    What was read here and comes back unchanged is the version that it was read from.
+
     Raises:
         Invalid: it is something that our templates cannot say.
     """
@@ -49,7 +52,8 @@ def create(tx: Writing, sent: NewPrompt) -> PromptRow:
         tags = prompts.read_prompt(tx, sent.name).tags
     except NotFound:
         tags = {}
-    version, _ = prompts.create_version(tx, rules.new_version(sent, tags))
+    new = rules.new_version(sent, tags)
+    version, _ = prompts.create_version(tx, new, lambda found: rules.shows(found, new))
     return read(tx, version.ref)
 
 
@@ -68,10 +72,12 @@ def add_labels(tx: Writing, ref: PromptVersionRef, labels: Iterable[str]) -> Pro
 
 
 def remove_labels(tx: Writing, name: str, number: int | None, label: str | None) -> None:
-    """Take labels off a prompt: this one, all of a version's, or all; versions stay.
+    """Take labels off a prompt: this one, all of a version's, or all; versions stay, and so do
+    semantic versions that are not named.
 
     Raises:
         NotFound: there is no such prompt, version or label.
+        Conflict: the one that is named is a semantic version.
     """
     labels = prompts.read_prompt(tx, name).labels
     if number is not None:
@@ -80,7 +86,7 @@ def remove_labels(tx: Writing, name: str, number: int | None, label: str | None)
         prompts.remove_label(tx, name, label, REASON, expected=number)
         return
     for one, at in sorted(labels.items()):
-        if number in (None, at):
+        if number in (None, at) and not is_semantic(one):
             prompts.remove_label(tx, name, one, REASON, expected=at)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -23,17 +23,19 @@ from twinline.langfuse.records import (
 )
 from twinline.langfuse.store import Filter
 from twinline.language.errors import Invalid, TwinlineError
-from twinline.language.names import Label, Name
+from twinline.language.names import Label
 from twinline.language.records import Instant, Number
-from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.language.refs import PromptVersionRef
 from twinline.otel import api as otel
 from twinline.otel.counts import Counts
 from twinline.prompts.memory import Reads, Told
+from twinline.prompts.paths import Meant, PathName, meant
 from twinline.prompts.reader import marked, reads
 from twinline.prompts.reads_api import note
 
 PROMPTS = "/v2/prompts"
-DEFAULT_LABEL = "production"
+Labelled = Annotated[Meant, meant("production")]
+"""The version that is meant; what `production` is on when nothing says which."""
 
 
 class _Route(StrictRoute):
@@ -86,7 +88,10 @@ Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
 Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
+
+
+def _text(length_max: int, description: str) -> Any:
+    return Query(max_length=length_max, pattern=r"^[^\x00]*$", description=description)
 
 
 @router.get("/projects")
@@ -122,13 +127,20 @@ def create_prompt(body: NewPrompt, tx: Write) -> PromptRow:
 @router.get(PROMPTS)
 def list_prompts(
     tx: Read,
-    name: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    label: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
-    tag: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    since: Annotated[Instant | None, Query(alias="fromUpdatedAt")] = None,
-    until: Annotated[Instant | None, Query(alias="toUpdatedAt")] = None,
+    name: Annotated[str | None, _text(200, "Only the prompt of this name.")] = None,
+    label: Annotated[str | None, _text(100, "Only versions with this label.")] = None,
+    tag: Annotated[
+        str | None, _text(200, "Only prompts with this tag, as `team=a` where it has a value.")
+    ] = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1,
+    limit: Annotated[int, Query(ge=1, le=500, description="Prompts on a page.")] = 50,
+    since: Annotated[
+        Instant | None,
+        Query(alias="fromUpdatedAt", description="Only versions made then or later."),
+    ] = None,
+    until: Annotated[
+        Instant | None, Query(alias="toUpdatedAt", description="Only versions made before.")
+    ] = None,
 ) -> PromptMetas:
     """Prompts by name, each with its versions that fit the filters, page by page."""
     which = Filter(name, label, tag, since, until)
@@ -146,8 +158,8 @@ def add_labels(name: PathName, version: Number, body: NewLabels, tx: Labelling) 
 def remove_labels(
     name: PathName,
     tx: Labelling,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
+    version: Annotated[Number | None, Query(description="Only labels on this version.")] = None,
+    label: Annotated[Label | None, Query(description="Only this label.")] = None,
 ) -> None:
     """Take labels off: the one that is named, those of a version, or all of the prompt's.
 
@@ -158,12 +170,10 @@ def remove_labels(
 
 @router.get(f"{PROMPTS}/{{name:path}}")
 def read_prompt(
-    name: PathName,
+    ref: Labelled,
     by: Lasting,
     request: Request,
     response: Response,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
     resolve: Annotated[
         bool, Query(description="Changes nothing: what a version includes was put in already.")
     ] = True,
@@ -174,10 +184,6 @@ def read_prompt(
     `config.twinline.stale_seconds` and in the header `X-Twinline-Stale-Seconds`.
     """
     del resolve
-    if version is not None and label is not None:
-        raise Invalid("Give either version or label.", field="label", value=label)
-    labelled = PromptLabelRef(name, label or DEFAULT_LABEL)
-    ref = labelled if version is None else PromptVersionRef(name, version)
-    told: Told[PromptRow] = by.read(name, ("langfuse", ref), lambda tx: actions.read(tx, ref))
-    note(request, by.by, PromptVersionRef(name, told.answer.version), "langfuse")
+    told: Told[PromptRow] = by.read(ref.name, ("langfuse", ref), lambda tx: actions.read(tx, ref))
+    note(request, by.by, PromptVersionRef(ref.name, told.answer.version), "langfuse")
     return marked(told, response).aged(told.stale_seconds)

@@ -71,6 +71,11 @@ def new_version(sent: NewPrompt, tags: Json) -> NewPromptVersion:
     )
 
 
+def shows(version: PromptVersion, new: NewPromptVersion) -> bool:
+    """Whether a version that is read here looks like one that is sent."""
+    return _said(version.whole) == _said(new.template) and version.parameters == new.parameters
+
+
 def shown_tags(tags: Json) -> tuple[str, ...]:
     """Tags as words: Langfuse's have no values. ``{"beta": "", "team": "a"}`` is
     ``beta, team=a``."""
@@ -130,7 +135,7 @@ def _part(part: Message | Placeholder) -> Json:
     match part:
         case Message():
             return {"role": part.role, "content": part.content}
-        case Placeholder():
+        case _:
             return {"type": "placeholder", "name": part.name}
 
 

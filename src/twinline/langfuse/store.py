@@ -19,45 +19,46 @@ class Filter(NamedTuple):
     until: datetime | None = None
 
 
+_NEWEST = "(select max(number) from prompt_version newest where newest.prompt_id = prompt.id)"
+_FITS = f"""
+    version.prompt_id = prompt.id
+    and not exists (select from withdrawal where withdrawal.node_id = version.node_id
+        and withdrawal.kind = 'retired' and withdrawal.lifted_at is null)
+    and (cast(:label as text) is null
+        or exists (select from prompt_label placed where placed.prompt_id = prompt.id
+            and placed.label = :label and placed.number = version.number)
+        or :label = 'latest' and version.number = {_NEWEST})
+    and (cast(:since as timestamptz) is null or version.created_at >= :since)
+    and (cast(:until as timestamptz) is null or version.created_at < :until)
+"""
 # A tag is compared as `rules.shown_tags` says it.
-_FITTING = """
-with labelled as (
-    select prompt_id, number, array_agg(label order by label) as labels
-    from prompt_label group by prompt_id, number
-),
-version as (
-    select prompt.id, prompt.name, prompt.tags, version.node_id, version.number, version.kind,
-        version.parameters, version.created_at, coalesce(labelled.labels, '{}') || case
-            when version.number = max(version.number) over (partition by version.prompt_id)
-            then array['latest'] else '{}' end as labels
+_LISTED = f"""
     from prompt
-    join prompt_version version on version.prompt_id = prompt.id
-    left join labelled on labelled.prompt_id = version.prompt_id
-        and labelled.number = version.number
     where (cast(:name as text) is null or prompt.name = :name)
     and (cast(:tag as text) is null or exists (
-        select 1 from jsonb_each_text(prompt.tags) as tag
+        select from jsonb_each_text(prompt.tags) as tag
         where case tag.value when '' then tag.key else tag.key || '=' || tag.value end = :tag))
-),
-fitting as (
-    select * from version
-    where not exists (select from withdrawal where withdrawal.node_id = version.node_id
-        and withdrawal.kind = 'retired' and withdrawal.lifted_at is null)
-    and (cast(:label as text) is null or :label = any(labels))
-    and (cast(:since as timestamptz) is null or created_at >= :since)
-    and (cast(:until as timestamptz) is null or created_at < :until)
-)
+    and exists (select from prompt_version version where {_FITS})
 """
-_COUNT = text(f"{_FITTING} select count(distinct id) from fitting")
-_PAGE = text(f"""{_FITTING}
-select fitting.name, fitting.tags, array_agg(number order by number) as versions,
-    array(select distinct unnest(f.labels) from fitting f where f.id = fitting.id
-          order by 1) as labels,
-    (array_agg(kind order by number desc))[1] as type,
-    (array_agg(parameters order by number desc))[1] as last_config,
-    max(created_at) as last_updated_at
-from fitting group by fitting.id, fitting.name, fitting.tags
-order by fitting.name limit :limit offset :offset
+_COUNT = text(f"select count(*) {_LISTED}")
+# The page is chosen first, so that only its prompts' versions are gathered.
+_PAGE = text(f"""
+with chosen as materialized (
+    select id, name, tags {_LISTED} order by name limit :limit offset :offset
+)
+select prompt.name, prompt.tags, gathered.*, array(
+        select label from prompt_label placed
+        where placed.prompt_id = prompt.id and placed.number = any(gathered.versions)
+        union all
+        select 'latest' where {_NEWEST} = any(gathered.versions)
+        order by 1) as labels
+from chosen prompt, lateral (
+    select array_agg(number order by number) as versions,
+        (array_agg(kind order by number desc))[1] as type,
+        (array_agg(parameters order by number desc))[1] as last_config,
+        max(created_at) as last_updated_at
+    from prompt_version version where {_FITS}) gathered
+order by prompt.name
 """)
 
 

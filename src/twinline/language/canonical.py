@@ -17,7 +17,14 @@ DIGEST_PATTERN = r"^[0-9a-f]{64}$"
 
 SAFE_INTEGER = 2**53 - 1
 
-Digest = Annotated[str, Field(pattern=DIGEST_PATTERN, examples=["9f86d081884c7d65" * 4])]
+Digest = Annotated[
+    str,
+    Field(
+        pattern=DIGEST_PATTERN,
+        examples=["9f86d081884c7d65" * 4],
+        description="SHA-256 of the canonical JSON (RFC 8785), in hexadecimal.",
+    ),
+]
 """SHA-256 in lower-case hexadecimal: 64 characters."""
 
 

@@ -76,7 +76,12 @@ class Ref:
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "title": cls.__name__, "examples": [cls.example]}
+        return {
+            "type": "string",
+            "title": cls.__name__,
+            "description": (cls.__doc__ or "").replace("``", "`"),
+            "examples": [cls.example],
+        }
 
     @classmethod
     def _validated(cls, value: object) -> Self:

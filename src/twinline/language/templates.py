@@ -96,6 +96,18 @@ def rewritten(template: Template, pieces: Mapping[str, str]) -> Template:
     return changed(template, lambda text: INCLUDE.sub(instead, text))
 
 
+def first(template: Template) -> str:
+    """A text, or the content of a chat's first message; nothing where that is a placeholder."""
+    one = template if isinstance(template, str) else template[0]
+    match one:
+        case str(text):
+            return text
+        case Message(content=text):
+            return text
+        case _:
+            return ""
+
+
 def changed(template: Template, change: Callable[[str], str]) -> Template:
     """A template with each of its texts changed."""
     if isinstance(template, str):

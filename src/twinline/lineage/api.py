@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
@@ -10,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from twinline.access.gate import Cursor, Limit, Reader, reader, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
+from twinline.inferences.api import InferenceId
 from twinline.language.names import Environment
 from twinline.language.records import (
     AffectedDecision,
@@ -45,11 +45,18 @@ NodeRef = Annotated[
         examples=["prompts:/support/answer/7"],
     ),
 ]
-Score = Annotated[float | None, Query(ge=0, le=1)]
+ScoreMin = Annotated[
+    float | None, Query(ge=0, le=1, description="Only with a score of this or more.")
+]
+ScoreMax = Annotated[
+    float | None, Query(ge=0, le=1, description="Only with a score of this or less.")
+]
 
 
 def _filter(
-    environment: Annotated[Environment | None, Query()] = None,
+    environment: Annotated[
+        Environment | None, Query(description="Only in this environment.")
+    ] = None,
     slot: Annotated[
         str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
     ] = None,
@@ -68,9 +75,9 @@ def _filter(
 
 def _request_filter(
     where: Annotated[RequestFilter, Depends(_filter)],
-    status: Annotated[Status | None, Query()] = None,
-    score_min: Score = None,
-    score_max: Score = None,
+    status: Annotated[Status | None, Query(description="Only with this status.")] = None,
+    score_min: ScoreMin = None,
+    score_max: ScoreMax = None,
 ) -> RequestFilter:
     measures = {"status": status, "score_min": score_min, "score_max": score_max}
     return where.model_copy(update=measures)
@@ -84,9 +91,11 @@ FullFilter = Annotated[RequestFilter, Depends(_request_filter)]
 def walk(
     node: NodeRef,
     tx: Read,
-    direction: Direction = "both",
+    direction: Annotated[
+        Direction, Query(description="To what it came from, to what came from it, or both.")
+    ] = "both",
     depth: Annotated[int, Query(ge=1, le=100, description="1: direct neighbours.")] = 10,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    limit: Annotated[int, Query(ge=1, le=5000, description="Nodes that are shown.")] = 500,
     kinds: Annotated[
         list[NodeKind], Query(max_length=20, description="Only these; none: all.")
     ] = [],  # noqa: B006 -- FastAPI copies it
@@ -140,7 +149,11 @@ def csv(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
 
 
 @router.get("/impact/prospect")
-def prospect(node: NodeRef, tx: Read, change: ProspectKind) -> Prospect:
+def prospect(
+    node: NodeRef,
+    tx: Read,
+    change: Annotated[ProspectKind, Query(description="What would be done.")],
+) -> Prospect:
     """What a change would touch that nobody has made yet: moving a label away from this
     version, a new version after it, or its retirement."""
     return prospects.foresee(tx, change, node)
@@ -149,8 +162,14 @@ def prospect(node: NodeRef, tx: Read, change: ProspectKind) -> Prospect:
 @router.get("/inferences")
 def find(
     tx: Read,
-    trace_id: Annotated[str | None, Query(min_length=1, max_length=500)] = None,
-    decision: Annotated[str | None, Query(min_length=1, max_length=500)] = None,
+    trace_id: Annotated[
+        str | None,
+        Query(min_length=1, max_length=500, description="The trace that they were made in."),
+    ] = None,
+    decision: Annotated[
+        str | None,
+        Query(min_length=1, max_length=500, description="Your own reference that they carry."),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Inference]:
@@ -159,13 +178,13 @@ def find(
 
 
 @router.get("/inferences/{id}/lineage")
-def explain(id: UUID, tx: Read) -> Explanation:
+def explain(id: InferenceId, tx: Read) -> Explanation:
     """The whole story of one request as things were at its time: who deployed what, the
     prompt, the model, its run and datasets, and what came of it."""
     return explanations.explain(tx, id)
 
 
 @router.post("/inferences/{id}/replay")
-def replay(id: UUID, tx: Read, body: ReplayRequest) -> Replay:
+def replay(id: InferenceId, tx: Read, body: ReplayRequest) -> Replay:
     """Evaluate the policy of a request again, and say whether it gives the same bundle."""
     return explanations.replay(tx, id, body.context)

@@ -50,7 +50,12 @@ def find(
         Invalid: neither is given, or both are.
     """
     if (trace_id is None) == (decision is None):
-        raise Invalid("Give either `trace_id` or `decision`.", field="trace_id")
+        given = f"{trace_id!r} and {decision!r} were" if trace_id else "neither was"
+        raise Invalid(
+            f"Of `trace_id` and `decision` {given} given; give the one that the requests carry.",
+            field="trace_id",
+            value=trace_id,
+        )
     return inferences.find(tx, trace_id, decision, cursor=cursor, limit=limit)
 
 

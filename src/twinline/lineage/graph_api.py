@@ -28,7 +28,7 @@ from twinline.language.records import (
 from twinline.language.refs import CustomRef
 from twinline.lineage import customs, openlineage, retirements
 from twinline.lineage.openlineage import LineageEvent
-from twinline.prompts.api import PathName
+from twinline.prompts.paths import PathName
 from twinline.withdrawals import actions as withdrawals
 
 router = strict_router("lineage")
@@ -56,7 +56,7 @@ def add(tx: Write, body: NewCustomNode, once: OnceOnly) -> Response:
 @router.get("/nodes")
 def list_nodes(
     tx: Read,
-    type: Annotated[Label | None, Query()] = None,
+    type: Annotated[Label | None, Query(description="Only of this type.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[CustomNode]:
@@ -67,8 +67,8 @@ def list_nodes(
 @router.get("/nodes/{type}/{name:path}")
 def read(
     tx: Read,
-    type: Annotated[str, Path(max_length=100)],
-    name: Annotated[str, Path(max_length=500)],
+    type: Annotated[str, Path(max_length=100, description="Its type, a word of yours.")],
+    name: Annotated[str, Path(max_length=500, description="Its name; folders by slash.")],
 ) -> CustomNode:
     """Something that people added."""
     return customs.read(tx, CustomRef.parse(f"nodes:/{type}/{name}"))
@@ -120,7 +120,7 @@ def list_retirements(tx: Read, cursor: Cursor = None, limit: Limit = 100) -> Pag
 @router.post("/retirements/{number}/lift", response_model=Withdrawal)
 def lift(
     tx: Deploy,
-    number: Annotated[int, Path(ge=1, le=2**62)],
+    number: Annotated[int, Path(ge=1, le=2**62, description="The retirement's number.")],
     body: LiftRequest,
     once: OnceOnly,
 ) -> Response:

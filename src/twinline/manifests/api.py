@@ -42,7 +42,9 @@ async def manifest(
     feed: LiveFeed,
     environment: Where,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for another.")] = 0,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
+    ] = None,
 ) -> Response:
     """Everything that is live in an environment, to resolve from in one's own process.
 

@@ -13,7 +13,7 @@ from twinline.mirror import changes
 router = strict_router("mlflow", prefix="/mlflow/servers/{server}/changes")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.REPORT)]
-Server = Annotated[ServerName, Path()]
+Server = Annotated[ServerName, Path(description="The MLflow server, as the settings call it.")]
 
 
 @router.post("")

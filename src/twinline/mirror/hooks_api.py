@@ -21,7 +21,9 @@ from twinline.mirror.signatures import Headers, is_unsigned
 router = strict_router("mlflow", prefix="/mlflow")
 PATH = "/api/v1/mlflow/webhooks/{server}"
 Installer = Annotated[Caller, caller(Permission.MLFLOW)]
-Given = Annotated[str, Header(max_length=1000)]
+Given = Annotated[
+    str, Header(max_length=1000, description="As MLflow sends it: the signature covers it.")
+]
 
 
 @router.post("/hooks", status_code=201)
@@ -43,7 +45,9 @@ def install(body: HookRequest, request: Request, by: Installer) -> InstalledHook
 
 @router.post("/webhooks/{server}", status_code=202)
 async def receive(
-    server: Annotated[str, Path(pattern=SERVER_PATTERN)],
+    server: Annotated[
+        str, Path(pattern=SERVER_PATTERN, description="The MLflow server, as the settings call it.")
+    ],
     request: Request,
     x_mlflow_delivery_id: Given = "",
     x_mlflow_timestamp: Given = "",

@@ -37,7 +37,12 @@ def chosen_number(model: answers.RegisteredModel, wanted: MlflowImport) -> int:
     """
     _refuse_prompt(model)
     if wanted.number is not None and wanted.alias is not None:
-        raise Invalid("Give a number or an alias, not both.", field="alias", value=wanted.alias)
+        raise Invalid(
+            f"Number {wanted.number} and alias {wanted.alias!r} were both given, and may be two "
+            "versions; give a number or an alias, not both.",
+            field="alias",
+            value=wanted.alias,
+        )
     if wanted.number is not None:
         return wanted.number
     if wanted.alias is not None and wanted.alias != "latest":

@@ -104,7 +104,10 @@ def read_model(name: FreeName, tx: Read) -> Model:
 
 
 @router.get("/runs/{id}")
-def read_run(id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]+$")], tx: Read) -> Run:
+def read_run(
+    id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]+$", description="As MLflow says it.")],
+    tx: Read,
+) -> Run:
     """A run, with the datasets that went into it."""
     return actions.read_run(tx, id)
 

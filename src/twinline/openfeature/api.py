@@ -84,7 +84,9 @@ async def evaluate_flag_in(
 async def evaluate_flags(
     body: Evaluation,
     resolver: LiveResolver,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
+    ] = None,
 ) -> Response:
     """The bundle of every route in production for a context; nothing is recorded."""
     return await _all(resolver, "production", body, if_none_match)
@@ -95,7 +97,9 @@ async def evaluate_flags_in(
     environment: Where,
     body: Evaluation,
     resolver: LiveResolver,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
+    ] = None,
 ) -> Response:
     """The bundle of every route in an environment for a context; nothing is recorded."""
     return await _all(resolver, environment, body, if_none_match)

@@ -70,8 +70,10 @@ def take(
     by: Exporter,
     body: Annotated[bytes, Depends(_body)],
     counted: Annotated[Counts, Depends(counts)],
-    content_type: Annotated[str | None, Header()] = None,
-    content_encoding: Annotated[str | None, Header()] = None,
+    content_type: Annotated[
+        str | None, Header(description="`application/x-protobuf` or `application/json`.")
+    ] = None,
+    content_encoding: Annotated[str | None, Header(description="`gzip`, or none.")] = None,
 ) -> Response:
     """Take an OTLP trace export: what is a model call becomes an inference.
 

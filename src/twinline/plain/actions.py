@@ -1,7 +1,7 @@
 """Fetch, make and promote prompts in plain words."""
 
 from twinline.db.session import Reading, Writing
-from twinline.language.records import LabelChange, NewPromptVersion
+from twinline.language.records import LabelChange, NewPromptVersion, Page
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.plain import rules
 from twinline.plain.records import NewPlainPrompt, PlainMove, PlainPromotion, PlainPrompt
@@ -22,28 +22,31 @@ def fetch(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PlainPrompt:
     return rules.with_text(rules.row(found, prompts.read_prompt(tx, ref.name), asked))
 
 
-def versions(tx: Reading, name: str, limit: int) -> tuple[PlainPrompt, ...]:
-    """The versions of a prompt, the newest first.
+def versions(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[PlainPrompt]:
+    """The versions of a prompt that are not retired, the newest first.
 
     Raises:
         NotFound: there is no such prompt.
     """
     prompt = prompts.read_prompt(tx, name)
-    page = prompts.list_versions(tx, name, retired=False, cursor=None, limit=limit)
-    return tuple(rules.row(version, prompt) for version in page.items)
+    page = prompts.list_versions(tx, name, retired=False, cursor=cursor, limit=limit)
+    return Page(items=tuple(rules.row(one, prompt) for one in page.items), next=page.next)
 
 
-def history(tx: Reading, name: str, limit: int) -> tuple[PlainMove, ...]:
-    """Promotions, the newest first.
+def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[PlainMove]:
+    """Promotions, which are the moves of labels that are no versions; the newest first.
 
     Raises:
         NotFound: there is no such prompt.
     """
-    return rules.moves(prompts.history(tx, name, cursor=None, limit=limit).items)
+    page = prompts.history(tx, name, cursor=cursor, limit=limit, semantic=False)
+    return Page(items=tuple(map(rules.promotion, page.items)), next=page.next)
 
 
 def create(tx: Writing, sent: NewPlainPrompt) -> tuple[PlainPrompt, bool]:
     """The version with this text, and whether it had to be made.
+
+    A text that was fetched and comes back unchanged is the version that it was fetched from.
 
     Raises:
         Conflict: the version that is given names other content.
@@ -51,7 +54,7 @@ def create(tx: Writing, sent: NewPlainPrompt) -> tuple[PlainPrompt, bool]:
     new = NewPromptVersion(
         name=sent.name, template=sent.text, parameters={}, description=sent.description
     )
-    version, made = prompts.create_version(tx, new)
+    version, made = prompts.create_version(tx, new, lambda found: rules.text_of(found) == sent.text)
     given = None if sent.version is None else str(sent.version)
     if given is not None:
         labels = prompts.read_prompt(tx, sent.name).labels

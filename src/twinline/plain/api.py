@@ -1,13 +1,15 @@
 """Prompts over HTTP in the plain shape."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import Path, Query, Request, Response
 
-from twinline.access.gate import Limit, OnceOnly, reading, strict_router, writing
+from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.names import Label, Name
+from twinline.language.names import Label
+from twinline.language.records import Page
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.plain import actions, rules
 from twinline.plain.records import (
@@ -18,6 +20,7 @@ from twinline.plain.records import (
     Version,
 )
 from twinline.prompts.memory import Reads
+from twinline.prompts.paths import PathName
 from twinline.prompts.reader import marked, reads
 from twinline.prompts.reads_api import note
 
@@ -26,7 +29,7 @@ Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.PROMPTS)]
 Labelling = Annotated[Writing, writing(Permission.LABELS)]
 Lasting = Annotated[Reads, reads(Permission.READ)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
+Item = TypeVar("Item")
 Where = Annotated[Label | None, Query(description="The label of that name.")]
 
 
@@ -59,16 +62,22 @@ def promote(
 
 
 @router.get("/{name:path}/versions")
-def list_versions(name: PathName, tx: Read, limit: Limit = 100) -> tuple[PlainPrompt, ...]:
-    """The versions of a prompt, the newest first; the text of a chat is null, and so is
-    that of a version in jinja2."""
-    return actions.versions(tx, name, limit)
+def list_versions(
+    name: PathName, tx: Read, response: Response, cursor: Cursor = None, limit: Limit = 100
+) -> tuple[PlainPrompt, ...]:
+    """The versions of a prompt that are not retired, the newest first; the text of a chat is
+    null, and so is that of a version in jinja2. Where there may be more, the header `Link`
+    names the next page."""
+    return _listed(actions.versions(tx, name, cursor=cursor, limit=limit), limit, response)
 
 
 @router.get("/{name:path}/history")
-def read_history(name: PathName, tx: Read, limit: Limit = 100) -> tuple[PlainMove, ...]:
-    """Who promoted what, where, when and why; the newest first."""
-    return actions.history(tx, name, limit)
+def read_history(
+    name: PathName, tx: Read, response: Response, cursor: Cursor = None, limit: Limit = 100
+) -> tuple[PlainMove, ...]:
+    """Who promoted what, where, when and why; the newest first. Where there may be more, the
+    header `Link` names the next page."""
+    return _listed(actions.history(tx, name, cursor=cursor, limit=limit), limit, response)
 
 
 @router.get("/{name:path}/latest")
@@ -100,6 +109,14 @@ def fetch(
     header `X-Twinline-Stale-Seconds`.
     """
     return _fetched(by, rules.wanted(name, version, environment), request, response)
+
+
+def _listed(page: Page[Item], limit: int, response: Response) -> tuple[Item, ...]:
+    """A list as such clients expect it; where it goes on is said beside it (RFC 8288)."""
+    if page.next is not None:
+        query = urlencode({"cursor": page.next, "limit": limit})
+        response.headers["Link"] = f'<?{query}>; rel="next"'
+    return page.items
 
 
 def _fetched(

@@ -1,16 +1,11 @@
 """What a prompt version is to a client that knows names, texts and versions."""
 
-import re
-from collections.abc import Iterable
-
 from twinline.language.errors import Conflict, Invalid
-from twinline.language.names import LATEST
+from twinline.language.names import LATEST, is_semantic
 from twinline.language.records import LabelMove, Message, Prompt, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.language.templates import VARIABLE
-from twinline.plain.records import VERSION_PATTERN, PlainMove, PlainPrompt
-
-_semantic = re.compile(VERSION_PATTERN)
+from twinline.plain.records import PlainMove, PlainPrompt
 
 
 def wanted(
@@ -22,7 +17,12 @@ def wanted(
         Invalid: both a version and an environment are given.
     """
     if version is not None and environment is not None:
-        raise Invalid("Give either version or environment.", field="environment", value=environment)
+        raise Invalid(
+            f"Version {version!r} and environment {environment!r} were both given, and may be two "
+            "versions; leave one of them out.",
+            field="environment",
+            value=environment,
+        )
     if version is not None and version.isdigit():
         return PromptVersionRef(name, int(version))
     return PromptLabelRef(name, version or environment or LATEST)
@@ -31,7 +31,7 @@ def wanted(
 def row(version: PromptVersion, prompt: Prompt, asked: str | None = None) -> PlainPrompt:
     """A version in plain words; ``asked`` is the version that it was asked for by."""
     text = text_of(version)
-    versions = sorted((one for one in version.labels if _semantic.fullmatch(one)), key=_order)
+    versions = sorted(filter(is_semantic, version.labels), key=_order)
     shown = asked if asked in versions else next(reversed(versions), str(version.number))
     return PlainPrompt(
         id=str(version.ref).partition(":/")[2],
@@ -96,19 +96,15 @@ def refuse_other(version: PromptVersion, given: str | int, labels: dict[str, int
         )
 
 
-def moves(found: Iterable[LabelMove]) -> tuple[PlainMove, ...]:
-    """Promotions: the moves of labels that are no versions."""
-    return tuple(
-        PlainMove(
-            environment=move.label,
-            version=move.number,
-            previous=move.previous,
-            reason=move.reason,
-            actor=move.actor,
-            at=move.at,
-        )
-        for move in found
-        if not _semantic.fullmatch(move.label)
+def promotion(move: LabelMove) -> PlainMove:
+    """The move of a label in plain words."""
+    return PlainMove(
+        environment=move.label,
+        version=move.number,
+        previous=move.previous,
+        reason=move.reason,
+        actor=move.actor,
+        at=move.at,
     )
 
 

@@ -3,7 +3,8 @@
 Reads are counted in memory, and every second what was counted is added to the rows of its
 day. So a process that is killed loses at most its last second; one that ends properly
 loses nothing. When the database is away, counts wait; when there are too many different
-ones, further ones are dropped, and that is counted.
+ones, further ones are dropped, and that is counted. When the answer to a commit is lost, its
+reads are counted twice, rather than not at all.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import distinct, func, select, text, tuple_
@@ -29,6 +29,25 @@ on conflict (prompt_version, day, principal, door) do update set
     last_at = greatest(prompt_access.last_at, excluded.last_at)
 """)
 
+# Rows of months that are over for long become one row for the month, on its first day.
+_FOLD = text("""
+with gone as (
+    delete from prompt_access
+    where date_trunc('month', day) + interval '1 month' < now() at time zone 'utc' - :age
+    and day <> date_trunc('month', day)
+    returning *
+)
+insert into prompt_access
+    (prompt_version, principal, door, day, count, first_at, last_at)
+select prompt_version, principal, door, date_trunc('month', day)::date, sum(count),
+    min(first_at), max(last_at)
+from gone group by 1, 2, 3, 4 order by 1, 4, 2, 3
+on conflict (prompt_version, day, principal, door) do update set
+    count = prompt_access.count + excluded.count,
+    first_at = least(prompt_access.first_at, excluded.first_at),
+    last_at = greatest(prompt_access.last_at, excluded.last_at)
+""")
+
 Place = tuple[date, int, str, str]
 """Where a page ended: day, version, principal, door."""
 
@@ -36,6 +55,11 @@ Place = tuple[date, int, str, str]
 def keep(tx: Writing, reads: Iterable[dict[str, Any]]) -> None:
     """Add counted reads to those of their day."""
     tx.run(_KEEP, {"sent": json.dumps(list(reads), default=str)})
+
+
+def fold(tx: Writing, age: timedelta) -> None:
+    """Make one row of the days of each month that is over for ``age``."""
+    tx.run(_FOLD, {"age": age})
 
 
 def accesses(
@@ -61,19 +85,25 @@ def accesses(
 def uses(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[VersionUse, ...]:
     """When each version of a prompt was read last, the newest version first."""
     found = prompt_access.c
+    wanted = (
+        select(prompt_version.c.node_id, prompt_version.c.number)
+        .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
+        .where(prompt.c.name == name)
+        .order_by(prompt_version.c.number.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        wanted = wanted.where(prompt_version.c.number < before)
+    page = wanted.subquery("page")  # chosen first, so that only its reads are summed
     query = (
         select(
-            prompt_version.c.number,
+            page.c.number,
             func.coalesce(func.sum(found.count), 0).label("count"),
             func.count(distinct(found.principal)).label("principals"),
             func.max(found.last_at).label("last_used_at"),
         )
-        .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
-        .outerjoin(prompt_access, found.prompt_version == prompt_version.c.node_id)
-        .where(prompt.c.name == name)
-        .group_by(prompt_version.c.number)
+        .outerjoin(prompt_access, found.prompt_version == page.c.node_id)
+        .group_by(page.c.number)
     )
-    if before is not None:
-        query = query.where(prompt_version.c.number < before)
-    rows = tx.rows(query.order_by(prompt_version.c.number.desc()).limit(limit))
+    rows = tx.rows(query.order_by(page.c.number.desc()))
     return tuple(VersionUse.model_validate(dict(row)) for row in rows)

@@ -1,11 +1,11 @@
 """Make prompt versions, read them, and move labels."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
-from twinline.language import cursors
+from twinline.language import cursors, templates
 from twinline.language.errors import NotFound
 from twinline.language.names import LATEST
 from twinline.language.nearest import not_found
@@ -27,11 +27,23 @@ from twinline.prompts.labels import put, refuse_latest
 from twinline.suites import pending
 from twinline.withdrawals import actions as withdrawals
 
+ALIKE_MAX = 100
+"""Versions that are looked at for one that a door shows as what it is sent."""
 
-def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
+
+def create_version(
+    tx: Writing, new: NewPromptVersion, alike: Callable[[PromptVersion], bool] | None = None
+) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
     What it includes is pinned now.
+
+    Args:
+        tx: the transaction.
+        new: the content, and what else is said of the prompt.
+        alike: for a door that shows less of a version than it holds: whether it shows this one
+            as what it was sent. Then that one is meant: of several the one that has a label
+            which is sent, else the highest.
 
     Raises:
         NotFound: there is no version that it could be derived from, or that it includes.
@@ -46,7 +58,9 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
-    existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
+    existing = _alike(tx, new, alike) if alike else None
+    if existing is None:
+        existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
     if existing is None:
         _refuse_withdrawn(tx, new.name, pieces.values())
     number = existing or store.add_versions(tx, id, [(new, content)])[content.digest]
@@ -168,6 +182,7 @@ def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> Promp
         NotFound: there is no such prompt or version.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        Conflict: the label is a semantic version that is on another one.
         VersionWithdrawn: the version is retired or recalled.
         NotAllowed: the label is protected, and the actor may not move protected ones.
     """
@@ -188,6 +203,7 @@ def remove_label(
         NotFound: there is no such prompt or label.
         Stale: the label does not point where ``expected`` says.
         Invalid: the label is kept by the system.
+        Conflict: the label is a semantic version.
         NotAllowed: the label is protected, and the actor may not move protected ones.
     """
     refuse_latest(label)
@@ -206,6 +222,7 @@ def promote(tx: Writing, name: str, promotion: Promotion) -> PromptVersion:
         NotFound: there is no such prompt, or no label to promote from.
         Stale: the label to move does not point where ``expected`` says.
         Invalid: the label to move is kept by the system.
+        Conflict: it is a semantic version that is on another one.
         NotAllowed: it is protected, and the actor may not move protected ones.
         VersionWithdrawn: the version is retired or recalled.
     """
@@ -219,8 +236,11 @@ def promote(tx: Writing, name: str, promotion: Promotion) -> PromptVersion:
     return move_label(tx, name, promotion.target, change)
 
 
-def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[LabelMove]:
-    """The moves of a prompt's labels, the newest first.
+def history(
+    tx: Reading, name: str, *, cursor: str | None, limit: int, semantic: bool = True
+) -> Page[LabelMove]:
+    """The moves of a prompt's labels, the newest first; without ``semantic`` those of labels
+    that are no semantic versions.
 
     Raises:
         NotFound: there is no such prompt.
@@ -228,7 +248,7 @@ def history(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[L
     read_prompt(tx, name)
     listing = f"moves of the labels of {name}"
     before = cursors.decode(listing, cursor, int)
-    items = store.moves(tx, name, before=before, limit=limit)
+    items = store.moves(tx, name, before=before, limit=limit, semantic=semantic)
     return cursors.page(listing, items, limit, lambda last: last.id)
 
 
@@ -267,6 +287,16 @@ def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:
     before = store.describe(tx, id, given)
     if before | given != before:
         audit(tx, "prompt.describe", new.name, why=new.message, before=before, after=before | given)
+
+
+def _alike(
+    tx: Reading, new: NewPromptVersion, alike: Callable[[PromptVersion], bool]
+) -> int | None:
+    text = templates.first(new.template)
+    read = store.versions(tx, new.name, before=None, limit=ALIKE_MAX, retired=False, saying=text)
+    found = [version for version in read if alike(version)]
+    labelled = (one.number for one in found if set(one.labels) & set(new.labels))
+    return next(labelled, found[0].number if found else None)
 
 
 def _refuse_withdrawn(tx: Reading, name: str, pieces: Iterable[PromptVersion]) -> None:

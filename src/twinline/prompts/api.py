@@ -2,14 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import StringConstraints
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.errors import Invalid
-from twinline.language.names import LATEST, Domain, Label, Name
+from twinline.language.names import Domain, Label, Name
 from twinline.language.records import (
     NewPromptVersion,
     Number,
@@ -18,9 +17,10 @@ from twinline.language.records import (
     PromptCheck,
     PromptVersion,
 )
-from twinline.language.refs import PromptLabelRef, PromptVersionRef
+from twinline.language.refs import PromptVersionRef
 from twinline.prompts import actions, searching
 from twinline.prompts.memory import Reads
+from twinline.prompts.paths import Meant, Newest, PathName
 from twinline.prompts.reader import marked, reads
 from twinline.prompts.reads_api import note
 from twinline.prompts.rules import Wanted
@@ -40,8 +40,9 @@ def _filter(
             max_length=200,
             pattern=r"^[^\x00]*$",
             description="Words or parts of words in the name, the description, the tags, or the "
-            'text of the newest or a labelled version. `-word` leaves out, `"two words"` stand '
-            "side by side; a name may be misspelt.",
+            "first 50,000 characters of the newest and the labelled versions. A name may be "
+            'misspelt. `-word` leaves out, and `"two words"` stand side by side: with these, and '
+            "in a search of less than three characters, only whole words are found.",
         ),
     ] = None,
     label: Annotated[Label | None, Query(description="On a version of it.")] = None,
@@ -69,7 +70,6 @@ def _filter(
 
 
 Filter = Annotated[Wanted, Depends(_filter)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
 @router.post(
@@ -131,28 +131,16 @@ def list_versions(
 
 
 @router.get("/{name:path}")
-def read_version(
-    name: PathName,
-    by: Lasting,
-    request: Request,
-    response: Response,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
-) -> PromptVersion:
+def read_version(ref: Newest, by: Lasting, request: Request, response: Response) -> PromptVersion:
     """One version, by number or label; the newest when neither is given.
 
     While the database is away, what was read before is told again, with its age in the
     header `X-Twinline-Stale-Seconds`.
     """
-    if version is not None and label is not None:
-        raise Invalid("Give either version or label.", field="label", value=label)
-    ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, label or LATEST)
     return _told(by, ref, request, response)
 
 
-def _told(
-    by: Reads, ref: PromptVersionRef | PromptLabelRef, request: Request, response: Response
-) -> PromptVersion:
+def _told(by: Reads, ref: Meant, request: Request, response: Response) -> PromptVersion:
     told = by.read(ref.name, ref, lambda tx: actions.read_version(tx, ref))
     note(request, by.by, told.answer.ref, "rest")
     return marked(told, response)

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 
 from twinline.access.gate import reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
-from twinline.language.names import LATEST, Name
+from twinline.language.names import LATEST
 from twinline.language.records import PromptDiff
 from twinline.prompts import comparing
+from twinline.prompts.paths import PathName
 
 router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
@@ -17,7 +18,7 @@ Read = Annotated[Reading, reading(Permission.READ)]
 
 @router.get("/{name:path}/diff")
 def read_diff(
-    name: Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")],
+    name: PathName,
     tx: Read,
     old: Annotated[
         str,

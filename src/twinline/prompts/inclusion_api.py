@@ -5,8 +5,6 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, strict_router
-from twinline.language.errors import Invalid
-from twinline.language.names import LATEST, Label
 from twinline.language.records import (
     IncludersUpdate,
     IncludersUpdated,
@@ -15,27 +13,18 @@ from twinline.language.records import (
     OutdatedInclude,
     Page,
 )
-from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import inclusions
-from twinline.prompts.api import PathName, Read, Write
+from twinline.prompts.api import Read, Write
+from twinline.prompts.paths import Newest, PathName
 
 router = strict_router("prompts", prefix="/prompts")
 
 
 @router.get("/{name:path}/versions/includes")
 def list_includes(
-    name: PathName,
-    tx: Read,
-    version: Annotated[Number | None, Query()] = None,
-    label: Annotated[Label | None, Query()] = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
+    ref: Newest, tx: Read, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[Inclusion]:
     """All that stands in a version, directly or not; the newest version when none is said."""
-    if version is not None and label is not None:
-        raise Invalid("Give either version or label.", field="label", value=label)
-    numbered = PromptVersionRef(name, version) if version is not None else None
-    ref = numbered or PromptLabelRef(name, label or LATEST)
     return inclusions.includes(tx, ref, cursor=cursor, limit=limit)
 
 
@@ -43,7 +32,7 @@ def list_includes(
 def list_includers(
     name: PathName,
     tx: Read,
-    version: Annotated[Number | None, Query()] = None,
+    version: Annotated[Number | None, Query(description="Only where this one stands.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Inclusion]:

@@ -8,8 +8,8 @@ from twinline.access import actions as access
 from twinline.access.actions import audit
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.errors import Invalid, Stale
-from twinline.language.names import LATEST
+from twinline.language.errors import Conflict, Invalid, Stale
+from twinline.language.names import LATEST, is_semantic
 from twinline.language.nearest import not_found
 from twinline.language.records import LabelMove, NewProtection, Page, ProtectedLabel
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
@@ -40,6 +40,7 @@ def put(
     Raises:
         Invalid: the label is kept by the system.
         Stale: the label does not point where ``expected`` says.
+        Conflict: the label is a semantic version, which stays where it was put.
         NotAllowed: the label is protected, and the actor may not move protected ones.
         VersionWithdrawn: the version is retired or recalled.
     """
@@ -53,6 +54,7 @@ def put(
         )
     if previous == number:
         return None
+    _refuse_if_semantic(ref, previous)
     _refuse_if_protected(tx, ref)
     if number is not None:
         target = PromptVersionRef(ref.name, number)
@@ -109,6 +111,16 @@ def unprotect(tx: Writing, label: str, domain: str, reason: str) -> ProtectedLab
         raise not_found("protected label", rules.where(label, domain), known)
     audit(tx, "label.unprotect", label, why=reason, before={"domain": domain})
     return gone
+
+
+def _refuse_if_semantic(ref: PromptLabelRef, previous: int | None) -> None:
+    if previous is not None and is_semantic(ref.label):
+        raise Conflict(
+            f"The label {ref.label!r} of {ref.name!r} is a semantic version and stays on version "
+            f"{previous}, so that whoever asks by it always gets one text; take another label.",
+            label=ref.label,
+            current=previous,
+        )
 
 
 def _refuse_if_protected(tx: Writing, ref: PromptLabelRef) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.names import Label, Name
+from twinline.language.names import Label
 from twinline.language.records import (
+    Expected,
     LabelChange,
     LabelMove,
     NewProtection,
@@ -20,6 +21,7 @@ from twinline.language.records import (
     Reason,
 )
 from twinline.prompts import actions, labels
+from twinline.prompts.paths import PathName
 
 router = APIRouter()
 """Both of the following; before the prompts' own, which take any name."""
@@ -30,7 +32,6 @@ _of_all = strict_router("prompts", prefix="/labels")
 Read = Annotated[Reading, reading(Permission.READ)]
 Move = Annotated[Writing, writing(Permission.LABELS)]
 Protect = Annotated[Writing, writing(Permission.PROTECTED)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 Why = Annotated[Reason, Query(description="Why; kept in the history and in the audit log.")]
 
 
@@ -58,10 +59,7 @@ def remove_label(
     reason: Why,
     tx: Move,
     once: OnceOnly,
-    expected: Annotated[
-        int | None,
-        Query(ge=0, le=999_999_999, description="The version it must point to now."),
-    ] = None,
+    expected: Annotated[Expected, Query()] = None,
 ) -> Response:
     """Take a label off a prompt. Its history stays, with this removal as its newest entry.
 

@@ -1,14 +1,17 @@
 """Who read which version of a prompt, as far as it is kept."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
-from twinline.db.session import Reading
+from twinline.db.session import Reading, Writing
 from twinline.language import cursors
 from twinline.language.errors import Invalid
 from twinline.language.records import Page, PromptAccess, VersionUse
 from twinline.prompts import access_store as store
 from twinline.prompts import actions
+
+FOLD_AFTER = timedelta(days=90)
+"""How long after its end the days of a month are told apart."""
 
 _placed = re.compile(r"(\d{4}-\d\d-\d\d) ([0-9]{1,9}) ([a-z]+) (.*)", re.DOTALL)
 
@@ -43,10 +46,19 @@ def list_uses(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page
     return cursors.page(listing, items, limit, lambda last: last.number)
 
 
+def fold(tx: Writing) -> None:
+    """Let the log take less room: one row for each month that is over for `FOLD_AFTER`."""
+    store.fold(tx, FOLD_AFTER)
+
+
 def _place(last: str | None, cursor: str | None) -> store.Place | None:
-    read = _placed.fullmatch(last) if last is not None else None
+    if last is None:
+        return None
     try:
-        return (date.fromisoformat(read[1]), int(read[2]), read[4], read[3]) if read else None
+        read = _placed.fullmatch(last)
+        if read is None:
+            raise ValueError("of another form")
+        return date.fromisoformat(read[1]), int(read[2]), read[4], read[3]
     except ValueError as error:
         raise Invalid(
             f"{cursor!r} is no cursor of this list; take `next` of its last page.",

@@ -2,20 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Request
+from fastapi import Query, Request
 
 from twinline.access.gate import Cursor, Limit, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
-from twinline.language.names import Name
 from twinline.language.records import Door, Number, Page, PromptAccess, VersionUse
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import reads
 from twinline.prompts.access_log import AccessLog
+from twinline.prompts.paths import PathName
 
 router = strict_router("prompts", prefix="/prompts")
 Read = Annotated[Reading, reading(Permission.READ)]
-PathName = Annotated[Name, Path(description="Slashes may be sent as they are or encoded.")]
 
 
 def note(request: Request, principal: str, version: PromptVersionRef, door: Door) -> None:
@@ -28,7 +27,11 @@ def note(request: Request, principal: str, version: PromptVersionRef, door: Door
 def list_uses(
     name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[VersionUse]:
-    """When each version of a prompt was read last and how often, the newest version first."""
+    """When each version of a prompt was read last by itself and how often, the newest first.
+
+    Not counted are lists, comparisons, and what applications are served with a resolution or
+    a manifest; so ask for a version's impact, too, before you retire it.
+    """
     return reads.list_uses(tx, name, cursor=cursor, limit=limit)
 
 

@@ -1,5 +1,6 @@
 """What a prompt version holds, which variables it has, and which labels name it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +18,11 @@ from twinline.language.records import (
     Variable,
 )
 from twinline.prompts import notes
+
+PART_LENGTH_MIN = 3
+"""Characters that a search must have to find parts of words."""
+
+_sought = re.compile(r'-?"[^"]*"?|\S+')
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,28 @@ def labels_of(number: int, labels: dict[str, int], latest: int) -> tuple[str, ..
     """The labels that name a version now; ``latest`` first, the others by name."""
     named = sorted(label for label, at in labels.items() if at == number)
     return (LATEST, *named) if number == latest else tuple(named)
+
+
+def may_be_parts(search: str) -> bool:
+    """Whether a search may mean parts of words and misspelt names, beside whole words: not when
+    it is short, for nearly all texts hold two letters side by side; and not when it says by
+    ``-word`` or quotes what it means."""
+    return len(search) >= PART_LENGTH_MIN and not any(map(_deliberate, _sought.findall(search)))
+
+
+def refuse_search_for_nothing(search: str) -> None:
+    """Raise Invalid for a search that says only what to leave out."""
+    if search and all(word.startswith("-") for word in _sought.findall(search)):
+        raise Invalid(
+            f"The search {search!r} says only what to leave out; put before it a word that is "
+            "to be found.",
+            field="search",
+            value=search,
+        )
+
+
+def _deliberate(word: str) -> bool:
+    return word.startswith(("-", '"'))
 
 
 def protecting(name: str, protections: Iterable[ProtectedLabel]) -> ProtectedLabel | None:

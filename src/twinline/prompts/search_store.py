@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Integer, case, cast, exists, func, select
 from twinline.db.schema import prompt, prompt_label, prompt_search, prompt_version
 from twinline.db.session import Reading
 from twinline.prompts import inclusion_store
-from twinline.prompts.rules import Wanted
+from twinline.prompts.rules import Wanted, may_be_parts
 from twinline.prompts.store import all_retired
 
 _EXACT, _IN_NAME, _IN_WORDS, _LIKE_NAME, _RANK = 2000, 300, 100, 500, 500
@@ -57,8 +57,11 @@ def ids_by_name(
 
 
 def _matches(search: str) -> ColumnElement[bool]:
+    whole_words = prompt_search.c.document.bool_op("@@")(_words(search))
+    if not may_be_parts(search):
+        return whole_words
     return (
-        prompt_search.c.document.bool_op("@@")(_words(search))
+        whole_words
         | prompt_search.c.name.icontains(search, autoescape=True)
         | prompt_search.c.words.icontains(search, autoescape=True)
         | prompt_search.c.name.bool_op("%>")(search)

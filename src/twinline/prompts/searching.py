@@ -7,7 +7,7 @@ from twinline.language import cursors
 from twinline.language.errors import Invalid
 from twinline.language.records import Page, Prompt
 from twinline.prompts import search_store, store
-from twinline.prompts.rules import Wanted
+from twinline.prompts.rules import Wanted, refuse_search_for_nothing
 
 _placed = re.compile(r"(-?[0-9]{1,9}) (.+)")
 
@@ -16,8 +16,9 @@ def list_prompts(tx: Reading, wanted: Wanted, *, cursor: str | None, limit: int)
     """Prompts by name; those that are searched by how well they are found, then by name.
 
     Raises:
-        Invalid: the cursor is of another list.
+        Invalid: the cursor is of another list, or the search says only what to leave out.
     """
+    refuse_search_for_nothing(wanted.search)
     listed = _found if wanted.search else _by_name
     return listed(tx, wanted, cursor, limit)
 

@@ -10,8 +10,10 @@ from sqlalchemy import (
     RowMapping,
     ScalarSelect,
     Select,
+    case,
     exists,
     func,
+    literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -21,6 +23,7 @@ from twinline.db.names import near
 from twinline.db.schema import label_move, prompt, prompt_version, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.identity import as_json, without_defaults
+from twinline.language.names import SEMANTIC_PATTERN
 from twinline.language.records import (
     LabelMove,
     NewPromptVersion,
@@ -48,6 +51,11 @@ def _since(kind: WithdrawalKind) -> ScalarSelect[datetime]:
 
 
 _retired_at, _recalled_at = _since("retired"), _since("recalled")
+_whole = func.coalesce(prompt_version.c.composed, prompt_version.c.template)
+_first_text = case(
+    (prompt_version.c.kind == "text", _whole[()].astext),
+    else_=func.coalesce(_whole[("0", "content")].astext, ""),
+)
 _one_version = prompt_version.alias("one_version")
 _in_use = exists().where(
     _one_version.c.prompt_id == prompt.c.id,
@@ -137,8 +145,11 @@ def _add_edges(tx: Writing, node_id: int, new: NewPromptVersion, content: Conten
         add_edge(tx, piece, node_id, "included")
 
 
-def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[LabelMove, ...]:
-    """Moves of a prompt's labels before the one with id ``before``, the newest first."""
+def moves(
+    tx: Reading, name: str, *, before: int | None, limit: int, semantic: bool = True
+) -> tuple[LabelMove, ...]:
+    """Moves of a prompt's labels before the one with id ``before``, the newest first; without
+    ``semantic`` those of labels that are no semantic versions."""
     query = (
         select(label_move, prompt.c.name)
         .join(prompt, prompt.c.id == label_move.c.prompt_id)
@@ -148,6 +159,8 @@ def moves(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[La
     )
     if before is not None:
         query = query.where(label_move.c.id < before)
+    if not semantic:
+        query = query.where(~label_move.c.label.regexp_match(SEMANTIC_PATTERN))
     return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
@@ -223,15 +236,24 @@ def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
 
 
 def versions(
-    tx: Reading, name: str, *, before: int | None, limit: int, retired: bool = True
+    tx: Reading,
+    name: str,
+    *,
+    before: int | None,
+    limit: int,
+    retired: bool = True,
+    saying: str | None = None,
 ) -> tuple[PromptVersion, ...]:
     """The versions of a prompt below the number ``before``, the newest first; without
-    ``retired`` those that are not."""
+    ``retired`` those that are not, and with ``saying`` those whose whole text is this, or
+    whose chat begins with it, but for white space."""
     query = _versions().where(prompt.c.name == name).order_by(prompt_version.c.number.desc())
     if before is not None:
         query = query.where(prompt_version.c.number < before)
     if not retired:
         query = query.where(_retired_at.is_(None))
+    if saying is not None:
+        query = query.where(_unspaced(_first_text) == _unspaced(literal(saying)))
     rows = tx.rows(query.limit(limit))
     if not rows:
         return ()
@@ -243,6 +265,10 @@ def versions(
 def names(tx: Reading, word: str) -> list[str]:
     """Names of prompts, for finding those like ``word``."""
     return tx.values(near(prompt.c.name, word))
+
+
+def _unspaced(said: ColumnElement[str]) -> ColumnElement[str]:
+    return func.regexp_replace(said, r"\s", "", "g")
 
 
 def _latest(id: int) -> Select[Any]:

@@ -22,7 +22,7 @@ Write = Annotated[Writing, writing(Permission.DEPLOY)]
 def preview(
     tx: Read,
     slot: PathSlot,
-    side: Side,
+    side: Annotated[Side, Query(description="What would go back.")],
     to: Annotated[
         str | None,
         Query(max_length=500, description="A version of that side; default: the previous one."),

@@ -76,7 +76,9 @@ def read_live(
 @router.get("/divergences")
 def read_divergences(
     tx: Read,
-    environment: Annotated[Environment | None, Query()] = None,
+    environment: Annotated[
+        Environment | None, Query(description="Only in this environment.")
+    ] = None,
     since: Annotated[Instant | None, Query(description="Default: a day ago.")] = None,
     hours: Annotated[
         float, Query(gt=0, le=24_000, description="Not seen for so long.")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import unified_diff
 from typing import Any, TypeVar
 
+from twinline.diffs.unified import unified
 from twinline.language.records import (
     Change,
     Dataset,
@@ -109,12 +109,10 @@ def prompts(before: PromptVersion | None, after: PromptVersion | None) -> Prompt
     old, new = (before.ref if before else None), (after.ref if after else None)
     if old == new:
         return None
-    lines = unified_diff(
+    lines = unified(
         template_lines(before.whole) if before else (),
         template_lines(after.whole) if after else (),
-        str(old or ""),
-        str(new or ""),
-        lineterm="",
+        (str(old or ""), str(new or "")),
     )
     parameters = values(before.parameters if before else {}, after.parameters if after else {})
     return PromptDifference(before=old, after=new, lines=tuple(lines), parameters=parameters)

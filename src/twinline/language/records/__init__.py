@@ -138,6 +138,9 @@ from twinline.language.records.kills import (
     LiftRequest,
 )
 from twinline.language.records.labels import (
+    Expected,
+    LabelChange,
+    LabelMove,
     NewProtection,
     Promotion,
     ProtectedLabel,
@@ -235,8 +238,6 @@ from twinline.language.records.policies import (
     RuleTrace,
 )
 from twinline.language.records.prompts import (
-    LabelChange,
-    LabelMove,
     NewPromptVersion,
     Prompt,
     PromptCheck,
@@ -327,10 +328,10 @@ __all__ = [
     "DayImpact", "Declaration", "Deed", "Deployment", "DeploymentDifference", "DeploymentKind",
     "DiffLine", "DiffPart", "Direction", "Divergence", "DivergenceKind", "Divergences", "Door",
     "DriftKind", "Edge", "EdgeEnd", "Evaluation", "EvaluationComparison", "EvaluationSubject",
-    "EvaluationVerdict", "Everything", "Example", "ExecuteRecall", "Experiment",
-    "ExplainRequest", "Explanation", "FailureReport", "Finding", "FindingKind", "Fleet",
-    "ForeignMove", "ForeignMoves", "Health", "HookReceipt", "HookRequest", "Hunk", "Impact",
-    "ImpactReport", "Include", "IncludeChange", "IncludersUpdate", "IncludersUpdated",
+    "EvaluationVerdict", "Everything", "Example", "ExecuteRecall", "Expected",
+    "Experiment", "ExplainRequest", "Explanation", "FailureReport", "Finding", "FindingKind",
+    "Fleet", "ForeignMove", "ForeignMoves", "Health", "HookReceipt", "HookRequest", "Hunk",
+    "Impact", "ImpactReport", "Include", "IncludeChange", "IncludersUpdate", "IncludersUpdated",
     "Inclusion", "Inference", "InferenceBatch", "InferenceRole", "InstalledHook",
     "InstalledHooks", "Instant", "Interval", "Invisible", "IssuedKey", "Json", "Kill",
     "KillNote", "KillRequest", "KillSubject", "LabelChange", "LabelMove", "Latency", "Learnt",

@@ -13,7 +13,11 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("the moment is outside the years 1 to 9999 in UTC") from error
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    Field(description="A moment with its time zone; answered in UTC."),
+]
 """A moment with its time zone; kept and answered in UTC."""
 
 Json = dict[str, Any]
@@ -28,7 +32,9 @@ Reason = Annotated[
         description="Why; kept in the history and in the audit log.",
     ),
 ]
-Number = Annotated[int, Field(ge=1, le=999_999_999, examples=[7])]
+Number = Annotated[
+    int, Field(ge=1, le=999_999_999, examples=[7], description="The number, from 1.")
+]
 """A version's or a deployment's number, as far as a reference can say it."""
 
 Count = Annotated[int, Field(ge=0)]
@@ -60,5 +66,7 @@ Item = TypeVar("Item")
 class Page(Record, Generic[Item]):
     """One page of a list. ``next`` is the cursor of the following page, None at the end."""
 
-    items: tuple[Item, ...]
-    next: str | None = None
+    items: tuple[Item, ...] = Field(description="In the order that the list says.")
+    next: str | None = Field(
+        default=None, description="The cursor of the following page; None: there is none."
+    )

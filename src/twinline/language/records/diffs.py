@@ -16,8 +16,8 @@ LineOp = Literal["equal", "change", "delete", "insert"]
 class DiffPart(Record):
     """A piece of a line that is in both texts, in the old one alone, or in the new one alone."""
 
-    op: PartOp
-    text: str
+    op: PartOp = Field(description="Where the piece is.")
+    text: str = Field(description="The piece, with its line end.")
 
 
 class DiffLine(Record):
@@ -27,17 +27,17 @@ class DiffLine(Record):
     ends. Of a run of more than 20,000 lines all are told as one.
     """
 
-    op: LineOp
+    op: LineOp = Field(description="What became of the line.")
     old: int | None = Field(description="Its number in the old text, from 1; None: not there.")
     new: int | None = Field(description="Its number in the new text, from 1; None: not there.")
-    parts: tuple[DiffPart, ...]
+    parts: tuple[DiffPart, ...] = Field(description="The line's pieces, in order.")
 
 
 class Hunk(Record):
     """Lines that follow each other and are all the same in both texts, or all not."""
 
-    op: Literal["equal", "change"]
-    lines: tuple[DiffLine, ...]
+    op: Literal["equal", "change"] = Field(description="Whether the lines are in both texts.")
+    lines: tuple[DiffLine, ...] = Field(description="In order.")
     left_out: int = Field(
         default=0, description="Equal lines before these that `context` left out."
     )
@@ -50,12 +50,7 @@ class Hunk(Record):
 class TextDiff(Record):
     """Two texts, hunk by hunk."""
 
-    hunks: tuple[Hunk, ...]
-
-    @property
-    def identical(self) -> bool:
-        """Whether the texts are the same."""
-        return all(hunk.op == "equal" for hunk in self.hunks)
+    hunks: tuple[Hunk, ...] = Field(description="Equal and changed ones in turn.")
 
 
 class MessageDiff(Record):
@@ -64,27 +59,27 @@ class MessageDiff(Record):
     A text is one message without a role; the content of a placeholder is its name.
     """
 
-    op: LineOp
+    op: LineOp = Field(description="What became of the message.")
     old: int | None = Field(description="Its place in the old prompt, from 1; None: not there.")
     new: int | None = Field(description="Its place in the new prompt, from 1; None: not there.")
-    old_role: str | None
-    new_role: str | None
-    content: TextDiff
+    old_role: str | None = Field(description="None: a text, or not there.")
+    new_role: str | None = Field(description="None: a text, or not there.")
+    content: TextDiff = Field(description="What was said, line by line.")
 
 
 class Renamed(Record):
     """A variable that stands under another name where it stood."""
 
-    before: str
-    after: str
+    before: str = Field(description="The name that went.")
+    after: str = Field(description="The name that came.")
 
 
 class VariablesDiff(Record):
     """Variables that only one version has, and what is said otherwise of those in both."""
 
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    renamed: tuple[Renamed, ...]
+    added: tuple[str, ...] = Field(description="Names.")
+    removed: tuple[str, ...] = Field(description="Names.")
+    renamed: tuple[Renamed, ...] = Field(description="Neither added nor removed.")
     changed: tuple[ValueChange, ...] = Field(
         description="What is declared of a variable otherwise, as `/question/type`."
     )
@@ -93,11 +88,11 @@ class VariablesDiff(Record):
 class Invisible(Record):
     """A character in a deleted or inserted part that nobody sees."""
 
-    side: Literal["old", "new"]
+    side: Literal["old", "new"] = Field(description="The version that it is in.")
     message: int = Field(description="The message's place on that side, from 1.")
     line: int = Field(description="The line in that message, from 1.")
-    code: str = Field(examples=["U+202E"])
-    name: str = Field(examples=["RIGHT-TO-LEFT OVERRIDE"])
+    code: str = Field(examples=["U+202E"], description="The code point.")
+    name: str = Field(examples=["RIGHT-TO-LEFT OVERRIDE"], description="Its name in Unicode.")
 
 
 class IncludeChange(Record):
@@ -115,8 +110,8 @@ class PromptDiff(Record):
 
     old: PromptVersionRef
     new: PromptVersionRef
-    old_kind: PromptKind
-    new_kind: PromptKind
+    old_kind: PromptKind = Field(description="Of the old version.")
+    new_kind: PromptKind = Field(description="Of the new one.")
     identical: bool = Field(description="Whether there is no difference at all in what follows.")
     messages: tuple[MessageDiff, ...] = Field(
         description="Of the templates as they were written, unless `composed`."
@@ -125,11 +120,11 @@ class PromptDiff(Record):
         description="Whether `messages` are those of the composed templates, because the same "
         "was written and only what it includes is another."
     )
-    includes: tuple[IncludeChange, ...]
+    includes: tuple[IncludeChange, ...] = Field(description="Those that mean another version.")
     parameters: tuple[ValueChange, ...] = Field(
         description="Paths (RFC 6901) at which the parameters differ, as `/tools/0/name`."
     )
-    variables: VariablesDiff
+    variables: VariablesDiff = Field(description="Of the composed templates.")
     others: tuple[ValueChange, ...] = Field(
         description="Paths at which `syntax` and `examples` differ, as `/examples/0/variables`."
     )

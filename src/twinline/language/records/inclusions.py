@@ -28,7 +28,9 @@ class OutdatedInclude(Record):
     written: str = Field(description="As its template says the include.")
     pinned: PromptVersionRef
     newest: PromptVersionRef = Field(description="Of the prompt that is pinned.")
-    depth: Count
+    depth: Count = Field(
+        description="1: it includes an older version itself; more: by way of others."
+    )
     follows: bool = Field(
         description="Whether an update changes it now. False: it names a label, which has not "
         "moved on from what is pinned."
@@ -52,4 +54,4 @@ class UpdatedIncluder(Record):
 class IncludersUpdated(Record):
     """The versions that an update made, in the order in which they were made."""
 
-    items: tuple[UpdatedIncluder, ...]
+    items: tuple[UpdatedIncluder, ...] = Field(description="A version and its successor each.")

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from twinline.language.names import NAME_PATTERN, Label
-from twinline.language.records.base import Instant, Reason, Record, Request
+from twinline.language.records.base import Instant, Number, Reason, Record, Request
 
 Expected = Annotated[
     int | None,
@@ -15,6 +15,27 @@ Expected = Annotated[
         description="The version it must point to now, 0 for none; None skips the check.",
     ),
 ]
+
+
+class LabelChange(Request):
+    """Move a label to a version."""
+
+    number: Number
+    reason: Reason
+    expected: Expected = None
+
+
+class LabelMove(Record):
+    """One entry of a label's history."""
+
+    id: int = Field(description="Higher for later moves, of whatever prompt.")
+    name: str = Field(description="The prompt's.")
+    label: str = Field(description="The label that moved.")
+    number: int | None = Field(description="Where it went; None: it was removed.")
+    previous: int | None = Field(description="Where it was before; None: nowhere.")
+    reason: str = Field(description="Why.")
+    actor: str = Field(description="Who moved it.")
+    at: Instant
 
 
 class Promotion(Request):
@@ -55,8 +76,8 @@ class NewProtection(Request):
 class ProtectedLabel(Record):
     """A label that only who holds the permission ``labels:protected`` may move or remove."""
 
-    label: str
+    label: str = Field(description="The label.")
     domain: str = Field(description="The folder of prompts that it is protected in; empty: all.")
-    reason: str
-    actor: str
+    reason: str = Field(description="Why.")
+    actor: str = Field(description="Who protected it.")
     at: Instant

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from twinline.language.canonical import Digest
 from twinline.language.names import LATEST, Label, Name
-from twinline.language.records.base import Instant, Json, Number, Reason, Record, Request
+from twinline.language.records.base import Instant, Json, Record, Request
 from twinline.language.records.templates import (
     Declaration,
     Example,
@@ -91,23 +91,27 @@ class PromptVersion(Record):
     """One immutable, numbered entry of a prompt. Numbers are never used again."""
 
     ref: PromptVersionRef
-    name: str
-    number: int
-    kind: PromptKind
+    name: str = Field(description="The prompt's.")
+    number: int = Field(description="From 1, in the order in which they were made.")
+    kind: PromptKind = Field(description="A text, or the messages of a chat.")
     template: Template = Field(description="As it was written.")
     composed: Template | None = Field(
         default=None,
         description="The template with what it includes in its place; None: it includes nothing.",
     )
-    syntax: Syntax = "twinline"
+    syntax: Syntax = Field(default="twinline", description="How the template is read.")
     variables: tuple[Variable, ...] = Field(description="Of the composed template.")
-    examples: tuple[Example, ...] = ()
-    includes: tuple[Include, ...] = ()
-    parameters: Json
+    examples: tuple[Example, ...] = Field(
+        default=(), description="Good conversations, versioned with the text."
+    )
+    includes: tuple[Include, ...] = Field(
+        default=(), description="What stands in it, as it was pinned."
+    )
+    parameters: Json = Field(description="Versioned with the text: temperature, tools ...")
     digest: Digest
     notes: tuple[Note, ...] = Field(default=(), description="As found when it was made.")
-    message: str
-    author: str
+    message: str = Field(description="What changed, as in a commit message.")
+    author: str = Field(description="The owner of the key that made it.")
     created_at: Instant
     labels: tuple[str, ...] = Field(default=(), description="Labels that name it now.")
     retired_at: Instant | None = Field(
@@ -132,49 +136,23 @@ class PromptCheck(Record):
     existing: PromptVersionRef | None = Field(
         description="The version that has this content already; None: a new one would be made."
     )
-    kind: PromptKind
-    composed: Template | None
-    variables: tuple[Variable, ...]
-    includes: tuple[Include, ...]
-    notes: tuple[Note, ...]
+    kind: PromptKind = Field(description="A text, or the messages of a chat.")
+    composed: Template | None = Field(
+        description="With what it includes; None: it includes nothing."
+    )
+    variables: tuple[Variable, ...] = Field(description="Of the composed template.")
+    includes: tuple[Include, ...] = Field(description="What would be pinned.")
+    notes: tuple[Note, ...] = Field(description="What may not be meant.")
 
 
 class Prompt(Record):
     """A named series of templates."""
 
-    name: str
+    name: str = Field(description="With its folders.")
     domain: str = Field(default="", description="Its folders: of `support/answer`, `support`.")
-    description: str
-    tags: Json
+    description: str = Field(description="What it is for, for people.")
+    tags: Json = Field(description="Names, and values of whatever type.")
     created_at: Instant
     latest: int = Field(description="The highest version number.")
     labels: dict[str, int] = Field(description="Where each label points now.")
     retired: bool = Field(default=False, description="Whether every version of it is retired.")
-
-
-class LabelChange(Request):
-    """Move a label to a version."""
-
-    number: Number
-    reason: Reason
-    expected: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            le=999_999_999,
-            description="The version it must point to now, 0 for none; None skips the check.",
-        ),
-    ] = None
-
-
-class LabelMove(Record):
-    """One entry of a label's history."""
-
-    id: int = Field(description="Higher for later moves, of whatever prompt.")
-    name: str
-    label: str
-    number: int | None = Field(description="Where it went; None: it was removed.")
-    previous: int | None = Field(description="Where it was before; None: nowhere.")
-    reason: str
-    actor: str
-    at: Instant

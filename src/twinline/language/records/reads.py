@@ -7,26 +7,36 @@ from pydantic import Field
 
 from twinline.language.records.base import Instant, Record
 
-Door = Literal["rest", "langfuse", "plain", "client"]
-"""What a version was read through: the API, another face of it, or a client's own report."""
+Door = Literal["rest", "langfuse", "plain"]
+"""What a version was read through: the API, or another face of it."""
 
 
 class PromptAccess(Record):
-    """How often somebody read a version through one door in one day."""
+    """How often somebody read a version by itself, through one door in one day.
+
+    Lists and comparisons are not counted, nor is what an application is served with a
+    resolution or a manifest: of that the inferences tell.
+    """
 
     number: int = Field(description="The version.")
     principal: str = Field(description="The owner of the key.")
-    door: Door
-    day: date = Field(description="In UTC.")
-    count: int
+    door: Door = Field(description="What it was read through.")
+    day: date = Field(
+        description="In UTC; the first of a month stands for all of the month when that is over "
+        "for 90 days."
+    )
+    count: int = Field(description="How many reads.")
     first_at: Instant
     last_at: Instant
 
 
 class VersionUse(Record):
-    """When a version was read last, and how often in all."""
+    """When a version was read last by itself, and how often in all; counted as `PromptAccess`.
 
-    number: int
-    count: int
+    So one that nobody read may still be served: its impact says what is live with it.
+    """
+
+    number: int = Field(description="The version.")
+    count: int = Field(description="How many reads.")
     principals: int = Field(description="How many different owners of keys read it.")
-    last_used_at: Instant | None = Field(description="None: nobody read it yet.")
+    last_used_at: Instant | None = Field(description="None: nobody read it by itself yet.")

@@ -23,15 +23,30 @@ NoteKind = Literal["undeclared", "unused", "braces", "invisible", "example", "mo
 class Message(Request):
     """One message of a chat template; its content may hold ``{{ variables }}``."""
 
-    role: Annotated[StrictStr, Field(min_length=1, max_length=50, examples=["system"])]
-    content: StrictStr
+    role: Annotated[
+        StrictStr,
+        Field(
+            min_length=1,
+            max_length=50,
+            examples=["system"],
+            description="`system`, `user`, `assistant` or what the model knows.",
+        ),
+    ]
+    content: StrictStr = Field(description="May hold `{{ variables }}` and includes.")
 
 
 class Placeholder(Request):
     """The place in a chat template where the caller's own messages go."""
 
-    type: Literal["placeholder"]
-    name: Annotated[StrictStr, Field(pattern=VARIABLE_PATTERN, examples=["history"])]
+    type: Literal["placeholder"] = Field(description="Tells it from a message.")
+    name: Annotated[
+        StrictStr,
+        Field(
+            pattern=VARIABLE_PATTERN,
+            examples=["history"],
+            description="What the messages are passed as.",
+        ),
+    ]
 
 
 Template = (
@@ -44,8 +59,16 @@ Template = (
 class Declaration(Request):
     """What a variable of a template is for, and which values it takes."""
 
-    name: Annotated[str, Field(pattern=VARIABLE_PATTERN, max_length=200, examples=["question"])]
-    type: VariableType = "string"
+    name: Annotated[
+        str,
+        Field(
+            pattern=VARIABLE_PATTERN,
+            max_length=200,
+            examples=["question"],
+            description="As the template says it.",
+        ),
+    ]
+    type: VariableType = Field(default="string", description="Which values it takes.")
     required: Annotated[
         bool,
         Field(
@@ -56,7 +79,9 @@ class Declaration(Request):
     default: Annotated[
         Any, Field(description="The value when none is given; None: there is no default.")
     ] = None
-    description: Annotated[str, Field(max_length=1000)] = ""
+    description: Annotated[
+        str, Field(max_length=1000, description="What it is for, for people.")
+    ] = ""
 
     model_config = example(name="sentences", type="integer", default=2, description="How many.")
 
@@ -70,11 +95,13 @@ class Declaration(Request):
 class Variable(Record):
     """A variable of a template: one that it uses, or that was declared for it."""
 
-    name: Annotated[str, Field(pattern=VARIABLE_PATTERN)]
+    name: Annotated[str, Field(pattern=VARIABLE_PATTERN, description="As the template says it.")]
     type: VariableType | None = Field(default=None, description="None: it was not declared.")
-    required: bool = True
+    required: bool = Field(
+        default=True, description="Whether rendering fails without a value and a default."
+    )
     default: Any = Field(default=None, description="None: there is no default.")
-    description: str = ""
+    description: str = Field(default="", description="What it is for, for people.")
     declared_in: PromptVersionRef | None = Field(
         default=None, description="The included version that declares it; None: this one."
     )
@@ -83,8 +110,10 @@ class Variable(Record):
 class Example(Request):
     """Values for the variables, and the messages that make a good conversation with them."""
 
-    variables: Annotated[Json, Field(default_factory=dict)]
-    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    variables: Annotated[Json, Field(default_factory=dict, description="Values, by variable.")]
+    messages: Annotated[
+        tuple[Message, ...], Field(min_length=1, description="What is said with them.")
+    ]
 
     model_config = example(
         variables={"question": "Where is my order?"},
@@ -105,6 +134,9 @@ class Include(Record):
 class Note(Record):
     """Something about a version's content that its author may not have meant."""
 
-    kind: NoteKind
-    place: str = Field(examples=["template", "template[2].content", "examples[0]"])
-    text: str
+    kind: NoteKind = Field(description="What it is about.")
+    place: str = Field(
+        examples=["template", "template[2].content", "examples[0]"],
+        description="Where it was found.",
+    )
+    text: str = Field(description="The same for people, with what to do.")

@@ -10,7 +10,7 @@ from twinline.language.records.deployments import Deployment, Slot
 from twinline.language.records.evaluations import Evaluation
 from twinline.language.records.inferences import Service
 from twinline.language.records.kills import Kill
-from twinline.language.records.prompts import LabelMove
+from twinline.language.records.labels import LabelMove
 from twinline.language.refs import (
     BundleRef,
     DeploymentRef,
