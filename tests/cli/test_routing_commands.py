@@ -112,6 +112,16 @@ def test_a_ramp_shows_what_moves_asks_and_moves_that(run: Run, slot: str) -> Non
     assert "Nothing moves." in _done(run("ramp", slot, "canary", "20%", "--preview")).out
 
 
+def test_a_ramp_shows_what_holds_it_up(run: Run, slot: str) -> None:
+    _done(run("suites", "define", "ramped"))
+    _done(run("suites", "require", "ramped", slot, "-r", "because"))
+    foreseen = _done(run("ramp", slot, "canary", "90%", "--preview")).out
+    refused = run("ramp", slot, "canary", "90%", "-r", "errors are level", "--yes")
+    _done(run("suites", "release", "ramped", slot, "-r", "because"))
+    assert "not passed: the suite 'ramped'" in foreseen
+    assert (refused.code, "Not evaluated" in refused.err) == (4, True)
+
+
 @pytest.mark.parametrize("share", ["much", "120%", "-1", "2"])
 def test_what_is_no_share_is_refused(run: Run, slot: str, share: str) -> None:
     refused = run("ramp", slot, "canary", "--preview", "--", share)

@@ -94,7 +94,8 @@ def refuse_other_kind(suite: Suite, subject: EvaluationSubject) -> None:
     if kind_of(subject) != suite.scores:
         what = "bundles" if suite.scores == "bundle" else f"{suite.scores} versions"
         raise Invalid(
-            f"The suite {suite.name!r} scores {what}; {subject} is none.",
+            f"The suite {suite.name!r} scores {what}; {subject} is none. Name one, or a suite that "
+            f"scores a {kind_of(subject)}.",
             field="subject",
             value=str(subject),
         )

@@ -150,10 +150,8 @@ def _locked(tx: Writing, name: str) -> Suite:
 
 
 def _not_there(how: str, name: str, where: str, known: Collection[str]) -> NotFound:
-    said = ", ".join(known) or "nothing"
-    return NotFound(
-        f"The suite {name!r} is not {how} {where!r}, but {how} {said}.", kind="place", name=where
-    )
+    said = f"but {how} {', '.join(known)}" if known else "nor anywhere else"
+    return NotFound(f"The suite {name!r} is not {how} {where!r}, {said}.", kind="place", name=where)
 
 
 def _tell(tx: Writing, action: str, before: Suite | None, after: Suite, why: str = "") -> None:

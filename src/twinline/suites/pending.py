@@ -5,7 +5,7 @@ from collections.abc import Collection
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, LeaseLost, NotFound
+from twinline.language.errors import LeaseLost, NotFound
 from twinline.language.records import (
     ClaimRequest,
     EvaluationSubject,
@@ -105,9 +105,7 @@ def renew(tx: Writing, number: int, wanted: RenewRequest) -> PendingEvaluation:
         NotFound: there is no such pending evaluation.
         LeaseLost: it is another's, or done.
     """
-    found = hold(tx, number, wanted.token)
-    if found.evaluation is not None:
-        raise LeaseLost(f"Pending evaluation {number} is done: {found.evaluation}.", number=number)
+    _refuse_done(hold(tx, number, wanted.token))
     queue.renew(tx, number, wanted.lease_seconds)
     return read(tx, number)
 
@@ -117,12 +115,10 @@ def fail(tx: Writing, number: int, failure: FailureReport) -> PendingEvaluation:
 
     Raises:
         NotFound: there is no such pending evaluation.
-        LeaseLost: it is another's.
-        Conflict: it is done.
+        LeaseLost: it is another's, or done.
     """
     found = hold(tx, number, failure.token)
-    if found.evaluation is not None:
-        raise Conflict(f"Pending evaluation {number} is done: {found.evaluation}.", number=number)
+    _refuse_done(found)
     queue.fail(tx, number, failure.error, rules.pause_after(found.attempts))
     after = read(tx, number)
     audit(tx, "evaluation.fail", str(after.subject), why=failure.error, after=_essence(after))
@@ -150,6 +146,16 @@ def hold(tx: Writing, number: int, token: str) -> PendingEvaluation:
 def finish(tx: Writing, number: int, result: EvaluationRef) -> None:
     """It is done, with this result, under the lock of `hold`."""
     queue.finish(tx, number, result)
+
+
+def _refuse_done(found: PendingEvaluation) -> None:
+    if found.evaluation is not None:
+        raise LeaseLost(
+            f"Pending evaluation {found.number} is done, with {found.evaluation}, and its lease is "
+            "over. Claim the next.",
+            number=found.number,
+            state=found.state,
+        )
 
 
 def _add(tx: Writing, name: str, subject: EvaluationSubject) -> PendingEvaluation:
