@@ -33,6 +33,26 @@ def test_a_prompt_is_checked_made_and_rendered(run: Run) -> None:
     assert run("prompts", "render", "cli/render", "--var", "mood").code == 1
 
 
+def test_a_version_says_whence_it_is_and_a_prompt_what_it_is_for(run: Run) -> None:
+    create = ("prompts", "create", "cli/said", "-t")
+    _done(run(*create, "One", "--description", "answers tickets", "--tag", "team=care"))
+    more = ("--tag", "team=care", "--tag", "new", "--derived-from", "prompts:/cli/said/1")
+    _done(run(*create, "Two", *more, "--parameters", '{"top_p": 1}'))
+    (found,) = json.loads(_done(run("prompts", "list", "--tag", "new", "--json")))
+    assert (found["description"], found["tags"]) == ("answers tickets", {"team": "care", "new": ""})
+    assert "prompts:/cli/said/1" in _done(run("lineage", "prompts:/cli/said/2"))
+    check = ("prompts", "check", "cli/said", "-t", "Two")
+    assert "none: a new version" in _done(run(*check))
+    assert "prompts:/cli/said/2" in _done(run(*check, "--parameters", '{"top_p": 1}'))
+    uses = ("prompts", "access", "cli/said", "--by-version", "--json")
+    assert [one["number"] for one in json.loads(_done(run(*uses, "--version", "1")))] == [1]
+    _done(run("nodes", "retire", "prompts:/cli/said/1", "-r", "over"))
+    listed = _done(run("prompts", "versions", "cli/said", "--retired")).splitlines()
+    assert [line.rstrip().endswith("Z") for line in listed if "text" in line] == [False, True], (
+        listed
+    )
+
+
 def test_a_chat_comes_from_a_file_and_is_rendered_as_json(run: Run, tmp_path: Path) -> None:
     chat = [
         {"role": "system", "content": "Be {{ mood }}."},

@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 from tests.cli.conftest import Run
 
@@ -29,6 +30,19 @@ def test_a_wrong_line_would_be_noticed() -> None:
     command, expected = next(found for found in _conversation() if found[1])
     assert command
     assert _plain(expected) != _plain(expected.replace("deploy", "rollback", 1))
+
+
+def test_the_client_of_a_few_lines_is_a_program_that_works(run: Run) -> None:
+    create = ("prompts", "create")
+    assert run(*create, "plain/tone", "-t", "Be {{ mood }}.").code == 0
+    assert run(*create, "plain/reply", "-t", "{{> plain/tone@1 }} Answer {{ question }}.").code == 0
+    (example,) = re.findall(
+        r"<!-- example: plain -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL
+    )
+    program: dict[str, Any] = {}
+    exec(compile(example, str(README), "exec"), program)
+    text = program["said"]("plain/reply", mood="calm", question="Why?")
+    assert text == "Be calm. Answer Why?."
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:

@@ -1,4 +1,4 @@
-"""What a request said can be said again, byte for byte, whatever happened since."""
+"""What a request said can be said again with its values, byte for byte, whatever happened since."""
 
 from pathlib import Path
 from typing import Any

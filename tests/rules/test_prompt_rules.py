@@ -1,5 +1,7 @@
 """What a prompt version's content is, and which variables its template uses."""
 
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -9,8 +11,19 @@ from hypothesis import strategies as st
 
 from tests.strategies import json_objects, labels, numbers
 from twinline.language.errors import Invalid
-from twinline.language.records import Message, NewPromptVersion, Placeholder, Template
+from twinline.language.records import (
+    Message,
+    NewPromptVersion,
+    Placeholder,
+    Prompt,
+    PromptVersion,
+    ProtectedLabel,
+    Template,
+)
+from twinline.language.refs import PromptVersionRef
 from twinline.language.templates import variables
+from twinline.plain import rules as plain
+from twinline.prompts import rules
 from twinline.prompts.rules import content, labels_of
 
 HISTORY = Placeholder(type="placeholder", name="history")
@@ -182,3 +195,63 @@ def test_every_label_names_one_version(labels: dict[str, int], latest: int) -> N
         for label in labels_of(number, labels, latest)
     }
     assert named == labels | {"latest": latest}
+
+
+PROTECTED = {
+    "everywhere": ("sales/answer", ["", "support"], ""),
+    "the-narrowest-folder": ("support/eu/answer", ["", "support/eu", "support"], "support/eu"),
+    "no-beginning-of-a-name": ("supporting", ["support"], None),
+    "not-the-folder-itself": ("support", ["support"], None),
+    "nowhere": ("support/answer", [], None),
+}
+
+
+@pytest.mark.parametrize(("name", "domains", "holds"), PROTECTED.values(), ids=PROTECTED)
+def test_the_narrowest_protection_that_holds_is_told(
+    name: str, domains: list[str], holds: str | None
+) -> None:
+    kept = [
+        ProtectedLabel(
+            label="production", domain=domain, reason="because", actor="a", at=datetime.now(UTC)
+        )
+        for domain in domains
+    ]
+    found = rules.protecting(name, kept)
+    assert (found.domain if found else None) == holds
+
+
+SEARCHES = {
+    "words": ("refund policy", True, False),
+    "a-hyphen-in-a-word": ("refund-policy", True, False),
+    "two-letters": ("re", False, False),
+    "without-a-word": ("refund -policy", False, False),
+    "side-by-side": ('"refund policy"', False, False),
+    "a-quote-that-is-left-open": ('"refund policy', False, False),
+    "only-without": ('-refund -"two words"', False, True),
+    "nothing": ("", False, False),
+}
+
+
+@pytest.mark.parametrize(("search", "parts", "refused"), SEARCHES.values(), ids=SEARCHES)
+def test_what_a_search_may_mean(search: str, parts: bool, refused: bool) -> None:
+    assert rules.may_be_parts(search) == parts
+    with pytest.raises(Invalid) if refused else nullcontext():
+        rules.refuse_search_for_nothing(search)
+
+
+def test_a_plain_version_is_told_by_its_highest_semantic_version() -> None:
+    """A pre-release comes before its release (Semantic Versioning 2.0.0, 11)."""
+    for named, told in (
+        (("1.0.0", "1.0.0-rc.1"), "1.0.0"),
+        (("v1.2", "1.10.0", "1.9.9"), "1.10.0"),
+        (("latest", "production"), "3"),
+    ):
+        version = PromptVersion(
+            ref=PromptVersionRef("p", 3), name="p", number=3, kind="text", template="x",
+            variables=(), parameters={}, digest="0" * 64, message="", author="a",
+            created_at=datetime.now(UTC), labels=named,
+        )  # fmt: skip
+        prompt = Prompt(
+            name="p", description="", tags={}, created_at=datetime.now(UTC), latest=3, labels={}
+        )
+        assert plain.row(version, prompt).version == told

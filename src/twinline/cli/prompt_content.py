@@ -14,6 +14,7 @@ from twinline.cli.prompts import (
     Label,
     MessagesOption,
     Name,
+    ParametersOption,
     SyntaxOption,
     TemplateOption,
     VariablesOption,
@@ -39,6 +40,7 @@ def check(
     syntax: SyntaxOption = "twinline",
     variables: VariablesOption = "[]",
     examples: ExamplesOption = "[]",
+    parameters: ParametersOption = "{}",
     as_json: AsJson = False,
 ) -> None:
     """What `create` would make of a template; nothing is kept."""
@@ -48,6 +50,7 @@ def check(
         syntax=syntax,
         variables=read_list(variables, "--variables"),
         examples=read_list(examples, "--examples"),
+        parameters=read_json(parameters, "--parameters"),
     )
     show(found, as_json, lambda: _checked(found))
 

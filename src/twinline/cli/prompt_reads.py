@@ -21,7 +21,7 @@ def accesses(
     prompts = client(context).prompts
     if by_version:
         show_list(
-            prompts.uses(name),
+            (one for one in prompts.uses(name) if version in (None, one.number)),
             as_json,
             lambda found: table_of(
                 ("version#", "reads#", "readers#", "last used"),

@@ -45,6 +45,7 @@ VariablesOption = Annotated[
 ExamplesOption = Annotated[
     str, typer.Option(help='A JSON list, as [{"variables": {...}, "messages": [...]}].')
 ]
+ParametersOption = Annotated[str, typer.Option(help='A JSON object, as {"temperature": 0.2}.')]
 
 
 @app.command("create")
@@ -57,9 +58,19 @@ def create(
     syntax: SyntaxOption = "twinline",
     variables: VariablesOption = "[]",
     examples: ExamplesOption = "[]",
-    parameters: Annotated[str, typer.Option(help='A JSON object, as {"temperature": 0.2}.')] = "{}",
+    parameters: ParametersOption = "{}",
     message: Annotated[str, typer.Option("--message", "-m", help="What changed.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="Move this label to it.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="Of the prompt; without it, as it is.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the prompt, NAME or NAME=VALUE; without any, as they are."),
+    ] = None,
+    derived_from: Annotated[
+        str | None, typer.Option(help="The version it was written from, as prompts:/other/3.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the next version of a prompt. Identical content returns the version there is."""
@@ -72,6 +83,9 @@ def create(
         parameters=read_json(parameters, "--parameters"),
         message=message,
         labels=label or (),
+        description=description,
+        tags=None if tag is None else dict(_tag(one) for one in tag),
+        derived_from=derived_from,
     )
     show(made, as_json, lambda: version_facts(made))
 
@@ -146,7 +160,7 @@ def versions(
         client(context).prompts.versions(name, retired=retired),
         as_json,
         lambda found: table_of(
-            ("version#", "kind", "labels", "author", "created", "message", "digest"),
+            ("version#", "kind", "labels", "author", "created", "message", "digest", "retired"),
             (
                 (
                     one.number,
@@ -156,12 +170,18 @@ def versions(
                     one.created_at,
                     one.message,
                     one.digest[:12],
+                    one.retired_at,
                 )
                 for one in found
             ),
         ),
         "No versions.",
     )
+
+
+def _tag(said: str) -> tuple[str, str]:
+    name, _, value = said.partition("=")
+    return name, value
 
 
 def content(

@@ -22,8 +22,9 @@ from twinline.client.local.resolved import Resolved
 from twinline.client.mirror import Mirror
 from twinline.client.mlflow_changes import MlflowChanges
 from twinline.client.mlflow_links import MlflowLinks
+from twinline.client.models import Models
 from twinline.client.recalls import Recalls
-from twinline.client.registry import Bundles, Models, Prompts
+from twinline.client.registry import Bundles, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
 from twinline.client.slots import Slots
 from twinline.client.spool import Spool

@@ -1,4 +1,4 @@
-"""Prompts, models, bundles and evaluations, as the client offers them."""
+"""Prompts, bundles and evaluations, as the client offers them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,7 +7,6 @@ from twinline.client.http import Http, segment
 from twinline.language.names import LATEST
 from twinline.language.records import (
     Bundle,
-    Dataset,
     Declaration,
     Example,
     IncludersUpdate,
@@ -15,13 +14,7 @@ from twinline.language.records import (
     Inclusion,
     LabelChange,
     LabelMove,
-    MlflowImport,
-    Model,
-    ModelName,
-    ModelVersion,
     NewBundle,
-    NewModelName,
-    NewModelVersion,
     NewPairing,
     NewPromptVersion,
     NewProtection,
@@ -37,7 +30,6 @@ from twinline.language.records import (
     PromptRetirement,
     PromptVersion,
     ProtectedLabel,
-    Run,
     Syntax,
     VersionUse,
     Withdrawal,
@@ -81,23 +73,38 @@ class Prompts:
         """Make the next version of a prompt; identical content returns the version there is.
 
         Its ``notes`` say what may not have been meant.
+
+        Args:
+            name: the prompt.
+            template: a text, or the messages of a chat.
+            syntax: how the template is read.
+            variables: what its variables are for, and which values they take.
+            examples: good conversations.
+            parameters: versioned with the text.
+            message: what changed.
+            description: of the prompt; None leaves it as it is.
+            tags: of the prompt; None leaves them as they are.
+            labels: to move to this version.
+            derived_from: the version that it was written from.
+            key: the same key again gives the same answer, and makes nothing twice.
+
+        Raises:
+            NotFound: it includes, or is derived from, what is not there.
+            Invalid: what it includes does not fit, or a label is `latest`.
+            TooLarge: it takes more than a million bytes with what it includes.
+            VersionRetired: it is new and includes what is retired, or a label would move to it.
+            NotAllowed: a label is protected, or the key may not make versions.
         """
-        new = NewPromptVersion.model_validate(
-            {
-                "name": name,
-                "template": template,
-                "syntax": syntax,
-                "variables": tuple(variables),
-                "examples": tuple(examples),
-                "parameters": parameters or {},
-                "message": message,
-                "description": description,
-                "tags": tags,
-                "labels": tuple(labels),
-                "derived_from": derived_from,
-            }
-        )
-        return self._http.write(PromptVersion, "POST", "/prompts", new, key=key)
+        content = _content(name, template, syntax, variables, examples, parameters)
+        new = {
+            "message": message,
+            "description": description,
+            "tags": tags,
+            "labels": tuple(labels),
+            "derived_from": derived_from,
+        }
+        sent = NewPromptVersion.model_validate(content | new)
+        return self._http.write(PromptVersion, "POST", "/prompts", sent, key=key)
 
     def check(
         self,
@@ -109,23 +116,24 @@ class Prompts:
         examples: Sequence[Example | dict[str, Any]] = (),
         parameters: dict[str, Any] | None = None,
     ) -> PromptCheck:
-        """What `create` would make of this; nothing is kept."""
-        new = NewPromptVersion.model_validate(
-            {
-                "name": name,
-                "template": template,
-                "syntax": syntax,
-                "variables": tuple(variables),
-                "examples": tuple(examples),
-                "parameters": parameters or {},
-            }
-        )
-        return self._http.write(PromptCheck, "POST", "/prompts/check", new)
+        """What `create` would make of this; nothing is kept.
+
+        Raises:
+            NotFound, Invalid, TooLarge: as for `create`.
+        """
+        content = _content(name, template, syntax, variables, examples, parameters)
+        sent = NewPromptVersion.model_validate(content)
+        return self._http.write(PromptCheck, "POST", "/prompts/check", sent)
 
     def get(
         self, name: str, *, version: int | None = None, label: str | None = None
     ) -> PromptVersion:
-        """A version by number or label; the newest when neither is given."""
+        """A version by number or label; the newest when neither is given.
+
+        Raises:
+            NotFound: there is no such prompt, number or label.
+            Invalid: both are given.
+        """
         query = {"version": version, "label": label}
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
@@ -151,30 +159,44 @@ class Prompts:
             author: who made a version of it.
             includes: a prompt that stands in its newest or in a labelled version.
             retired: with those whose versions are all retired, too.
+
+        Raises:
+            Invalid: the search says only what to leave out.
         """
         narrowed = {"label": label, "tag": tuple(tags), "domain": domain, "author": author}
         hidden = {"includes": includes, "retired": retired}
         return self._http.pages(Prompt, "/prompts", {"search": search, **narrowed, **hidden})
 
     def versions(self, name: str, *, retired: bool = False) -> Iterator[PromptVersion]:
-        """The versions of a prompt, the newest first; with ``retired`` also those that are."""
+        """The versions of a prompt, the newest first; with ``retired`` also those that are.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
         path = f"/prompts/{segment(name)}/versions"
         return self._http.pages(PromptVersion, path, {"retired": retired})
 
-    def retire(self, name: str, *, reason: str) -> Page[Withdrawal]:
+    def retire(self, name: str, *, reason: str, key: str | None = None) -> Page[Withdrawal]:
         """Retire every version of a prompt: nothing that is built on it goes live any more.
 
         One version is retired by ``client.lineage.retire``.
+
+        Raises:
+            NotFound: there is no such prompt.
         """
         wanted = PromptRetirement(reason=reason)
         path = f"/prompts/{segment(name)}/retire"
-        return self._http.write(Page[Withdrawal], "POST", path, wanted)
+        return self._http.write(Page[Withdrawal], "POST", path, wanted, key=key)
 
-    def unretire(self, name: str, *, reason: str) -> Page[Withdrawal]:
-        """Let people build again on the versions that were retired with the whole prompt."""
+    def unretire(self, name: str, *, reason: str, key: str | None = None) -> Page[Withdrawal]:
+        """Let people build again on the versions that were retired with the whole prompt.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
         wanted = PromptRetirement(reason=reason)
         path = f"/prompts/{segment(name)}/unretire"
-        return self._http.write(Page[Withdrawal], "POST", path, wanted)
+        return self._http.write(Page[Withdrawal], "POST", path, wanted, key=key)
 
     def move_label(
         self,
@@ -186,7 +208,15 @@ class Prompts:
         expected: int | None = None,
         key: str | None = None,
     ) -> PromptVersion:
-        """Move a label; with ``expected`` only from the version it is thought to be on."""
+        """Move a label; with ``expected`` only from the version it is thought to be on.
+
+        Raises:
+            NotFound: there is no such prompt or number.
+            Stale: the label does not point to ``expected``; 0 is nowhere.
+            Conflict: it is a semantic version, which stays where it was put.
+            NotAllowed: it is protected, or the key may not move labels.
+            VersionRetired: nobody should build on the version any more.
+        """
         change = LabelChange(number=number, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/labels/{segment(label)}"
         return self._http.write(PromptVersion, "PUT", path, change, key=key)
@@ -206,18 +236,30 @@ class Prompts:
             old: a number or a label of it, or the reference of another prompt's version.
             new: likewise.
             context: how many equal lines to give around each change; None: all.
+
+        Raises:
+            NotFound: there is no such prompt, number or label.
+            InvalidReference: a side is neither, nor a reference.
         """
         query = {"from": old, "to": new, "context": context}
         return self._http.get(PromptDiff, f"/prompts/{segment(name)}/diff", query)
 
     def accesses(self, name: str, *, version: int | None = None) -> Iterator[PromptAccess]:
-        """Who read which version of the prompt, day by day, the newest day first."""
+        """Who read which version of the prompt, day by day, the newest day first.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
         return self._http.pages(
             PromptAccess, f"/prompts/{segment(name)}/access", {"version": version}
         )
 
     def uses(self, name: str) -> Iterator[VersionUse]:
-        """When each version of the prompt was read last, the newest version first."""
+        """When each version of the prompt was read last by itself, the newest version first.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
         return self._http.pages(VersionUse, f"/prompts/{segment(name)}/access/versions")
 
     def remove_label(
@@ -229,7 +271,14 @@ class Prompts:
         expected: int | None = None,
         key: str | None = None,
     ) -> LabelMove:
-        """Take a label off a prompt; its history stays."""
+        """Take a label off a prompt; its history stays.
+
+        Raises:
+            NotFound: there is no such prompt or label.
+            Stale: the label does not point to ``expected``; 0 is nowhere.
+            Conflict: it is a semantic version, which stays where it was put.
+            NotAllowed: it is protected, or the key may not move labels.
+        """
         path = f"/prompts/{segment(name)}/labels/{segment(label)}"
         query = {"reason": reason, "expected": expected}
         return self._http.write(LabelMove, "DELETE", path, query=query, key=key)
@@ -244,7 +293,12 @@ class Prompts:
         expected: int | None = None,
         key: str | None = None,
     ) -> PromptVersion:
-        """Move the label ``target`` to the version that ``source`` names at this moment."""
+        """Move the label ``target`` to the version that ``source`` names at this moment.
+
+        Raises:
+            NotFound: there is no such prompt, or no label ``source``.
+            Stale, Conflict, NotAllowed, VersionRetired: as for `move_label`.
+        """
         promotion = Promotion(source=source, target=target, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/promote"
         return self._http.write(PromptVersion, "POST", path, promotion, key=key)
@@ -253,36 +307,67 @@ class Prompts:
         """The labels that only who may move protected ones can move."""
         return self._http.pages(ProtectedLabel, "/labels/protected")
 
-    def protect(self, label: str, *, reason: str, domain: str = "") -> ProtectedLabel:
-        """Protect a label in a folder of prompts, or with no ``domain`` everywhere."""
+    def protect(
+        self, label: str, *, reason: str, domain: str = "", key: str | None = None
+    ) -> ProtectedLabel:
+        """Protect a label in a folder of prompts, or with no ``domain`` everywhere.
+
+        Raises:
+            Invalid: the label is `latest`, which nobody moves.
+            NotAllowed: the key may not move protected labels.
+        """
         new = NewProtection(domain=domain, reason=reason)
         path = f"/labels/{segment(label)}/protection"
-        return self._http.write(ProtectedLabel, "PUT", path, new)
+        return self._http.write(ProtectedLabel, "PUT", path, new, key=key)
 
-    def unprotect(self, label: str, *, reason: str, domain: str = "") -> ProtectedLabel:
-        """Let everybody who may move labels move this one again."""
+    def unprotect(
+        self, label: str, *, reason: str, domain: str = "", key: str | None = None
+    ) -> ProtectedLabel:
+        """Let everybody who may move labels move this one again.
+
+        Raises:
+            NotFound: it is not protected there.
+            NotAllowed: the key may not move protected labels.
+        """
         query = {"reason": reason, "domain": domain}
         path = f"/labels/{segment(label)}/protection"
-        return self._http.write(ProtectedLabel, "DELETE", path, query=query)
+        return self._http.write(ProtectedLabel, "DELETE", path, query=query, key=key)
 
     def history(self, name: str) -> Iterator[LabelMove]:
-        """Every move of the prompt's labels, the newest first."""
+        """Every move of the prompt's labels, the newest first.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
         return self._http.pages(LabelMove, f"/prompts/{segment(name)}/history")
 
     def includes(
         self, name: str, *, version: int | None = None, label: str | None = None
     ) -> Iterator[Inclusion]:
-        """All that stands in a version (the newest), directly or not; the nearest first."""
+        """All that stands in a version (the newest), directly or not; the nearest first.
+
+        Raises:
+            NotFound: there is no such prompt, number or label.
+            Invalid: both are given.
+        """
         query = {"version": version, "label": label}
         return self._http.pages(Inclusion, f"/prompts/{segment(name)}/versions/includes", query)
 
     def included_by(self, name: str, *, version: int | None = None) -> Iterator[Inclusion]:
-        """All versions that a version (any of them) stands in, the nearest first."""
+        """All versions that a version (any of them) stands in, the nearest first.
+
+        Raises:
+            NotFound: there is no such prompt or number.
+        """
         query = {"version": version}
         return self._http.pages(Inclusion, f"/prompts/{segment(name)}/versions/included-by", query)
 
     def outdated(self, name: str) -> Iterator[OutdatedInclude]:
-        """Where versions in use hold an older version of a prompt than its newest."""
+        """Where versions in use hold an older version of a prompt than its newest.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
         return self._http.pages(OutdatedInclude, f"/prompts/{segment(name)}/versions/outdated")
 
     def update_includers(
@@ -294,72 +379,22 @@ class Prompts:
         return self._http.write(IncludersUpdated, "POST", path, wanted, key=key)
 
 
-class Models:
-    """Models, their versions, runs and datasets."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    def register(self, new: NewModelVersion, *, key: str | None = None) -> ModelVersion:
-        """Register a version by hand, say of a hosted provider's model."""
-        return self._http.write(ModelVersion, "POST", "/models", new, key=key)
-
-    def import_from_mlflow(
-        self,
-        name: str,
-        *,
-        number: int | None = None,
-        alias: str | None = None,
-        server: str = "default",
-        workspace: str = "default",
-    ) -> ModelVersion:
-        """Have the server read a version from its MLflow: by number, alias, or the newest.
-
-        It gets the name that the mirror has for it: outside the default workspace of the
-        default server that begins with the ``server`` and the ``workspace``.
-        """
-        wanted = MlflowImport(
-            name=name, number=number, alias=alias, server=server, workspace=workspace
-        )
-        return self._http.write(ModelVersion, "POST", "/mlflow/models", wanted)
-
-    def list(self) -> Iterator[Model]:
-        """Models by name."""
-        return self._http.pages(Model, "/models")
-
-    def get(self, name: str, number: int) -> ModelVersion:
-        """One version."""
-        return self._http.get(ModelVersion, f"/models/{segment(name)}/versions/{number}")
-
-    def versions(self, name: str) -> Iterator[ModelVersion]:
-        """The versions of a model, the newest first."""
-        return self._http.pages(ModelVersion, f"/models/{segment(name)}/versions")
-
-    def names(self) -> Iterator[ModelName]:
-        """The names by which traces may mean versions, by provider and name."""
-        return self._http.pages(ModelName, "/models/names")
-
-    def keep_name(
-        self, provider: str, name: str, version: ModelVersionRef | str, *, reason: str
-    ) -> ModelName:
-        """Say which version is meant where traces say this provider (``*``: whichever) and
-        model (a whole name, or with ``*`` at its end all that begin so)."""
-        ref = _one_of(version, ModelVersionRef)
-        new = NewModelName(provider=provider, name=name, version=ref, reason=reason)
-        return self._http.write(ModelName, "PUT", "/models/names", new)
-
-    def drop_name(self, provider: str, name: str) -> ModelName:
-        """Let a name stand for nothing any more; what it stood for."""
-        path = f"/models/names/{segment(provider)}/{segment(name)}"
-        return self._http.write(ModelName, "DELETE", path)
-
-    def run(self, id: str) -> Run:
-        """A run, with the datasets that went into it."""
-        return self._http.get(Run, f"/runs/{segment(id)}")
-
-    def datasets(self, name: str) -> Iterator[Dataset]:
-        """The datasets of a name, one for each digest."""
-        return self._http.pages(Dataset, f"/datasets/{segment(name)}")
+def _content(
+    name: str,
+    template: str | Sequence[dict[str, Any]],
+    syntax: Syntax,
+    variables: Sequence[Declaration | dict[str, Any]],
+    examples: Sequence[Example | dict[str, Any]],
+    parameters: dict[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "template": template,
+        "syntax": syntax,
+        "variables": tuple(variables),
+        "examples": tuple(examples),
+        "parameters": parameters or {},
+    }
 
 
 class Bundles:
