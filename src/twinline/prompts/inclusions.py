@@ -1,6 +1,7 @@
 """What versions include, who includes them, who is behind, and bringing those up to date."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 from typing import NamedTuple
@@ -55,6 +56,10 @@ def included_by(
     return _page(tx, "included_by", f"includers of {found}", roots, cursor, limit)
 
 
+Newest = Callable[[str], PromptVersionRef | None]
+"""Finds the newest version of a prompt that something new may be built on."""
+
+
 class _Stale(NamedTuple):
     """A version in use that holds an older version of a prompt: by which of its includes."""
 
@@ -72,16 +77,17 @@ def outdated(tx: Reading, name: str) -> tuple[OutdatedInclude, ...]:
         Conflict: prompts include one another in a circle.
     """
     found = _stale(tx, name)
-    moving = _moving(tx, found)
+    newest = cache(partial(_newest, tx))  # many hold the same, and nothing changes meanwhile
+    moving = _moving(tx, found, newest)
     told = [
         OutdatedInclude(
             version=one.version.ref,
             labels=one.version.labels,
             written=pin.written,
             pinned=pin.version,
-            newest=_newest(tx, pin.version.name) or pin.version,
+            newest=newest(pin.version.name) or pin.version,
             depth=one.depth,
-            follows=one.version.ref in moving and _follows(tx, pin, moving),
+            follows=one.version.ref in moving and _follows(tx, pin, moving, newest),
         )
         for one in found
         for pin in one.pins
@@ -119,7 +125,11 @@ def update_includers(tx: Writing, name: str, reason: str) -> IncludersUpdated:
     for group in _by_prompt(found):
         chosen = _to_update(tx, group, reason)
         rest = [one for one in group if one not in chosen]
-        left += [one.version.ref for one in rest if any(_follows(tx, pin, ()) for pin in one.pins)]
+        left += [
+            one.version.ref
+            for one in rest
+            if any(_follows(tx, pin, (), partial(_newest, tx)) for pin in one.pins)
+        ]
         for one in chosen:
             after, made = actions.create_version(tx, _updated(tx, one, reason))
             if after.ref != one.version.ref:
@@ -127,24 +137,28 @@ def update_includers(tx: Writing, name: str, reason: str) -> IncludersUpdated:
     return IncludersUpdated(items=tuple(items), left=tuple(left))
 
 
-def _moving(tx: Reading, found: Sequence[_Stale]) -> set[PromptVersionRef]:
+def _moving(tx: Reading, found: Sequence[_Stale], newest: Newest) -> set[PromptVersionRef]:
     """Of which versions an update makes new ones, as far as their includes say."""
     moving: set[PromptVersionRef] = set()
     for group in _by_prompt(found):
         ahead = {
-            one.version.ref for one in group if any(_follows(tx, pin, moving) for pin in one.pins)
+            one.version.ref
+            for one in group
+            if any(_follows(tx, pin, moving, newest) for pin in one.pins)
         }
-        if _newest(tx, group[-1].version.name) in ahead:
+        if newest(group[-1].version.name) in ahead:
             moving |= ahead
     return moving
 
 
-def _follows(tx: Reading, pin: Include, moving: Collection[PromptVersionRef]) -> bool:
+def _follows(
+    tx: Reading, pin: Include, moving: Collection[PromptVersionRef], newest: Newest
+) -> bool:
     """Whether an update changes an include, when it makes new versions of ``moving``."""
     name, label = pin.version.name, pin.written.rpartition("@")[2]
     if label.isdigit() or label == LATEST:
-        newest = _newest(tx, name)
-        return newest is not None and (newest != pin.version or newest in moving)
+        last = newest(name)
+        return last is not None and (last != pin.version or last in moving)
     now = actions.read_prompt(tx, name).labels.get(label, pin.version.number)
     return now != pin.version.number
 
