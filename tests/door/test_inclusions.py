@@ -1,15 +1,20 @@
 """Prompts within prompts at the door: pinned when a version is made, known both ways."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from twinline.client import Client
-from twinline.language.errors import Invalid, NotFound, TooLarge
+from twinline.db.session import Database, Writing
+from twinline.language.errors import Conflict, Invalid, NotFound, TooLarge, VersionWithdrawn
 from twinline.language.identity import digest_of
-from twinline.language.records import PromptVersion
+from twinline.language.records import NewPromptVersion, PromptVersion
 from twinline.language.refs import PromptVersionRef
+from twinline.prompts import actions, inclusions
 
 Pairs = list[tuple[str, str]]
 
@@ -24,13 +29,13 @@ def _pins(version: PromptVersion) -> Pairs:
 
 def test_an_include_is_pinned_to_the_version_that_it_means_now(client: Client) -> None:
     tone = client.prompts.create("parts/tone", "Be {{ mood }}.", labels=["production"])
-    text = "{{> parts/tone@production }} And {{>parts/tone@1}} {{ question }}"
-    made = client.prompts.create("answer", text)
+    written = "{{> parts/tone@production }} And {{>parts/tone@1}} {{ question }}"
+    made = client.prompts.create("answer", written)
     client.prompts.create("parts/tone", "Shout.", labels=["production"])
     read = client.prompts.get("answer")
     assert read == made
     assert (read.template, read.composed) == (
-        text,
+        written,
         "Be {{ mood }}. And Be {{ mood }}. {{ question }}",
     )
     assert _pins(read) == [
@@ -89,8 +94,13 @@ REFUSED: dict[str, tuple[str, type[Exception], str]] = {
     "unknown-number": ("{{> tone@7 }}", NotFound, "its versions are 1 to 1"),
     "unknown-label": ("{{> tone@prod }}", NotFound, "did you mean production"),
     "no-version": ("{{> tone }}", Invalid, "says no version; write {{> tone@3 }}"),
-    "no-name": ("{{> }}", Invalid, "says no version"),
-    "no-name-that-could-be": ("{{> ../tone@1 }}", Invalid, "names no version"),
+    "no-name": ("{{> }}", Invalid, "says no version of a prompt; write {{> name@3 }}"),
+    "a-version-alone": ("{{> @3 }}", Invalid, "says no version of a prompt; write {{> name@3 }}"),
+    "no-name-that-could-be": ("{{> ../tone@1 }}", Invalid, "'../tone' is no name of a prompt"),
+    "a-name-with-a-space": ("{{> a b@1 }}", Invalid, "'a b' is no name of a prompt, which is of"),
+    "a-name-that-is-reserved": ("{{> a/diff@1 }}", Invalid, "no prompt's name ends in 'diff'"),
+    "no-number": ("{{> tone@0 }}", Invalid, "'0' is neither a number from 1 to .* nor a label"),
+    "no-label": ("{{> tone@a b }}", Invalid, "'a b' is neither a number from 1 to"),
     "a-chat": ("{{> chat@1 }}", Invalid, "prompts:/chat/1 is a chat; only texts"),
     "in-jinja2": ("{{> jinja@1 }}", Invalid, "is written in jinja2; only texts"),
     "itself": ("{{> answer@1 }}", Invalid, "answer would include itself: answer > answer@1"),
@@ -237,6 +247,91 @@ def test_labels_are_followed_no_further_than_they_moved_and_stay(client: Client)
     assert client.prompts.get("b", label="production").number == 1
     assert client.prompts.get("b").whole == "A2BB"
     assert [_short(one.version) for one in client.prompts.outdated("a")] == ["b@1"]
+
+
+def test_no_update_brings_an_older_text_to_latest(client: Client) -> None:
+    create = client.prompts.create
+    create("a", "A1")
+    create("b", "{{> a@1 }} old", labels=["production"])
+    create("b", "none of it")
+    create("a", "A2")
+    assert [(_short(one.version), one.follows) for one in client.prompts.outdated("a")] == [
+        ("b@1", False)
+    ]
+    create("c", "{{> a@1 }} old", labels=["production"])
+    create("c", "{{> a@2 }} new")
+    create("c", "{{> a@1 }} new")  # which, brought up to date, is the second again
+    done = client.prompts.update_includers("a", reason="newest")
+    assert [(_short(one.before), _short(one.after), one.made) for one in done.items] == [
+        ("c@3", "c@2", False)
+    ]
+    assert [_short(one) for one in done.left] == ["b@1", "c@1"]
+    assert [client.prompts.get(name).number for name in "bc"] == [2, 3]
+
+
+def test_a_newest_version_that_is_withdrawn_is_passed_over(client: Client) -> None:
+    create = client.prompts.create
+    for number in (1, 2, 3, 4):
+        create("tone", f"T{number}")
+    create("held", "{{> tone@1 }}")
+    client.lineage.retire("prompts:/tone/4", reason="bad")
+    client.recalls.create("prompts:/tone/3", "worse")
+    (behind,) = client.prompts.outdated("tone")
+    assert (_short(behind.newest), behind.follows) == ("tone@2", True)
+    client.prompts.update_includers("tone", reason="newer")
+    assert client.prompts.get("held").whole == "T2"
+    assert list(client.prompts.outdated("tone")) == []
+    assert _pins(create("new", "{{> tone@latest }}")) == [("tone@latest", "tone@2")]
+    create("other", "{{> tone@2 }}", labels=["production"])
+    create("other", "{{> tone@2 }} bad")
+    client.lineage.retire("prompts:/other/2", reason="bad")
+    client.prompts.create("tone", "T5")
+    done = client.prompts.update_includers("tone", reason="newest")
+    assert [(_short(one.before), _short(one.after)) for one in done.items] == [
+        ("held@2", "held@3"),
+        ("new@1", "new@2"),
+        ("other@1", "other@3"),
+    ]
+    client.prompts.retire("tone", reason="bad")
+    with pytest.raises(VersionWithdrawn, match="new cannot include prompts:/tone/5"):
+        create("new", "{{> tone@latest }}!")
+    assert list(client.prompts.outdated("tone")) == []
+
+
+def test_what_begins_to_include_while_others_are_locked_is_no_deadlock(database: Database) -> None:
+    def make(tx: Writing, name: str, template: str) -> None:
+        actions.create_version(tx, NewPromptVersion(name=name, template=template))
+
+    def update() -> None:
+        with database.writing("author") as tx:
+            inclusions.update_includers(tx, "a", "newest")
+
+    with database.writing("test") as tx:
+        for name, template in (("a", "A1"), ("b", "{{> a@1 }}"), ("a", "A2")):
+            make(tx, name, template)
+    with ThreadPoolExecutor(1) as other:
+        with database.writing("test") as tx:
+            make(tx, "b", "{{> a@1 }} more")
+            updated = other.submit(update)
+            _wait_until_it_waits(database)
+            make(tx, "c", "{{> a@1 }}")
+        with pytest.raises(Conflict, match=r"c began to include 'a' just now. Ask again"):
+            updated.result()
+    update()
+    with database.reading() as tx:
+        assert actions.read_prompt(tx, "c").latest == 2
+        assert inclusions.outdated(tx, "a") == ()
+
+
+def _wait_until_it_waits(database: Database) -> None:
+    waiting = text("select count(*) from pg_locks where not granted")
+    end = time.monotonic() + 8
+    while True:
+        with database.reading() as tx:
+            if tx.value(waiting):
+                return
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_an_update_is_done_whole_or_not_at_all(client: Client) -> None:

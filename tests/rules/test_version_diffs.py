@@ -1,17 +1,21 @@
 """Two prompt versions: which messages belong together, variables, parameters, the unseen."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from twinline.diffs import versions
 from twinline.diffs.paths import changed_paths
 from twinline.diffs.versions import Said, between
 from twinline.language import templates
 from twinline.language.invisible import invisible, shown
-from twinline.language.records import Include, PromptDiff, PromptVersion, Variable
+from twinline.language.records import Include, NewPromptVersion, PromptDiff, PromptVersion, Variable
 from twinline.language.refs import PromptVersionRef
+from twinline.prompts.rules import content
 
 BIDI, ZERO_WIDTH = "\u202e", "\u200b"
 
@@ -188,6 +192,20 @@ def test_what_nobody_sees_is_named_where_it_changed() -> None:
 
 def test_invisible_characters_are_shown() -> None:
     text = f"a{BIDI}b  \nc\u00a0d\te \r\n"
-    assert shown(text) == "a⟨U+202E⟩b··\nc⟨U+00A0⟩d\te·⟨U+000D⟩\n"
-    assert [place for place, _, _ in invisible(text)] == [1, 3, 7, 11, 12]
-    assert shown("plain Grüße 模型 🙂\n") == "plain Grüße 模型 🙂\n"
+    assert shown(text) == "a⟨U+202E⟩b··\nc⟨U+00A0⟩d\te·\r\n"
+    assert [place for place, _, _ in invisible(text)] == [1, 3, 7, 11]
+    assert shown("one\rtwo") == "one⟨U+000D⟩two"
+    plain = "plain Grüße 模型 🙂\ufe0f\n"
+    assert (shown(plain), list(invisible(plain))) == (plain, [])
+
+
+UNSEEN = "\u202e\u200b\u00a0\u3000\u3164\u115f\u180b\u2065\ufeff\U000e0041\u0600 \t\r\n"
+some = st.characters(exclude_categories=("Cs",), exclude_characters="⟨")
+
+
+@given(st.text(some | st.sampled_from(UNSEEN), min_size=1))
+def test_what_is_noted_is_shown_and_nothing_unseen_is_left(text: str) -> None:
+    new = NewPromptVersion(name="p", template=text)
+    noted = {one.text.split()[0] for one in content(new, {}).notes if one.kind == "invisible"}
+    assert noted == set(re.findall("⟨(.*?)⟩", shown(text)))
+    assert list(invisible(shown(text))) == []

@@ -135,14 +135,21 @@ def outdated(context: typer.Context, name: Name, as_json: AsJson = False) -> Non
 def update_includers(
     context: typer.Context, name: Name, reason: Reason, as_json: AsJson = False
 ) -> None:
-    """Make new versions of all that hold an older version of a prompt; labels stay."""
+    """Make new versions of all that hold an older version of a prompt; labels stay.
+
+    A labelled version is left unless the newest of its prompt gets a new version, too: what is
+    made is `latest`.
+    """
     done = client(context).prompts.update_includers(name, reason=reason)
     show(
         done,
         as_json,
         lambda: table_of(
             ("before", "after", "new"),
-            ((_short(one.before), _short(one.after), one.made) for one in done.items),
+            (
+                *((_short(one.before), _short(one.after), one.made) for one in done.items),
+                *((_short(one), "left", False) for one in done.left),
+            ),
         ),
     )
 

@@ -8,7 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from twinline.language.errors import Invalid, InvalidReference
+from twinline.language.names import RESERVED, Name
 from twinline.language.records.templates import (
     VARIABLE_PATTERN,
     Message,
@@ -27,6 +30,9 @@ INCLUDES_MAX = 100
 
 VARIABLE = re.compile(r"\{\{\s*(" + VARIABLE_PATTERN.strip("^$") + r")\s*\}\}")
 INCLUDE = re.compile(r"\{\{>([^{}]*)\}\}")
+
+
+_name: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class Written(NamedTuple):
@@ -133,9 +139,10 @@ def size(template: Template, pieces: Mapping[str, str]) -> int:
 def _read(place: str, said: str) -> Written:
     name, _, which = said.rpartition("@")
     if not name:
+        known, lacks = (said, "version") if _is_name(said) else ("name", "version of a prompt")
         raise Invalid(
-            f"{place}: {{{{> {said} }}}} says no version; write {{{{> {said or 'name'}@3 }}}} or "
-            f"{{{{> {said or 'name'}@production }}}}.",
+            f"{place}: {{{{> {said} }}}} says no {lacks}; write {{{{> {known}@3 }}}} or "
+            f"{{{{> {known}@production }}}}.",
             field=place,
             value=said,
         )
@@ -143,7 +150,31 @@ def _read(place: str, said: str) -> Written:
         ref = parse_ref(f"prompts:/{name}/{which}" if which.isdigit() else f"prompts:/{said}")
     except InvalidReference as error:
         raise Invalid(
-            f"{place}: {{{{> {said} }}}} names no version: {error.detail}", field=place, value=said
+            f"{place}: {{{{> {said} }}}} names no version: {_why(name, which)}.",
+            field=place,
+            value=said,
         ) from error
     assert isinstance(ref, PromptVersionRef | PromptLabelRef)
     return Written(said, ref)
+
+
+def _why(name: str, which: str) -> str:
+    if _is_name(name):
+        return (
+            f"{which!r} is neither a number from 1 to 999,999,999 nor a label, which is of "
+            "letters, digits and . _ -"
+        )
+    if name.rpartition("/")[2] in RESERVED:
+        return f"no prompt's name ends in {name.rpartition('/')[2]!r}"
+    return (
+        f"{name!r} is no name of a prompt, which is of letters, digits and . _ -, with its folders "
+        "by slash, and ends in no number"
+    )
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _name.validate_python(text)
+    except ValidationError:
+        return False
+    return True

@@ -23,7 +23,7 @@ def fits(type: VariableType, value: object) -> bool:
             return isinstance(value, bool)
         case "array":
             return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-        case "object":
+        case _:  # an object
             return isinstance(value, Mapping)
 
 

@@ -36,7 +36,7 @@ def create_version(
 ) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
-    What it includes is pinned now.
+    What it includes is pinned now; of ``latest``, the newest that is not withdrawn.
 
     Args:
         tx: the transaction.
@@ -54,7 +54,7 @@ def create_version(
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    pieces = composing.pieces(tx, new, read_version)
+    pieces = composing.pieces(tx, new, _read_to_include)
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
@@ -106,7 +106,7 @@ def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    content = rules.content(new, composing.pieces(tx, new, read_version))
+    content = rules.content(new, composing.pieces(tx, new, _read_to_include))
     found = store.find(tx, new.name)
     numbers = store.numbers_with(tx, found[0], [content.digest]) if found else {}
     existing = numbers.get(content.digest)
@@ -173,6 +173,16 @@ def read_version(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptV
             latest=prompt.latest,
         )
     return version
+
+
+def newest_fit(tx: Reading, name: str) -> int | None:
+    """The highest version of a prompt that something new may be built on; None: there is none."""
+    fit = (
+        number
+        for number in store.standing(tx, name)
+        if not withdrawals.against(tx, PromptVersionRef(name, number))
+    )
+    return next(fit, None)
 
 
 def move_label(tx: Writing, name: str, label: str, change: LabelChange) -> PromptVersion:
@@ -280,6 +290,12 @@ def made_between(
 ) -> tuple[PromptVersion, ...]:
     """These prompts' versions that were made then, the newest first; without their labels."""
     return store.made_between(tx, names, since, until, limit)
+
+
+def _read_to_include(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptVersion:
+    newest = isinstance(ref, PromptLabelRef) and ref.label == LATEST
+    number = newest_fit(tx, ref.name) if newest else None
+    return read_version(tx, PromptVersionRef(ref.name, number) if number else ref)
 
 
 def _describe(tx: Writing, id: int, new: NewPromptVersion) -> None:

@@ -50,5 +50,6 @@ def list_outdated(name: PathName, tx: Read) -> Page[OutdatedInclude]:
 @router.post("/{name:path}/update-includers", response_model=IncludersUpdated)
 def update_includers(name: PathName, body: IncludersUpdate, tx: Write, once: OnceOnly) -> Response:
     """Make new versions of all that hold an older version of the prompt, in one transaction,
-    what is included before what includes it. Labels stay where they are."""
+    what is included before what includes it. Labels stay where they are. A labelled version is
+    left, and named, unless the newest of its prompt gets a new version, too, which is `latest`."""
     return once(tx, lambda: (200, inclusions.update_includers(tx, name, body.reason)))

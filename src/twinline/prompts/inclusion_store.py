@@ -51,6 +51,40 @@ _NEAREST = {
     "included_by": text(_WALK.format(**_DOWN, first="asc", names=_NAMES)),
 }
 _DEEPEST = text(_WALK.format(**_UP, first="desc", names="array[]::text[] as labels"))
+_HOLDERS = f"""
+with recursive found(id, depth) as (
+    select edge.target, cast(1 as bigint) from edge
+    where edge.kind = 'included' and edge.source = any(cast(:roots as bigint[]))
+    union
+    select edge.target, found.depth + 1 from found {OUT_OF.format(node="found.id")}
+    where edge.kind = 'included' and found.depth < :deep
+),
+holders as (select id, min(depth) as depth from found group by id),
+"""
+# What is in use is found before anything else is asked: most holders were followed by others.
+_IN_USE = f"""{_HOLDERS}
+newest as (
+    select prompt_id, coalesce(max(number) filter (where withdrawn is null), max(number)) as number
+    from prompt_version version left join (
+        select node_id as withdrawn from withdrawal where lifted_at is null
+    ) gone on withdrawn = version.node_id
+    where prompt_id = any(array(
+        select prompt_id from holders join prompt_version on node_id = holders.id))
+    group by prompt_id
+),
+used as (
+    select holders.id, depth, version.prompt_id
+    from holders join prompt_version version on version.node_id = holders.id
+    where (version.prompt_id, version.number) in (select prompt_id, number from newest)
+        or (version.prompt_id, version.number) in (select prompt_id, number from prompt_label)
+)
+"""
+_USED = text(f"{_IN_USE} select id, depth from used order by depth, id")
+_USING = text(f"{_IN_USE} select distinct name from used join prompt on prompt.id = prompt_id")
+_HOLDING = text(f"""{_HOLDERS}
+named as (select id, ref from node where ref = any(:refs))
+select ref from named where id in (select id from holders)
+""")
 _IDS = text("select id from node where ref = any(:refs)")
 _VERSIONS = text("""
 select node_id from prompt_version
@@ -89,17 +123,24 @@ def versions(tx: Reading, name: str, *, below: int = NUMBERS_END) -> list[int]:
     return tx.values(_VERSIONS, {"name": name, "below": below})
 
 
-def includers_below(tx: Reading, name: str, number: int) -> tuple[Inclusion, ...]:
-    """All that any version of a prompt below a number stands in, the nearest first."""
-    roots = versions(tx, name, below=number)
-    found = page(tx, "included_by", roots, after=None, limit=None)
-    return tuple(one.inclusion for one in found)
+def used_holders(tx: Reading, roots: Collection[int]) -> dict[int, int]:
+    """The versions in use, each prompt's newest that is not withdrawn and the labelled ones,
+    in which any of some versions stands: how deep, by node, the nearest first."""
+    rows = tx.rows(_USED, {"roots": list(roots), "deep": DEEP})
+    return {row["id"]: row["depth"] for row in rows}
 
 
-def includers_in_use(tx: Reading, name: str) -> set[str]:
+def holding(
+    tx: Reading, roots: Collection[int], refs: Collection[PromptVersionRef]
+) -> set[PromptVersionRef]:
+    """Those of these versions in which any of some others stands."""
+    values = {"roots": list(roots), "deep": DEEP, "refs": [str(ref) for ref in refs]}
+    return {PromptVersionRef.parse(ref) for ref in tx.values(_HOLDING, values)}
+
+
+def includers_in_use(tx: Reading, name: str) -> list[str]:
     """The prompts in whose newest or labelled versions a prompt stands, directly or not."""
-    found = includers_below(tx, name, NUMBERS_END)
-    return {one.version.name for one in found if one.labels}
+    return tx.values(_USING, {"roots": versions(tx, name), "deep": DEEP})
 
 
 def _placed(row: RowMapping) -> Placed:

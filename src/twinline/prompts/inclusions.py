@@ -1,7 +1,9 @@
 """What versions include, who includes them, who is behind, and bringing those up to date."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
+from itertools import groupby
 from typing import NamedTuple
 
 from twinline.db.session import Reading, Writing
@@ -16,7 +18,6 @@ from twinline.language.records import (
     NewPromptVersion,
     OutdatedInclude,
     Page,
-    Prompt,
     PromptVersion,
     UpdatedIncluder,
 )
@@ -55,6 +56,10 @@ def included_by(
     return _page(tx, "included_by", f"includers of {found}", roots, cursor, limit)
 
 
+Newest = Callable[[str], PromptVersionRef | None]
+"""Finds the newest version of a prompt that something new may be built on."""
+
+
 class _Stale(NamedTuple):
     """A version in use that holds an older version of a prompt: by which of its includes."""
 
@@ -65,32 +70,29 @@ class _Stale(NamedTuple):
 
 def outdated(tx: Reading, name: str) -> tuple[OutdatedInclude, ...]:
     """Where versions in use, the newest and the labelled ones, hold an older version of a
-    prompt than its newest; the nearest first. What is retired is in no use.
+    prompt than its newest; the nearest first. What is withdrawn is in no use, and no newest.
 
     Raises:
         NotFound: there is no such prompt.
         Conflict: prompts include one another in a circle.
     """
-    found: list[OutdatedInclude] = []
-    moving: set[PromptVersionRef] = set()
-    for version, pins, depth in _stale(tx, name):
-        for pin in pins:
-            prompt = actions.read_prompt(tx, pin.version.name)
-            follows = _follows(pin, prompt, moving)
-            if follows:
-                moving.add(version.ref)
-            found.append(
-                OutdatedInclude(
-                    version=version.ref,
-                    labels=version.labels,
-                    written=pin.written,
-                    pinned=pin.version,
-                    newest=PromptVersionRef(prompt.name, prompt.latest),
-                    depth=depth,
-                    follows=follows,
-                )
-            )
-    return tuple(sorted(found, key=lambda one: (one.depth, str(one.version))))
+    found = _stale(tx, name)
+    newest = cache(partial(_newest, tx))  # many hold the same, and nothing changes meanwhile
+    moving = _moving(tx, found, newest)
+    told = [
+        OutdatedInclude(
+            version=one.version.ref,
+            labels=one.version.labels,
+            written=pin.written,
+            pinned=pin.version,
+            newest=newest(pin.version.name) or pin.version,
+            depth=one.depth,
+            follows=one.version.ref in moving and _follows(tx, pin, moving, newest),
+        )
+        for one in found
+        for pin in one.pins
+    ]
+    return tuple(sorted(told, key=lambda one: (one.depth, str(one.version))))
 
 
 def update_includers(tx: Writing, name: str, reason: str) -> IncludersUpdated:
@@ -98,35 +100,88 @@ def update_includers(tx: Writing, name: str, reason: str) -> IncludersUpdated:
     before what includes it.
 
     Where a template names a number it gets the newest; where it names a label, that is asked
-    again. Labels stay where they are.
+    again. Labels stay where they are. ``latest`` goes to what is made, so a labelled version
+    is left, and told, unless the newest of its prompt gets a new version after it.
 
     Raises:
         NotFound: there is no such prompt.
-        Conflict: prompts include one another in a circle.
+        Conflict: prompts include one another in a circle, or another one began to include
+            this while we looked.
         Invalid, TooLarge: a version cannot be made so.
+        VersionWithdrawn: one includes something else that is retired or recalled.
     """
-    for includer in sorted({one.version.name for one in _stale(tx, name)}):
+    held = {one.version.name for one in _stale(tx, name)}
+    for includer in sorted(held):
         store.lock_series(tx, includer)
+    found = _stale(tx, name)
+    others = {one.version.name for one in found} - held
+    if others:  # to lock them now would be to lock in another order than others do
+        raise Conflict(
+            f"{', '.join(sorted(others))} began to include {name!r} just now. Ask again.",
+            names=sorted(others),
+        )
     items: list[UpdatedIncluder] = []
-    for version, pins, _ in _stale(tx, name):
-        names = {pin.version.name for pin in pins}
-        newest = {one: actions.read_prompt(tx, one).latest for one in names}
-        after, made = actions.create_version(tx, _updated(version, newest, reason))
-        if after.ref != version.ref:
-            items.append(UpdatedIncluder(before=version.ref, after=after.ref, made=made))
-    return IncludersUpdated(items=tuple(items))
+    left: list[PromptVersionRef] = []
+    for group in _by_prompt(found):
+        chosen = _to_update(tx, group, reason)
+        rest = [one for one in group if one not in chosen]
+        left += [
+            one.version.ref
+            for one in rest
+            if any(_follows(tx, pin, (), partial(_newest, tx)) for pin in one.pins)
+        ]
+        for one in chosen:
+            after, made = actions.create_version(tx, _updated(tx, one, reason))
+            if after.ref != one.version.ref:
+                items.append(UpdatedIncluder(before=one.version.ref, after=after.ref, made=made))
+    return IncludersUpdated(items=tuple(items), left=tuple(left))
 
 
-def _follows(pin: Include, prompt: Prompt, moving: Collection[PromptVersionRef]) -> bool:
+def _moving(tx: Reading, found: Sequence[_Stale], newest: Newest) -> set[PromptVersionRef]:
+    """Of which versions an update makes new ones, as far as their includes say."""
+    moving: set[PromptVersionRef] = set()
+    for group in _by_prompt(found):
+        ahead = {
+            one.version.ref
+            for one in group
+            if any(_follows(tx, pin, moving, newest) for pin in one.pins)
+        }
+        if newest(group[-1].version.name) in ahead:
+            moving |= ahead
+    return moving
+
+
+def _follows(
+    tx: Reading, pin: Include, moving: Collection[PromptVersionRef], newest: Newest
+) -> bool:
     """Whether an update changes an include, when it makes new versions of ``moving``."""
-    label = pin.written.rpartition("@")[2]
+    name, label = pin.version.name, pin.written.rpartition("@")[2]
     if label.isdigit() or label == LATEST:
-        newest = PromptVersionRef(prompt.name, prompt.latest)
-        return newest != pin.version or newest in moving
-    return prompt.labels.get(label, pin.version.number) != pin.version.number
+        last = newest(name)
+        return last is not None and (last != pin.version or last in moving)
+    now = actions.read_prompt(tx, name).labels.get(label, pin.version.number)
+    return now != pin.version.number
 
 
-def _updated(version: PromptVersion, newest: dict[str, int], reason: str) -> NewPromptVersion:
+def _newest(tx: Reading, name: str) -> PromptVersionRef | None:
+    number = actions.newest_fit(tx, name)
+    return PromptVersionRef(name, number) if number else None
+
+
+def _to_update(tx: Reading, group: Sequence[_Stale], reason: str) -> Sequence[_Stale]:
+    """What gets a new version: all, when the newest of them all does and so stays the newest,
+    else at most that one."""
+    newest = group[-1]
+    if newest.version.ref != _newest(tx, newest.version.name):
+        return ()
+    known = actions.check_version(tx, _updated(tx, newest, reason)).existing
+    return (newest,) if known else group
+
+
+def _updated(tx: Reading, stale: _Stale, reason: str) -> NewPromptVersion:
+    version = stale.version
+    names = {pin.version.name for pin in stale.pins}
+    newest = {name: found for name in names if (found := actions.newest_fit(tx, name))}
     return NewPromptVersion(
         name=version.name,
         template=rules.repinned(version.template, newest),
@@ -145,20 +200,34 @@ def _updated(version: PromptVersion, newest: dict[str, int], reason: str) -> New
 def _stale(tx: Reading, name: str) -> list[_Stale]:
     """What holds an older version: what is included before what includes it, and of each
     prompt the newest version last."""
-    latest = actions.read_prompt(tx, name).latest
-    holding = {one.version: one for one in inclusion_store.includers_below(tx, name, latest)}
-    found: list[_Stale] = []
-    for ref, one in holding.items():
-        version = actions.read_version(tx, ref) if one.labels else None
-        if version is None or version.retired_at:
-            continue
-        pins = tuple(
-            pin
-            for pin in version.includes
-            if pin.version in holding or (pin.version.name == name and pin.version.number < latest)
-        )
-        found.append(_Stale(version, pins, one.depth))
-    return _in_order(found)
+    actions.read_prompt(tx, name)
+    newest = actions.newest_fit(tx, name) or 0
+    older = inclusion_store.versions(tx, name, below=newest)
+    depths = inclusion_store.used_holders(tx, older)
+    known = store.with_nodes(tx, depths.keys())
+    used = {
+        id: version
+        for id, version in known.items()
+        if not (version.retired_at or version.recalled_at)
+    }
+    pinned = {pin.version for version in used.values() for pin in version.includes}
+    behind = inclusion_store.holding(tx, older, pinned) | {
+        ref for ref in pinned if ref.name == name and ref.number < newest
+    }
+    return _in_order(
+        [
+            _Stale(
+                version, tuple(pin for pin in version.includes if pin.version in behind), depths[id]
+            )
+            for id, version in used.items()
+        ]
+    )
+
+
+def _by_prompt(found: Sequence[_Stale]) -> Iterator[Sequence[_Stale]]:
+    """What is in order, prompt by prompt."""
+    for _, group in groupby(found, key=lambda one: one.version.name):
+        yield tuple(group)
 
 
 def _in_order(found: Sequence[_Stale]) -> list[_Stale]:

@@ -1,22 +1,14 @@
 """What an author may not have meant: variables, braces, examples, characters nobody sees."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
 from twinline.language import templates
+from twinline.language.invisible import SPACE_AT_END, invisible
 from twinline.language.records import NewPromptVersion, Note, Template, Variable
 from twinline.language.values import fits
-
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""Controls, zero widths, directions of writing, fillers, byte order marks and tags: what may
-stand in a text unseen. Selectors of variants, which colour emoji, are not meant."""
-
 
 NOTES_MAX = 100
 """How many notes are kept; one more says how many were not."""
@@ -95,14 +87,10 @@ def _invisible(new: NewPromptVersion) -> Iterator[Note]:
     for place, text in templates.texts(new.template).items():
         first: dict[str, int] = {}
         counted = Counter[str]()
-        for found in _INVISIBLE.finditer(text):
-            first.setdefault(found[0], found.start() + 1)
-            counted[found[0]] += 1
-        for character, at in first.items():
-            said = f"{_called(character)} at character {at}, {counted[character]} in all."
+        for at, code, name in invisible(text):
+            if name != SPACE_AT_END:  # which authors leave by the dozen, and diffs show
+                first.setdefault(f"{code} {name}", at + 1)
+                counted[f"{code} {name}"] += 1
+        for called, at in first.items():
+            said = f"{called} at character {at}, {counted[called]} in all."
             yield Note(kind="invisible", place=place, text=said)
-
-
-def _called(character: str) -> str:
-    number = f"U+{ord(character):04X}"
-    return f"{number} {unicodedata.name(character, '')}".rstrip()

@@ -235,6 +235,31 @@ def version(tx: Reading, name: str, number: int) -> PromptVersion | None:
     return found[0] if found and found[0].number == number else None
 
 
+def with_nodes(tx: Reading, ids: Collection[int]) -> dict[int, PromptVersion]:
+    """These versions, by node."""
+    of_one = _one_version.c.prompt_id == prompt_version.c.prompt_id
+    latest = select(func.max(_one_version.c.number)).where(of_one).scalar_subquery()
+    query = _versions().add_columns(latest.label("latest"))
+    rows = tx.rows(query.where(prompt_version.c.node_id.in_(ids)))
+    named = places(tx, *{row["prompt_id"] for row in rows})
+    return {
+        row["node_id"]: _version(
+            row, rules.labels_of(row["number"], named[row["prompt_id"]], row["latest"])
+        )
+        for row in rows
+    }
+
+
+def standing(tx: Reading, name: str) -> list[int]:
+    """The numbers of a prompt's versions that are not withdrawn themselves, highest first."""
+    withdrawn = exists().where(
+        withdrawal.c.node_id == prompt_version.c.node_id, withdrawal.c.lifted_at.is_(None)
+    )
+    query = select(prompt_version.c.number).join(prompt, prompt.c.id == prompt_version.c.prompt_id)
+    fit = query.where(prompt.c.name == name, ~withdrawn)
+    return tx.values(fit.order_by(prompt_version.c.number.desc()))
+
+
 def versions(
     tx: Reading,
     name: str,

@@ -27,13 +27,16 @@ class OutdatedInclude(Record):
     labels: tuple[str, ...] = Field(description="Labels that name it now, `latest` among them.")
     written: str = Field(description="As its template says the include.")
     pinned: PromptVersionRef
-    newest: PromptVersionRef = Field(description="Of the prompt that is pinned.")
+    newest: PromptVersionRef = Field(
+        description="Of the prompt that is pinned; what is withdrawn is passed over."
+    )
     depth: Count = Field(
         description="1: it includes an older version itself; more: by way of others."
     )
     follows: bool = Field(
-        description="Whether an update changes it now. False: it names a label, which has not "
-        "moved on from what is pinned."
+        description="Whether an update changes it now, as far as its includes say. False: it "
+        "names a label, which has not moved on from what is pinned; or its prompt's newest version "
+        "gets no new one, and one made of this would be `latest`."
     )
 
 
@@ -55,3 +58,8 @@ class IncludersUpdated(Record):
     """The versions that an update made, in the order in which they were made."""
 
     items: tuple[UpdatedIncluder, ...] = Field(description="A version and its successor each.")
+    left: tuple[PromptVersionRef, ...] = Field(
+        default=(),
+        description="Labelled versions that were not updated: their prompt's newest version gets "
+        "no new one, and one made of these would be `latest`.",
+    )
