@@ -55,6 +55,8 @@ BEGINS_OR_ENDS = {"begin", "begin_nested", "begin_twophase", "commit", "rollback
 ALLOWED = {
     ("db/session.py", "reading"): {"engine.connect", "begin"},
     ("db/session.py", "writing"): {"begin"},
+    # A savepoint within it.
+    ("db/session.py", "attempt"): {"begin_nested"},
     # In MLflow's database and process, beside MLflow's own transactions.
     ("mlflow/outbox.py", "_transaction"): {"begin"},
     # Holds a lock, outside of any transaction.

@@ -1,8 +1,9 @@
 """Prompts, models, bundles and evaluations, as the client offers them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from twinline.client import sending
 from twinline.client.http import Http, segment
 from twinline.language.names import LATEST
 from twinline.language.records import (
@@ -11,6 +12,8 @@ from twinline.language.records import (
     Declaration,
     Evaluation,
     Example,
+    ImportedItem,
+    ImportReport,
     IncludersUpdate,
     IncludersUpdated,
     Inclusion,
@@ -36,6 +39,7 @@ from twinline.language.records import (
     PromptAccess,
     PromptCheck,
     PromptDiff,
+    PromptItem,
     PromptRetirement,
     PromptVersion,
     ProtectedLabel,
@@ -294,6 +298,44 @@ class Prompts:
         wanted = IncludersUpdate(reason=reason)
         path = f"/prompts/{segment(name)}/update-includers"
         return self._http.write(IncludersUpdated, "POST", path, wanted, key=key)
+
+    def export(
+        self, *, name: str | None = None, domain: str | None = None, label: str | None = None
+    ) -> Iterator[PromptItem]:
+        """Versions by prompt and number, retired ones too: all, or those of a prompt, in a
+        folder or on a label. ``twinline.exchange`` writes them as files and for others.
+
+        Raises:
+            NotFound: there is no prompt ``name``.
+        """
+        query = {"name": name, "domain": domain, "label": label}
+        return self._http.pages(PromptItem, "/prompts/export", query)
+
+    def import_(
+        self,
+        items: Iterable[PromptItem],
+        *,
+        refused: Sequence[ImportedItem] = (),
+        labels: bool = False,
+        atomic: bool = False,
+        check: bool = False,
+        progress: Callable[[int], object] | None = None,
+    ) -> ImportReport:
+        """Make versions that come from another place, where they are not there yet.
+
+        Args:
+            items: the versions, in any order.
+            refused: what could not even be read, for the report and for ``atomic``.
+            labels: move their labels to them.
+            atomic: keep nothing when one is refused.
+            check: keep nothing, and say what would become of them.
+            progress: told after each request how many items are done.
+
+        Raises:
+            TooLarge: they are to be all or nothing, and more than one request may hold.
+        """
+        sent = sending.Sending(labels=labels, atomic=atomic, check=check)
+        return sending.send(self._http, tuple(items), tuple(refused), sent, progress)
 
 
 class Models:

@@ -14,6 +14,7 @@ from twinline.language.records import (
     LabelChange,
     LabelMove,
     NewPromptVersion,
+    Origin,
     Page,
     Promotion,
     Prompt,
@@ -23,15 +24,23 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import composing, rules, store
+from twinline.prompts.composing import Read
 from twinline.prompts.labels import put, refuse_latest
 from twinline.suites import pending
 from twinline.withdrawals import actions as withdrawals
 
 
-def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, bool]:
+def create_version(
+    tx: Writing,
+    new: NewPromptVersion,
+    *,
+    read: Read | None = None,
+    origin: Origin | None = None,
+) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
-    What it includes is pinned now.
+    What it includes is pinned now, as ``read`` finds it (by default, as it is now).
+    ``origin`` is where it was imported from.
 
     Raises:
         NotFound: there is no version that it could be derived from, or that it includes.
@@ -41,19 +50,21 @@ def create_version(tx: Writing, new: NewPromptVersion) -> tuple[PromptVersion, b
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    pieces = composing.pieces(tx, new, read_version)
+    pieces = composing.pieces(tx, new, read or read_version)
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
     existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
     if existing is None:
         _refuse_retired(tx, new.name, pieces.values())
-    number = existing or store.add_versions(tx, id, [(new, content)])[content.digest]
+    number = existing or store.add_versions(tx, id, [(new, content)], origin)[content.digest]
     for label in new.labels:
         put(tx, id, PromptLabelRef(new.name, label), number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
         essence = _essence(version.ref, content.digest, new.kind)
+        if origin is not None:
+            essence["origin"] = origin.model_dump(mode="json", exclude_defaults=True)
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=essence)
         pending.evaluate_new(tx, new.name, [version.ref])
     return version, existing is None
@@ -83,23 +94,27 @@ def create_all(
     return [PromptVersionRef(name, numbers[content.digest]) for _, content in held]
 
 
-def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
-    """What would become of a version, were it made now.
+def check_version(tx: Reading, new: NewPromptVersion, *, read: Read | None = None) -> PromptCheck:
+    """What would become of a version, were it made now; ``read`` as for `create_version`.
 
     Raises:
         NotFound, Invalid, TooLarge: as for `create_version`.
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    content = rules.content(new, composing.pieces(tx, new, read_version))
-    found = store.find(tx, new.name)
-    numbers = store.numbers_with(tx, found[0], [content.digest]) if found else {}
-    existing = numbers.get(content.digest)
+    content = rules.content(new, composing.pieces(tx, new, read or read_version))
     return PromptCheck(
-        existing=PromptVersionRef(new.name, existing) if existing else None,
+        existing=find_content(tx, new.name, content.digest),
         kind=new.kind,
         **content._asdict(),
     )
+
+
+def find_content(tx: Reading, name: str, digest: str) -> PromptVersionRef | None:
+    """The version of a prompt that has this content; None when there is none."""
+    found = store.find(tx, name)
+    number = store.numbers_with(tx, found[0], [digest]).get(digest) if found else None
+    return PromptVersionRef(name, number) if number else None
 
 
 def read_prompt(tx: Reading, name: str) -> Prompt:
