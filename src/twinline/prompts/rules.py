@@ -175,6 +175,7 @@ def item(prompt: Prompt, version: PromptVersion) -> PromptItem:
             tags=(prompt.tags or None) if newest else None,
             labels=tuple(label for label in version.labels if label != LATEST),
         ),
+        composed=version.composed,
         pins=version.includes,
         digest=version.digest,
     )

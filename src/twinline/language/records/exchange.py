@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from twinline.language.canonical import Digest
 from twinline.language.records.base import Number, Record, Request
 from twinline.language.records.prompts import NewPromptVersion, Origin
-from twinline.language.records.templates import Include
+from twinline.language.records.templates import Include, Template
 from twinline.language.refs import PromptVersionRef
 
 ITEMS_MAX = 2000
@@ -28,6 +28,13 @@ class PromptItem(Request):
         NewPromptVersion,
         Field(description="Its content; labels to move to it are moved only if that is asked."),
     ]
+    composed: Annotated[
+        Template | None,
+        Field(
+            description="The template with what it includes in its place, for places that know of "
+            "no includes; an import takes no notice of it. None: it includes nothing."
+        ),
+    ] = None
     pins: Annotated[
         tuple[Include, ...],
         Field(
