@@ -194,3 +194,13 @@ def test_the_database_itself_keeps_one_place_for_each_label(
 def _refused(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
     with pytest.raises(IntegrityError), rehearsal.writing("thief") as tx:
         yield lambda statement: tx.run(text(statement))
+
+
+def test_an_environment_is_the_label_of_its_name(client: Client, http: httpx.Client) -> None:
+    client.prompts.create("of/environments", "One", labels=["production"])
+    client.prompts.create("of/environments", "Two")
+    assert client.prompts.get("of/environments", environment="production").number == 1
+    with pytest.raises(NotFound, match="staging"):
+        client.prompts.get("of/environments", environment="staging")
+    both = http.get("/prompts/of/environments?environment=production&label=latest")
+    assert (both.status_code, "one of version, label and environment" in both.text) == (422, True)

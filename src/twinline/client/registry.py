@@ -129,10 +129,16 @@ class Prompts:
         return self._http.write(PromptCheck, "POST", "/prompts/check", new)
 
     def get(
-        self, name: str, *, version: int | None = None, label: str | None = None
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        environment: str | None = None,
     ) -> PromptVersion:
-        """A version by number or label; the newest when neither is given."""
-        query = {"version": version, "label": label}
+        """A version by number or label, or by the label that is called like an environment;
+        the newest when none is given."""
+        query = {"version": version, "label": label, "environment": environment}
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
     def list(
@@ -223,7 +229,7 @@ class Prompts:
         )
 
     def uses(self, name: str) -> Iterator[VersionUse]:
-        """When each version of the prompt was read last, the newest version first."""
+        """When each version of the prompt was read or served last, the newest version first."""
         return self._http.pages(VersionUse, f"/prompts/{segment(name)}/access/versions")
 
     def remove_label(

@@ -137,15 +137,23 @@ def read_version(
     response: Response,
     version: Annotated[Number | None, Query()] = None,
     label: Annotated[Label | None, Query()] = None,
+    environment: Annotated[
+        Label | None, Query(description="The same as the label of that name.")
+    ] = None,
 ) -> PromptVersion:
-    """One version, by number or label; the newest when neither is given.
+    """One version, by number, label or environment; the newest when none is given.
+
+    What is live in an environment is a pair for a route, and `POST /resolve` tells it; here an
+    environment is the label that bears its name.
 
     While the database is away, what was read before is told again, with its age in the
     header `X-Twinline-Stale-Seconds`.
     """
-    if version is not None and label is not None:
-        raise Invalid("Give either version or label.", field="label", value=label)
-    ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, label or LATEST)
+    given = [one for one in (version, label, environment) if one is not None]
+    if len(given) > 1:
+        raise Invalid("Give one of version, label and environment.", field="label", value=label)
+    named = label or environment or LATEST
+    ref = PromptVersionRef(name, version) if version else PromptLabelRef(name, named)
     return _told(by, ref, request, response)
 
 
