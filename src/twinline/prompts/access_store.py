@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import distinct, func, select, text, tuple_
+from sqlalchemy import distinct, func, select, text, true, tuple_
 
-from twinline.db.schema import prompt, prompt_access, prompt_version
+from twinline.db.schema import bundle, prompt, prompt_access, prompt_version, rollup_day
 from twinline.db.session import Reading, Writing
 from twinline.language.records import PromptAccess, VersionUse
 
@@ -28,6 +28,9 @@ on conflict (prompt_version, day, principal, door) do update set
     first_at = least(prompt_access.first_at, excluded.first_at),
     last_at = greatest(prompt_access.last_at, excluded.last_at)
 """)
+
+SERVED = 0
+"""The role of a bundle that answered, in the ledger's counts."""
 
 Place = tuple[date, int, str, str]
 """Where a page ended: day, version, principal, door."""
@@ -59,21 +62,42 @@ def accesses(
 
 
 def uses(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[VersionUse, ...]:
-    """When each version of a prompt was read last, the newest version first."""
-    found = prompt_access.c
+    """When each version of a prompt was read or served last, the newest version first."""
     query = (
         select(
             prompt_version.c.number,
-            func.coalesce(func.sum(found.count), 0).label("count"),
-            func.count(distinct(found.principal)).label("principals"),
-            func.max(found.last_at).label("last_used_at"),
+            func.coalesce(_read.c.count, 0).label("count"),
+            _read.c.principals,
+            func.coalesce(_served.c.requests, 0).label("requests"),
+            func.greatest(_read.c.last_at, _served.c.last_at).label("last_used_at"),
         )
         .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
-        .outerjoin(prompt_access, found.prompt_version == prompt_version.c.node_id)
+        .join(_read, true())
+        .join(_served, true())
         .where(prompt.c.name == name)
-        .group_by(prompt_version.c.number)
     )
     if before is not None:
         query = query.where(prompt_version.c.number < before)
     rows = tx.rows(query.order_by(prompt_version.c.number.desc()).limit(limit))
     return tuple(VersionUse.model_validate(dict(row)) for row in rows)
+
+
+_read = (
+    select(
+        func.sum(prompt_access.c.count).label("count"),
+        func.count(distinct(prompt_access.c.principal)).label("principals"),
+        func.max(prompt_access.c.last_at).label("last_at"),
+    )
+    .where(prompt_access.c.prompt_version == prompt_version.c.node_id)
+    .lateral("read")
+)
+# The ledger's own counts: what applications resolve in their own process is read nowhere else.
+_served = (
+    select(
+        func.sum(rollup_day.c.requests).label("requests"),
+        func.max(rollup_day.c.last_at).label("last_at"),
+    )
+    .join(bundle, bundle.c.node_id == rollup_day.c.bundle_id)
+    .where(bundle.c.prompt_version == prompt_version.c.node_id, rollup_day.c.role == SERVED)
+    .lateral("served")
+)

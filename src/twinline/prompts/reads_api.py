@@ -28,7 +28,8 @@ def note(request: Request, principal: str, version: PromptVersionRef, door: Door
 def list_uses(
     name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[VersionUse]:
-    """When each version of a prompt was read last and how often, the newest version first."""
+    """When each version of a prompt was read or served last and how often, the newest version
+    first."""
     return reads.list_uses(tx, name, cursor=cursor, limit=limit)
 
 

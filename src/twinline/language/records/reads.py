@@ -7,8 +7,8 @@ from pydantic import Field
 
 from twinline.language.records.base import Instant, Record
 
-Door = Literal["rest", "langfuse", "plain", "client"]
-"""What a version was read through: the API, another face of it, or a client's own report."""
+Door = Literal["rest", "langfuse", "plain"]
+"""What a version was read through: the API, or another face of it."""
 
 
 class PromptAccess(Record):
@@ -24,9 +24,13 @@ class PromptAccess(Record):
 
 
 class VersionUse(Record):
-    """When a version was read last, and how often in all."""
+    """When a version was used last, and how often in all: read in the registry, or served by a
+    bundle that it is in. Applications that resolve do the second and not the first."""
 
     number: int
-    count: int
+    count: int = Field(description="Reads in the registry.")
     principals: int = Field(description="How many different owners of keys read it.")
-    last_used_at: Instant | None = Field(description="None: nobody read it yet.")
+    requests: int = Field(description="Recorded requests that it served.")
+    last_used_at: Instant | None = Field(
+        description="The later of the last read and the last request; None: neither was."
+    )
