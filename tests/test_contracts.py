@@ -207,6 +207,7 @@ print(*sorted(set({names!r}) & set(sys.modules)))
     [
         *("twinline", "twinline.client", "twinline.client.frames", "twinline.routing.policy"),
         *("twinline.mlflow", "twinline.mlflow.registry_store"),
+        *("twinline.exchange.folder", "twinline.exchange.langfuse", "twinline.exchange.mlflow"),
     ],
 )
 def test_the_client_needs_no_library_of_the_server(module: str) -> None:

@@ -10,7 +10,7 @@ from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client, sending
 from twinline.db.session import Database
-from twinline.language.errors import NotFound, TooLarge
+from twinline.language.errors import Invalid, NotFound, TooLarge
 from twinline.language.records import (
     ImportedItem,
     ImportReport,
@@ -253,11 +253,17 @@ def test_an_export_is_narrowed(client: Client) -> None:
         names(name="nowhere")
 
 
-def test_one_label_on_two_versions_is_refused_before_anything_is_done(http: httpx.Client) -> None:
+def test_one_label_on_two_versions_is_refused_before_anything_is_done(
+    http: httpx.Client, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", 1)
     two = [item("a", text, labels=["live"]) for text in ("x", "y")]
     body = {"items": [one.model_dump(mode="json") for one in two], "labels": True}
     answer = http.post("/prompts/import", json=body)
     assert (answer.status_code, "a: x" in answer.text, "a: y" in answer.text) == (422, True, True)
+    with pytest.raises(Invalid, match="leave it on one"):
+        client.prompts.import_(two, labels=True)
+    assert not list(client.prompts.list())
     assert http.post("/prompts/import", json={**body, "labels": False}).status_code == 200
 
 

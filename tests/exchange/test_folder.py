@@ -243,6 +243,23 @@ def test_where_there_is_no_git_a_file_is_what_it_holds(
     assert names(repository.root) == [("a", None)]
 
 
+def test_a_history_that_git_cannot_tell_is_not_taken_for_none(repository: Repository) -> None:
+    put(repository.root, "a.md")
+    repository.commit("Begin")
+    (repository.root / ".git" / "HEAD").write_text("nonsense")
+    assert "git cannot tell the history" in reasons(repository.root)["a.md"]
+    assert names(repository.root) == []
+
+
+def test_a_repository_that_only_looks_like_files_is_none(repository: Repository) -> None:
+    inside = repository.root / "inside"
+    inside.mkdir()
+    repository("init", "-q", "--bare", "inside")
+    put(inside, "a.md")
+    assert names(inside) == []
+    assert "git cannot tell" in reasons(inside)["a.md"]
+
+
 def test_a_hook_of_git_does_not_lead_astray(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

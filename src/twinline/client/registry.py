@@ -338,7 +338,9 @@ class Prompts:
             progress: told after each request how many items are done.
 
         Raises:
-            TooLarge: they are to be all or nothing, and more than one request may hold.
+            Invalid: labels are wanted, and one is on two versions of a prompt.
+            TooLarge: they are to be checked, or all or nothing, and more than one request may
+                hold.
         """
         sent = sending.Sending(labels=labels, atomic=atomic, check=check)
         return sending.send(self._http, tuple(items), tuple(refused), sent, progress)

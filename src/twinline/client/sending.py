@@ -41,8 +41,11 @@ def send(
     """Import ``items``; ``unread`` are refused already.
 
     Raises:
+        Invalid: labels are wanted, and one is on two versions of a prompt.
         TooLarge: they have to go in one request and are too many or too large for it.
     """
+    if wanted.labels:
+        import_order.refuse_labels_on_two(items)
     order = import_order.arranged(items)
     if wanted.atomic and (unread or order.refused):
         wanted = wanted._replace(check=True)

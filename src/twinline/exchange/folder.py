@@ -102,7 +102,10 @@ def _commit(
     if commit.content is None:
         raise Invalid(f"It is no file, or larger than {BYTES_MAX:,} bytes, in that commit.")
     found = documents.read(documents.decoded(commit.content), place, name=name)
-    origin = {"author": found.origin.author or commit.author, "at": found.origin.at or commit.at}
+    origin = {
+        "author": found.origin.author or commit.author[:500],
+        "at": found.origin.at or commit.at,
+    }
     version: dict[str, object] = {"message": found.version.message or commit.message[:1000]}
     if not newest:
         version |= {"labels": (), "description": None, "tags": None}

@@ -19,7 +19,11 @@ _SECONDS_MAX = 60
 _FORMAT = "%x00%H%x00%an <%ae>%x00%aI%x00%B%x00"
 _FIELDS = 5
 _FILE_MODES = {"100644", "100755"}
-_WITHOUT = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
+_WITHOUT = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "safe.bareRepository=explicit"),
+)
 _SAFE = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
@@ -71,6 +75,8 @@ def commits(path: Path) -> list[Commit]:
 
 def _is_tracked(path: Path) -> bool:
     asked = _run(path.parent, ("ls-files", "--error-unmatch", "--", path.name))
+    if asked.returncode > 1 and any((above / ".git").exists() for above in path.absolute().parents):
+        raise _silent(asked)  # of a folder that is in no repository this says nothing
     return asked.returncode == 0
 
 
@@ -110,9 +116,13 @@ def _contents(folder: Path, blobs: list[str]) -> dict[str, bytes]:
 def _git(folder: Path, *words: str, said: str = "") -> bytes:
     done = _run(folder, words, said)
     if done.returncode != 0:
-        why = done.stderr.decode("utf-8", "replace").strip()[:500]
-        raise Invalid(f"git cannot tell the history: {why or f'exit code {done.returncode}'}.")
+        raise _silent(done)
     return done.stdout
+
+
+def _silent(done: subprocess.CompletedProcess[bytes]) -> Invalid:
+    why = " ".join(done.stderr.decode("utf-8", "replace").split())[:500]
+    return Invalid(f"git cannot tell the history: {why or f'exit code {done.returncode}'}")
 
 
 def _run(

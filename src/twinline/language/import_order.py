@@ -1,7 +1,7 @@
 """In which order versions can be made: older ones of a prompt before newer ones, and what is
 included before what includes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -37,6 +37,21 @@ def arranged(items: Sequence[PromptItem]) -> Order:
                 for place, earlier in before.items()
                 if place not in refused
             }
+
+
+def refuse_labels_on_two(items: Iterable[PromptItem]) -> None:
+    """Raise Invalid when a label is to move to two versions of one prompt."""
+    on: dict[tuple[str, str], str] = {}
+    for item in items:
+        for label in dict.fromkeys(item.version.labels):
+            place = on.setdefault((item.version.name, label), item.origin.place)
+            if place != item.origin.place:
+                raise Invalid(
+                    f"The label {label!r} of {item.version.name!r} is on {place} and on "
+                    f"{item.origin.place}; leave it on one.",
+                    field="labels",
+                    value=label,
+                )
 
 
 def _before(items: Sequence[PromptItem]) -> dict[int, set[int]]:

@@ -57,7 +57,12 @@ def take_over(tx: Writing, wanted: PromptImport) -> ImportReport:
     An item that is refused leaves nothing behind, and does not hold up the others unless the
     import is atomic. The description and the tags of a prompt come with its newest version,
     and only when that is made.
+
+    Raises:
+        Invalid: labels are wanted, and one is on two versions of a prompt.
     """
+    if wanted.labels:
+        import_order.refuse_labels_on_two(wanted.items)
     try:
         with tx.attempt():
             items = _taken(tx, wanted)

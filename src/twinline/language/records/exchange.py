@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from twinline.language.canonical import Digest
 from twinline.language.records.base import Number, Record, Request
@@ -75,19 +75,6 @@ class PromptImport(Request):
         tuple[Renumbered, ...],
         Field(description="What earlier requests of the same import made under other numbers."),
     ] = ()
-
-    @model_validator(mode="after")
-    def _each_label_once(self) -> "PromptImport":
-        on: dict[tuple[str, str], str] = {}
-        for item in self.items if self.labels else ():
-            for label in item.version.labels:
-                place = on.setdefault((item.version.name, label), item.origin.place)
-                if place != item.origin.place:
-                    raise ValueError(
-                        f"the label {label!r} of {item.version.name!r} is on {place} and on "
-                        f"{item.origin.place}; leave it on one"
-                    )
-        return self
 
 
 class ImportedItem(Record):
