@@ -278,6 +278,13 @@ def test_more_than_fits_in_one_request_is_not_all_or_nothing(
     assert len(client.prompts.import_(items).those("created")) == 2
 
 
+def test_versions_of_the_size_that_prompts_may_have_go_together(client: Client) -> None:
+    items = [item(name, f"{name}{'x' * 900_000}", place=name) for name in "abc"]
+    assert len(client.prompts.import_(items, atomic=True).those("created")) == 3
+    (refused,) = client.prompts.import_([item("d", "x" * 1_000_001, place="d")]).items
+    assert "1,000,001 bytes" in refused.reason
+
+
 def test_an_origin_is_kept_as_it_is_said(client: Client) -> None:
     origin = Origin.model_validate(
         {"place": "x.md", "author": "Ada <ada@example.com>", "tags": {"v": "1.2.0"}}
