@@ -1,6 +1,6 @@
 """What a prompt version may hold beside its template: declared variables, includes,
-examples, another syntax, and notes on all that. Versions that exist have none of it. And
-which versions were retired with their whole prompt."""
+examples, another syntax, notes on all that, and where it was imported from. Versions that exist
+have none of it. And which versions were retired with their whole prompt."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,13 +9,15 @@ from sqlalchemy.dialects import postgresql
 revision: str = "0010"
 down_revision: str | None = "0009"
 
+OBJECTS = ("composed", "origin")
 LISTS = ("examples", "includes", "notes")
 
 
 def upgrade() -> None:
-    op.add_column(
-        "prompt_version", sa.Column("composed", postgresql.JSONB(none_as_null=True), nullable=True)
-    )
+    for name in OBJECTS:
+        op.add_column(
+            "prompt_version", sa.Column(name, postgresql.JSONB(none_as_null=True), nullable=True)
+        )
     op.add_column(
         "prompt_version",
         sa.Column("syntax", sa.Text, nullable=False, server_default="twinline"),
@@ -45,5 +47,5 @@ def downgrade() -> None:
     op.drop_column("withdrawal", "whole")
     op.drop_constraint("prompt_version_composed_of_includes_check", "prompt_version")
     op.drop_constraint("prompt_version_syntax_check", "prompt_version")
-    for name in (*LISTS, "syntax", "composed"):
+    for name in (*LISTS, "syntax", *OBJECTS):
         op.drop_column("prompt_version", name)

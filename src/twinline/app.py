@@ -57,6 +57,7 @@ from twinline.otel.counts import Counts
 from twinline.plain import api as plain
 from twinline.prompts import api as prompts
 from twinline.prompts import diffs_api as diffs
+from twinline.prompts import exchange_api as exchange
 from twinline.prompts import inclusion_api as inclusions
 from twinline.prompts import labels_api as labels
 from twinline.prompts import reads as prompt_reads
@@ -108,6 +109,7 @@ _NATIVE = (
     timelines.router,
     deployments.router,
     policies.router,
+    exchange.router,
     inclusions.router,
     labels.router,
     diffs.router,

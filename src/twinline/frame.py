@@ -19,7 +19,7 @@ from twinline.language.ids import new_id_text
 BODY_MAX = 1 << 20
 BATCH_MAX = 16 << 20
 BATCH_PATHS = re.compile(
-    r"/api/v1/(inferences|mlflow/servers/[^/]+/changes|evaluations(/pending/[0-9]+/report)?)"
+    r"/api/v1/(inferences|prompts/import|mlflow/servers/[^/]+/changes|evaluations(/pending/[0-9]+/report)?)"
     r"|/v1/traces|/api/public/(otel/v1/traces|ingestion)"
 )
 

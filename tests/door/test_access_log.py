@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.apps import asked, managed
+from tests.support.catalog import PROMPT, Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.db.session import Database, connect
@@ -111,6 +112,20 @@ def test_counts_of_several_processes_and_days_add_up(filled: Client, rehearsal: 
     unread, read = filled.prompts.uses("p")
     assert (unread.number, unread.count, unread.last_used_at) == (2, 0, None)
     assert (read.count, read.principals, read.last_used_at) == (8, 2, NOON + timedelta(days=1))
+
+
+def test_a_version_that_serves_is_in_use_though_nobody_reads_it(client: Client) -> None:
+    catalog = Catalog(client)
+    for prompt in (1, 2):
+        catalog.bundle(1, prompt)
+    assert [one.last_used_at for one in client.prompts.uses(PROMPT)] == [None, None]
+    catalog.deploy("answer@production", catalog.bundle(1, 1))
+    for model in (1, 2):
+        catalog.serve("answer@production", catalog.bundle(model, 1), 3)
+    unused, used = client.prompts.uses(PROMPT)
+    assert (unused.requests, unused.last_used_at) == (0, None)
+    assert (used.requests, used.count, used.principals) == (6, 0, 0)
+    assert used.last_used_at is not None
 
 
 def test_pages_of_the_log_make_up_the_whole(

@@ -13,7 +13,8 @@ def accesses(
     name: Annotated[str, typer.Argument(help="The prompt, as support/answer.")],
     version: Annotated[int | None, typer.Option(help="Only this version.")] = None,
     by_version: Annotated[
-        bool, typer.Option("--by-version", help="When each version was read last, and how often.")
+        bool,
+        typer.Option("--by-version", help="When each version was last in use, and how often."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -24,8 +25,11 @@ def accesses(
             (one for one in prompts.uses(name) if version in (None, one.number)),
             as_json,
             lambda found: table_of(
-                ("version#", "reads#", "readers#", "last used"),
-                ((one.number, one.count, one.principals, one.last_used_at) for one in found),
+                ("version#", "reads#", "readers#", "requests#", "last used"),
+                (
+                    (one.number, one.count, one.principals, one.requests, one.last_used_at)
+                    for one in found
+                ),
             ),
             "No versions.",
         )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from twinline.cli import prompt_diffs, prompt_labels, prompt_reads
+from twinline.cli import prompt_diffs, prompt_exchange, prompt_labels, prompt_reads
 from twinline.cli.output import AsJson, show, show_list, table_of
 from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client, read_json, read_list, read_text
@@ -19,6 +19,8 @@ app = typer.Typer(
 app.command("diff")(prompt_diffs.diff)
 app.command("access")(prompt_reads.accesses)
 app.command("label")(prompt_labels.move_label)
+app.command("export")(prompt_exchange.export_prompts)
+app.command("import")(prompt_exchange.import_prompts)
 app.command("unlabel")(prompt_labels.remove_label)
 app.command("promote")(prompt_labels.promote)
 app.command("protect")(prompt_labels.protect)

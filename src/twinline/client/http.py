@@ -95,13 +95,17 @@ class Http:
         expected: int | None = None,
         key: str | None = None,
         tries: int = TRIES,
+        timeout_seconds: float | None = None,
     ) -> Answer:
-        """Write something. ``expected`` is the live deployment that it is based on, and
-        ``key`` an idempotency key of the caller's own."""
+        """Write something. ``expected`` is the live deployment that it is based on, ``key`` an
+        idempotency key of the caller's own, ``timeout_seconds`` for what takes longer."""
         headers = {"Idempotency-Key": key or uuid4().hex}
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
-        sent = self._send(method, path, query=query, body=body, headers=headers, tries=tries)
+        longer = {} if timeout_seconds is None else {"timeout": timeout_seconds}
+        sent = self._send(
+            method, path, query=query, body=body, headers=headers, tries=tries, **longer
+        )
         return _read(kind, sent)
 
     def post_json(self, kind: type[Answer], path: str, body: bytes) -> Answer:
@@ -154,8 +158,9 @@ class Http:
         body: BaseModel | None = None,
         headers: Mapping[str, str] | None = None,
         tries: int = TRIES,
+        **more: float,
     ) -> httpx.Response:
-        sent: dict[str, Any] = {"params": _given(query), "headers": dict(headers or {})}
+        sent: dict[str, Any] = {"params": _given(query), "headers": dict(headers or {}), **more}
         if body is not None:
             sent["content"] = body.model_dump_json(exclude_unset=True)
             sent["headers"]["Content-Type"] = "application/json"

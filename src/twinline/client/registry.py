@@ -1,14 +1,17 @@
 """Prompts, bundles and evaluations, as the client offers them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from twinline.client import sending
 from twinline.client.http import Http, segment
 from twinline.language.names import LATEST
 from twinline.language.records import (
     Bundle,
     Declaration,
     Example,
+    ImportedItem,
+    ImportReport,
     IncludersUpdate,
     IncludersUpdated,
     Inclusion,
@@ -27,6 +30,7 @@ from twinline.language.records import (
     PromptAccess,
     PromptCheck,
     PromptDiff,
+    PromptItem,
     PromptRetirement,
     PromptVersion,
     ProtectedLabel,
@@ -126,15 +130,21 @@ class Prompts:
         return self._http.write(PromptCheck, "POST", "/prompts/check", sent)
 
     def get(
-        self, name: str, *, version: int | None = None, label: str | None = None
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        environment: str | None = None,
     ) -> PromptVersion:
-        """A version by number or label; the newest when neither is given.
+        """A version by number or label, or by the label that is called like an environment;
+        the newest when none is given.
 
         Raises:
             NotFound: there is no such prompt, number or label.
-            Invalid: both are given.
+            Invalid: more than one is given.
         """
-        query = {"version": version, "label": label}
+        query = {"version": version, "label": label, "environment": environment}
         return self._http.get(PromptVersion, f"/prompts/{segment(name)}", query)
 
     def list(
@@ -255,7 +265,7 @@ class Prompts:
         )
 
     def uses(self, name: str) -> Iterator[VersionUse]:
-        """When each version of the prompt was read last by itself, the newest version first.
+        """When each version of the prompt was read or served last, the newest version first.
 
         Raises:
             NotFound: there is no such prompt.
@@ -377,6 +387,46 @@ class Prompts:
         wanted = IncludersUpdate(reason=reason)
         path = f"/prompts/{segment(name)}/update-includers"
         return self._http.write(IncludersUpdated, "POST", path, wanted, key=key)
+
+    def export(
+        self, *, name: str | None = None, domain: str | None = None, label: str | None = None
+    ) -> Iterator[PromptItem]:
+        """Versions by prompt and number, retired ones too: all, or those of a prompt, in a
+        folder or on a label. ``twinline.exchange`` writes them as files and for others.
+
+        Raises:
+            NotFound: there is no prompt ``name``.
+        """
+        query = {"name": name, "domain": domain, "label": label}
+        return self._http.pages(PromptItem, "/prompts/export", query)
+
+    def import_(
+        self,
+        items: Iterable[PromptItem],
+        *,
+        refused: Sequence[ImportedItem] = (),
+        labels: bool = False,
+        atomic: bool = False,
+        check: bool = False,
+        progress: Callable[[int], object] | None = None,
+    ) -> ImportReport:
+        """Make versions that come from another place, where they are not there yet.
+
+        Args:
+            items: the versions, in any order.
+            refused: what could not even be read, for the report and for ``atomic``.
+            labels: move their labels to them.
+            atomic: keep nothing when one is refused.
+            check: keep nothing, and say what would become of them.
+            progress: told after each request how many items are done.
+
+        Raises:
+            Invalid: labels are wanted, and one is on two versions of a prompt.
+            TooLarge: they are to be checked, or all or nothing, and more than one request may
+                hold.
+        """
+        sent = sending.Sending(labels=labels, atomic=atomic, check=check)
+        return sending.send(self._http, tuple(items), tuple(refused), sent, progress)
 
 
 def _content(

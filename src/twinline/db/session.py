@@ -96,6 +96,23 @@ class Writing(Reading):
         assert kept is step, f"the turn {turn} belongs to another step"
         items.append(item)
 
+    @contextmanager
+    def attempt(self) -> Generator[None]:
+        """A part of this transaction that was never there when its block raises; what the
+        part left for the end, and what it announced, is gone too.
+
+        Raises:
+            Invalid: PostgreSQL cannot keep a value of it; or what the block raises.
+        """
+        left = {turn: (step, [*items]) for turn, (step, items) in self._last_steps.items()}
+        announced = [*self.announced]
+        try:
+            with named_errors(), self._connection.begin_nested():
+                yield
+        except BaseException:
+            self._last_steps, self.announced = left, announced
+            raise
+
     def announce(self, topic: str) -> None:
         """Tell every process, once this transaction is committed."""
         self.announced.append(topic)

@@ -53,7 +53,7 @@ def create(tx: Writing, sent: NewPrompt) -> PromptRow:
     except NotFound:
         tags = {}
     new = rules.new_version(sent, tags)
-    version, _ = prompts.create_version(tx, new, lambda found: rules.shows(found, new))
+    version, _ = prompts.create_version(tx, new, alike=lambda found: rules.shows(found, new))
     return read(tx, version.ref)
 
 

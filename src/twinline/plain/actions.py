@@ -54,7 +54,9 @@ def create(tx: Writing, sent: NewPlainPrompt) -> tuple[PlainPrompt, bool]:
     new = NewPromptVersion(
         name=sent.name, template=sent.text, parameters={}, description=sent.description
     )
-    version, made = prompts.create_version(tx, new, lambda found: rules.text_of(found) == sent.text)
+    version, made = prompts.create_version(
+        tx, new, alike=lambda found: rules.text_of(found) == sent.text
+    )
     given = None if sent.version is None else str(sent.version)
     if given is not None:
         labels = prompts.read_prompt(tx, sent.name).labels

@@ -14,6 +14,9 @@ the highest number. A version holds all that it takes to say what it says: the t
 it includes are pinned and composed with it, so that neither a label that moves nor a
 version that comes later changes it.
 
+A version may come from another place: its content decides whether it is there already, so
+an import can be repeated; who wrote it there is its origin, and its author is who imported it.
+
 What is searched of a prompt the database derives from its versions and labels in the same
 way. Who reads which version is counted in memory and kept a second later: a read never
 waits for it, and a process that is killed loses the count of its last second.

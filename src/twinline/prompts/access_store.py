@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import distinct, func, select, text, tuple_
+from sqlalchemy import ColumnElement, FromClause, distinct, func, select, text, true, tuple_
 
-from twinline.db.schema import prompt, prompt_access, prompt_version
+from twinline.db.schema import bundle, prompt, prompt_access, prompt_version, rollup_day
 from twinline.db.session import Reading, Writing
 from twinline.language.records import PromptAccess, VersionUse
 
@@ -28,6 +28,9 @@ on conflict (prompt_version, day, principal, door) do update set
     first_at = least(prompt_access.first_at, excluded.first_at),
     last_at = greatest(prompt_access.last_at, excluded.last_at)
 """)
+
+SERVED = 0
+"""The role of a bundle that answered, in the ledger's counts."""
 
 # Rows of months that are over for long become one row for the month, on its first day.
 _FOLD = text("""
@@ -83,8 +86,7 @@ def accesses(
 
 
 def uses(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[VersionUse, ...]:
-    """When each version of a prompt was read last, the newest version first."""
-    found = prompt_access.c
+    """When each version of a prompt was read or served last, the newest version first."""
     wanted = (
         select(prompt_version.c.node_id, prompt_version.c.number)
         .join(prompt, prompt.c.id == prompt_version.c.prompt_id)
@@ -94,16 +96,44 @@ def uses(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[Ver
     )
     if before is not None:
         wanted = wanted.where(prompt_version.c.number < before)
-    page = wanted.subquery("page")  # chosen first, so that only its reads are summed
+    page = wanted.subquery("page")  # chosen first, so that only its uses are summed
+    read, served = _read(page.c.node_id), _served(page.c.node_id)
     query = (
         select(
             page.c.number,
-            func.coalesce(func.sum(found.count), 0).label("count"),
-            func.count(distinct(found.principal)).label("principals"),
-            func.max(found.last_at).label("last_used_at"),
+            func.coalesce(read.c.count, 0).label("count"),
+            read.c.principals,
+            func.coalesce(served.c.requests, 0).label("requests"),
+            func.greatest(read.c.last_at, served.c.last_at).label("last_used_at"),
         )
-        .outerjoin(prompt_access, found.prompt_version == page.c.node_id)
-        .group_by(page.c.number)
+        .join(read, true())
+        .join(served, true())
     )
     rows = tx.rows(query.order_by(page.c.number.desc()))
     return tuple(VersionUse.model_validate(dict(row)) for row in rows)
+
+
+def _read(version: ColumnElement[int]) -> FromClause:
+    return (
+        select(
+            func.sum(prompt_access.c.count).label("count"),
+            func.count(distinct(prompt_access.c.principal)).label("principals"),
+            func.max(prompt_access.c.last_at).label("last_at"),
+        )
+        .where(prompt_access.c.prompt_version == version)
+        .lateral("read")
+    )
+
+
+def _served(version: ColumnElement[int]) -> FromClause:
+    """Of the ledger's own counts: what applications resolve in their own process is read
+    nowhere else."""
+    return (
+        select(
+            func.sum(rollup_day.c.requests).label("requests"),
+            func.max(rollup_day.c.last_at).label("last_at"),
+        )
+        .join(bundle, bundle.c.node_id == rollup_day.c.bundle_id)
+        .where(bundle.c.prompt_version == version, rollup_day.c.role == SERVED)
+        .lateral("served")
+    )

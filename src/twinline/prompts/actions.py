@@ -14,6 +14,7 @@ from twinline.language.records import (
     LabelChange,
     LabelMove,
     NewPromptVersion,
+    Origin,
     Page,
     Promotion,
     Prompt,
@@ -23,6 +24,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import composing, rules, store
+from twinline.prompts.composing import Read
 from twinline.prompts.labels import put, refuse_latest
 from twinline.suites import pending
 from twinline.withdrawals import actions as withdrawals
@@ -32,15 +34,23 @@ ALIKE_MAX = 100
 
 
 def create_version(
-    tx: Writing, new: NewPromptVersion, alike: Callable[[PromptVersion], bool] | None = None
+    tx: Writing,
+    new: NewPromptVersion,
+    *,
+    read: Read | None = None,
+    origin: Origin | None = None,
+    alike: Callable[[PromptVersion], bool] | None = None,
 ) -> tuple[PromptVersion, bool]:
     """The version with this content, and whether it had to be made.
 
-    What it includes is pinned now; of ``latest``, the newest that is not withdrawn.
+    What it includes is pinned now.
 
     Args:
         tx: the transaction.
         new: the content, and what else is said of the prompt.
+        read: finds what it includes; by default as it is now, and of ``latest`` the newest that
+            is not withdrawn.
+        origin: where it was imported from.
         alike: for a door that shows less of a version than it holds: whether it shows this one
             as what it was sent. Then that one is meant: of several the one that has a label
             which is sent, else the highest.
@@ -54,7 +64,7 @@ def create_version(
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    pieces = composing.pieces(tx, new, _read_to_include)
+    pieces = composing.pieces(tx, new, read or _read_to_include)
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
@@ -63,12 +73,14 @@ def create_version(
         existing = store.numbers_with(tx, id, [content.digest]).get(content.digest)
     if existing is None:
         _refuse_withdrawn(tx, new.name, pieces.values())
-    number = existing or store.add_versions(tx, id, [(new, content)])[content.digest]
+    number = existing or store.add_versions(tx, id, [(new, content)], origin)[content.digest]
     for label in new.labels:
         put(tx, id, PromptLabelRef(new.name, label), number, new.message or "set with the version")
     version = read_version(tx, PromptVersionRef(new.name, number))
     if existing is None:
         essence = _essence(version.ref, content.digest, new.kind)
+        if origin is not None:
+            essence["origin"] = origin.model_dump(mode="json", exclude_defaults=True)
         audit(tx, "prompt.create", str(version.ref), why=new.message, after=essence)
         pending.evaluate_new(tx, new.name, [version.ref])
     return version, existing is None
@@ -98,20 +110,17 @@ def create_all(
     return [PromptVersionRef(name, numbers[content.digest]) for _, content in held]
 
 
-def check_version(tx: Reading, new: NewPromptVersion) -> PromptCheck:
-    """What would become of a version, were it made now.
+def check_version(tx: Reading, new: NewPromptVersion, *, read: Read | None = None) -> PromptCheck:
+    """What would become of a version, were it made now; ``read`` as for `create_version`.
 
     Raises:
         NotFound, Invalid, TooLarge: as for `create_version`.
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    content = rules.content(new, composing.pieces(tx, new, _read_to_include))
-    found = store.find(tx, new.name)
-    numbers = store.numbers_with(tx, found[0], [content.digest]) if found else {}
-    existing = numbers.get(content.digest)
+    content = rules.content(new, composing.pieces(tx, new, read or _read_to_include))
     return PromptCheck(
-        existing=PromptVersionRef(new.name, existing) if existing else None,
+        existing=find_content(tx, new.name, content.digest),
         kind=new.kind,
         **content._asdict(),
     )
@@ -126,6 +135,13 @@ def take(tx: Writing, name: str) -> list[int]:
     """
     read_prompt(tx, name)
     return store.version_nodes(tx, store.lock_series(tx, name))
+
+
+def find_content(tx: Reading, name: str, digest: str) -> PromptVersionRef | None:
+    """The version of a prompt that has this content; None when there is none."""
+    found = store.find(tx, name)
+    number = store.numbers_with(tx, found[0], [digest]).get(digest) if found else None
+    return PromptVersionRef(name, number) if number else None
 
 
 def read_prompt(tx: Reading, name: str) -> Prompt:

@@ -11,7 +11,6 @@ from twinline.language import cursors
 from twinline.language.errors import Conflict
 from twinline.language.names import LATEST
 from twinline.language.records import (
-    Declaration,
     Include,
     IncludersUpdated,
     Inclusion,
@@ -185,11 +184,7 @@ def _updated(tx: Reading, stale: _Stale, reason: str) -> NewPromptVersion:
     return NewPromptVersion(
         name=version.name,
         template=rules.repinned(version.template, newest),
-        variables=tuple(
-            Declaration.model_validate(one.model_dump(exclude={"declared_in"}))
-            for one in version.variables
-            if one.type is not None and one.declared_in is None
-        ),
+        variables=rules.declarations(version),
         examples=version.examples,
         parameters=version.parameters,
         message=reason,

@@ -20,6 +20,18 @@ def meant(default: str) -> Dependency:
     return Depends(_reader(default))
 
 
+def newest(
+    name: PathName,
+    version: Annotated[Number | None, Query(description="A version's number.")] = None,
+    label: Annotated[Label | None, Query(description="A label.")] = None,
+    environment: Annotated[
+        Label | None, Query(description="The same as the label of that name.")
+    ] = None,
+) -> Meant:
+    """The one version that is meant; the newest when nothing says which."""
+    return _meant(name, LATEST, version=version, label=label, environment=environment)
+
+
 def _reader(default: str) -> Callable[..., Meant]:
     def read(
         name: PathName,
@@ -31,19 +43,25 @@ def _reader(default: str) -> Callable[..., Meant]:
             Query(description=f"A label; `{default}` when neither this nor `version` is given."),
         ] = None,
     ) -> Meant:
-        if version is not None and label is not None:
-            raise Invalid(
-                f"Version {version} and label {label!r} were both given, and may be two; leave "
-                "one of them out.",
-                field="label",
-                value=label,
-            )
-        if version is not None:
-            return PromptVersionRef(name, version)
-        return PromptLabelRef(name, label or default)
+        return _meant(name, default, version=version, label=label)
 
     return read
 
 
-Newest = Annotated[Meant, meant(LATEST)]
+def _meant(name: str, default: str, *, version: int | None, **labels: str | None) -> Meant:
+    given = {key: one for key, one in {"version": version, **labels}.items() if one is not None}
+    if len(given) > 1:
+        *first, last = (f"{key} {one!r}" for key, one in given.items())
+        raise Invalid(
+            f"{', '.join(first).capitalize()} and {last} were given together, and may be "
+            "different versions; give one of them.",
+            field=next(reversed(given)),
+            value=next(reversed(given.values())),
+        )
+    if version is not None:
+        return PromptVersionRef(name, version)
+    return PromptLabelRef(name, next((one for one in labels.values() if one), default))
+
+
+Newest = Annotated[Meant, Depends(newest)]
 """The version that is meant; the newest when nothing says which."""

@@ -34,7 +34,7 @@ def list_accesses(
 
 
 def list_uses(tx: Reading, name: str, *, cursor: str | None, limit: int) -> Page[VersionUse]:
-    """When each version of a prompt was read last, the newest version first.
+    """When each version of a prompt was read or served last, the newest version first.
 
     Raises:
         NotFound: there is no such prompt.

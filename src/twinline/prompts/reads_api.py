@@ -27,11 +27,8 @@ def note(request: Request, principal: str, version: PromptVersionRef, door: Door
 def list_uses(
     name: PathName, tx: Read, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[VersionUse]:
-    """When each version of a prompt was read last by itself and how often, the newest first.
-
-    Not counted are lists, comparisons, and what applications are served with a resolution or
-    a manifest; so ask for a version's impact, too, before you retire it.
-    """
+    """When each version of a prompt was read or served last and how often, the newest version
+    first."""
     return reads.list_uses(tx, name, cursor=cursor, limit=limit)
 
 

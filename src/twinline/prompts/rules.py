@@ -9,9 +9,13 @@ from twinline.language import identity, templates
 from twinline.language.errors import Invalid, TooLarge
 from twinline.language.names import LATEST
 from twinline.language.records import (
+    Declaration,
     Include,
     NewPromptVersion,
     Note,
+    Origin,
+    Prompt,
+    PromptItem,
     PromptVersion,
     ProtectedLabel,
     Template,
@@ -158,6 +162,41 @@ def _refuse_large(size: int) -> None:
             field="template",
             limit_bytes=templates.BYTES_MAX,
         )
+
+
+def declarations(version: PromptVersion) -> tuple[Declaration, ...]:
+    """The variables that a version declares itself, as it does."""
+    return tuple(
+        Declaration.model_validate(one.model_dump(exclude={"declared_in"}))
+        for one in version.variables
+        if one.type is not None and one.declared_in is None
+    )
+
+
+def item(prompt: Prompt, version: PromptVersion) -> PromptItem:
+    """A version as it goes to another place; the newest one takes along what is said of the
+    whole prompt."""
+    newest = version.number == prompt.latest
+    return PromptItem(
+        origin=version.origin
+        or Origin(place=str(version.ref), author=version.author, at=version.created_at, tags={}),
+        number=version.number,
+        version=NewPromptVersion(
+            name=version.name,
+            template=version.template,
+            syntax=version.syntax,
+            variables=declarations(version),
+            examples=version.examples,
+            parameters=version.parameters,
+            message=version.message,
+            description=(prompt.description or None) if newest else None,
+            tags=(prompt.tags or None) if newest else None,
+            labels=tuple(label for label in version.labels if label != LATEST),
+        ),
+        composed=version.composed,
+        pins=version.includes,
+        digest=version.digest,
+    )
 
 
 def repinned(template: Template, newest: dict[str, int]) -> Template:

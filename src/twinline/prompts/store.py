@@ -15,18 +15,20 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_nodes, find_node
 from twinline.db.names import near
-from twinline.db.schema import label_move, prompt, prompt_version, withdrawal
+from twinline.db.schema import label_move, prompt, prompt_label, prompt_version, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.identity import as_json, without_defaults
-from twinline.language.names import SEMANTIC_PATTERN
+from twinline.language.names import LATEST, SEMANTIC_PATTERN
 from twinline.language.records import (
     LabelMove,
     NewPromptVersion,
+    Origin,
     Prompt,
     PromptVersion,
     WithdrawalKind,
@@ -97,10 +99,13 @@ def numbers_with(tx: Reading, id: int, digests: Collection[str]) -> dict[str, in
 
 
 def add_versions(
-    tx: Writing, id: int, added: Collection[tuple[NewPromptVersion, Content]]
+    tx: Writing,
+    id: int,
+    added: Collection[tuple[NewPromptVersion, Content]],
+    origin: Origin | None = None,
 ) -> dict[str, int]:
     """Append versions of different contents under the lock of `lock_series`; their numbers, by
-    digest."""
+    digest. ``origin`` is where they were imported from."""
     if not added:
         return {}
     first = (tx.value(_latest(id)) or 0) + 1
@@ -111,7 +116,10 @@ def add_versions(
     }
     nodes = add_nodes(tx, "prompt", refs.values())
     made = prompt_version.insert().values(
-        prompt_id=id, author=tx.actor, created_at=func.clock_timestamp()
+        prompt_id=id,
+        author=tx.actor,
+        created_at=func.clock_timestamp(),
+        origin=origin.model_dump(mode="json") if origin else None,
     )
     rows = [_row(new, content) for new, content in added]
     for row in rows:
@@ -285,6 +293,44 @@ def versions(
     id = rows[0]["prompt_id"]
     named, latest = places(tx, id)[id], tx.value(_latest(id))
     return tuple(_version(row, rules.labels_of(row["number"], named, latest)) for row in rows)
+
+
+def export(
+    tx: Reading,
+    *,
+    name: str | None,
+    domain: str | None,
+    label: str | None,
+    after: tuple[str, int],
+    limit: int,
+) -> tuple[tuple[Prompt, PromptVersion], ...]:
+    """Versions with their prompts, by name and number, after this one; retired ones too."""
+    place = tuple_(prompt.c.name, prompt_version.c.number)
+    query = _versions().where(place > after).order_by(prompt.c.name, prompt_version.c.number)
+    if name is not None:
+        query = query.where(prompt.c.name == name)
+    if domain is not None:
+        query = query.where(prompt.c.name.startswith(f"{domain}/", autoescape=True))
+    if label is not None:
+        query = query.where(_is_on(label))
+    rows = tx.rows(query.limit(limit))
+    prompts = {one.name: one for one in with_ids(tx, [*{row["prompt_id"] for row in rows}])}
+    return tuple((prompts[row["name"]], _labelled(row, prompts[row["name"]])) for row in rows)
+
+
+def _is_on(label: str) -> ColumnElement[bool]:
+    later = _one_version.c.number > prompt_version.c.number
+    if label == LATEST:
+        return ~exists().where(_one_version.c.prompt_id == prompt_version.c.prompt_id, later)
+    return exists().where(
+        prompt_label.c.prompt_id == prompt_version.c.prompt_id,
+        prompt_label.c.label == label,
+        prompt_label.c.number == prompt_version.c.number,
+    )
+
+
+def _labelled(row: RowMapping, of: Prompt) -> PromptVersion:
+    return _version(row, rules.labels_of(row["number"], of.labels, of.latest))
 
 
 def names(tx: Reading, word: str) -> list[str]:

@@ -116,6 +116,7 @@ prompt_version = Table(
     json_("parameters"),
     text_("digest"),
     json_("notes", default="[]"),
+    json_("origin", null=True),
     text_("message"),
     text_("author"),
     at_("created_at"),

@@ -87,6 +87,27 @@ class NewPromptVersion(Request):
         return "text" if isinstance(self.template, str) else "chat"
 
 
+class Origin(Request):
+    """Where a version was imported from, as that place says it; nothing of it was proven."""
+
+    place: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=1000,
+            description="A file, a commit, an address: whatever finds it again.",
+            examples=["support/answer/3.md"],
+        ),
+    ]
+    author: Annotated[str, Field(max_length=500, description="Empty: it is not said.")] = ""
+    at: Annotated[
+        Instant | None, Field(description="When it was made there; None: it is not said.")
+    ] = None
+    tags: Annotated[
+        Json, Field(default_factory=dict, description="The tags of this version there.")
+    ]
+
+
 class PromptVersion(Record):
     """One immutable, numbered entry of a prompt. Numbers are never used again."""
 
@@ -113,6 +134,9 @@ class PromptVersion(Record):
     message: str = Field(description="What changed, as in a commit message.")
     author: str = Field(description="The owner of the key that made it.")
     created_at: Instant
+    origin: Origin | None = Field(
+        default=None, description="Where it was imported from; None: it was made here."
+    )
     labels: tuple[str, ...] = Field(default=(), description="Labels that name it now.")
     retired_at: Instant | None = Field(
         default=None, description="Since when nobody should build on it; None: it is not retired."

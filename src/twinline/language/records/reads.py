@@ -31,12 +31,13 @@ class PromptAccess(Record):
 
 
 class VersionUse(Record):
-    """When a version was read last by itself, and how often in all; counted as `PromptAccess`.
-
-    So one that nobody read may still be served: its impact says what is live with it.
-    """
+    """When a version was used last, and how often in all: read in the registry, or served by a
+    bundle that it is in. Applications that resolve do the second and not the first."""
 
     number: int = Field(description="The version.")
-    count: int = Field(description="How many reads.")
+    count: int = Field(description="Reads in the registry, counted as `PromptAccess`.")
     principals: int = Field(description="How many different owners of keys read it.")
-    last_used_at: Instant | None = Field(description="None: nobody read it by itself yet.")
+    requests: int = Field(description="Recorded requests that it served.")
+    last_used_at: Instant | None = Field(
+        description="The later of the last read and the last request; None: neither was."
+    )

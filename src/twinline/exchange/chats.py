@@ -1,0 +1,82 @@
+r"""The messages of a chat as a text that people read, and back to the byte.
+
+::
+
+    >>> system
+    Be calm.
+    >>> placeholder history
+    >>> user
+    {{ question }}
+
+A message is the line ``>>> ROLE``, its text and a line break that is not part of it. A line of
+the text that begins like that, whatever backslashes stand before it, gets one backslash more.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from twinline.language.errors import Invalid
+from twinline.language.records import Message, Placeholder
+
+_head = re.compile(r'>>> (placeholder )?([\w.-]+|"(?:[^"\\]|\\.)*")\r?')
+_like_a_head = re.compile(r"^(\\*>>>)", re.MULTILINE)
+_escaped = re.compile(r"^\\(\\*>>>)", re.MULTILINE)
+_plain = re.compile(r"[\w.-]+")
+
+
+def written(template: Sequence[Message | Placeholder]) -> str:
+    """The messages of a chat as a text."""
+    return "".join(_written(part) for part in template)
+
+
+def read(text: str) -> list[dict[str, Any]]:
+    """The messages that a text says, as JSON.
+
+    Raises:
+        Invalid: it does not begin with a message, or a line that begins with ``>>>`` is none.
+    """
+    found: list[tuple[re.Match[str], list[str]]] = []
+    for number, line in enumerate(_lines(text), start=1):
+        if line.startswith(">>>"):
+            head = _head.fullmatch(line)
+            if head is None:
+                raise Invalid(
+                    f"Line {number} of the chat is {line[:60]!r}; say `>>> ROLE`, or write a "
+                    "backslash before it where it is text."
+                )
+            found.append((head, []))
+        elif found:
+            found[-1][1].append(line)
+        else:
+            raise Invalid(f"The chat begins with {line[:60]!r}; begin it with `>>> ROLE`.")
+    return [_read(head, lines) for head, lines in found]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text, by line feeds alone: whatever else breaks lines is text."""
+    return iter(text.removesuffix("\n").split("\n")) if text else iter(())
+
+
+def _written(part: Message | Placeholder) -> str:
+    match part:
+        case Message():
+            text = _like_a_head.sub(r"\\\1", part.content)
+            return f">>> {_word(part.role)}\n{text}\n"
+        case Placeholder():
+            return f">>> placeholder {part.name}\n"
+
+
+def _word(role: str) -> str:
+    return role if _plain.fullmatch(role) and role.isascii() else json.dumps(role)
+
+
+def _read(head: re.Match[str], lines: Sequence[str]) -> dict[str, Any]:
+    name: str = json.loads(head[2]) if head[2].startswith('"') else head[2]
+    text = "\n".join(_escaped.sub(r"\1", line) for line in lines)
+    if head[1] is None:
+        return {"role": name, "content": text}
+    if text:
+        raise Invalid(f"The placeholder {name!r} has a text; it only names a place.")
+    return {"type": "placeholder", "name": name}

@@ -1,0 +1,173 @@
+"""Prompts as a folder of files, for git and for people.
+
+``support/answer/3.md`` is version 3 of ``support/answer``. ``support/answer.md`` is all of that
+prompt: its versions are the commits that changed the file, or, where there is no git, the one
+that it holds. Other files, and what is hidden, are left alone.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from twinline.exchange import documents, git_history
+from twinline.exchange.found import Found, gathered, refusal
+from twinline.language.errors import Invalid
+from twinline.language.records import ImportedItem, ImportReport, PromptItem
+from twinline.language.refs import PromptVersionRef
+
+BYTES_MAX = 4 << 20
+"""What a file may hold; no template is larger than a quarter of it."""
+_SUFFIX = ".md"
+_NOT_PROMPTS = {"README.md"}
+
+Reading = tuple[str, Callable[[], PromptItem]]
+
+
+def read(folder: Path) -> Found:
+    """The versions in a folder.
+
+    Raises:
+        Invalid: it is no folder that can be read, or git cannot say its history.
+    """
+    if not folder.is_dir():
+        raise Invalid(f"{folder} is no folder.", field="folder", value=str(folder))
+    return gathered(_places(folder))
+
+
+def write(folder: Path, items: Iterable[PromptItem]) -> ImportReport:
+    """Write each version as a file; what is there already is the same, or written anew.
+
+    Raises:
+        Invalid: a file cannot be written, or would be outside of the folder.
+    """
+    return ImportReport(kept=True, items=tuple(_written(folder, item) for item in items))
+
+
+def _places(folder: Path) -> Iterator[Reading]:
+    for path in _files(folder):
+        place = path.relative_to(folder).as_posix()
+        names = place.removesuffix(_SUFFIX).split("/")
+        if path.is_symlink():
+            yield place, partial(_refuse, "It is a symbolic link; put the file itself there.")
+        elif names[-1].isdecimal() and len(names) > 1:
+            yield place, partial(_version, path, place, "/".join(names[:-1]), int(names[-1][:20]))
+        else:
+            yield from _prompt(path, place, "/".join(names))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files that hold prompts, and whatever else is called so, by name."""
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink() and (entry.is_dir() or entry.name.endswith(_SUFFIX)):
+            yield Path(entry.path)
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path))
+        elif entry.name.endswith(_SUFFIX) and entry.name not in _NOT_PROMPTS:
+            yield Path(entry.path)
+
+
+def _version(path: Path, place: str, name: str, number: int) -> PromptItem:
+    text = documents.decoded(_content(path))
+    return documents.read(text, place, name=name, number=number)
+
+
+def _prompt(path: Path, place: str, name: str) -> Iterator[Reading]:
+    try:
+        content = _content(path)
+        commits = git_history.commits(path)
+        newest = commits[-1].content if commits else None
+        if newest is not None and _unix(newest) != _unix(content):
+            raise Invalid("It is not as the last commit has it; commit it, or put it back.")
+    except Invalid as error:
+        yield place, partial(_refuse, error.detail)
+        return
+    if not commits:
+        yield place, lambda: documents.read(documents.decoded(content), place, name=name)
+    for number, commit in enumerate(commits, start=1):
+        read = partial(_commit, commit, name, number, newest=commit is commits[-1])
+        yield f"{place}@{commit.id[:12]}", partial(read, f"{place}@{commit.id[:12]}")
+
+
+def _commit(
+    commit: git_history.Commit, name: str, number: int, place: str, *, newest: bool
+) -> PromptItem:
+    """A version as a commit made it. Labels are where the newest one has them, for they say
+    where they were when each was made."""
+    if commit.content is None:
+        raise Invalid(f"It is no file, or larger than {BYTES_MAX:,} bytes, in that commit.")
+    found = documents.read(documents.decoded(commit.content), place, name=name)
+    origin = {
+        "author": found.origin.author or commit.author[:500],
+        "at": found.origin.at or commit.at,
+    }
+    version: dict[str, object] = {"message": found.version.message or commit.message[:1000]}
+    if not newest:
+        version |= {"labels": (), "description": None, "tags": None}
+    return found.model_copy(
+        update={
+            "number": number,
+            "origin": found.origin.model_copy(update=origin),
+            "version": found.version.model_copy(update=version),
+        }
+    )
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds, provided that it is a file and no link to one.
+
+    Raises:
+        Invalid: it is something else, too large, or cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Invalid("It is no file, but a device or a pipe.")
+            content = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise Invalid(f"It cannot be read: {error.strerror}.") from error
+    if len(content) > BYTES_MAX:
+        raise Invalid(f"It is larger than {BYTES_MAX:,} bytes.")
+    return content
+
+
+def _written(folder: Path, item: PromptItem) -> ImportedItem:
+    name, number = item.version.name, item.number
+    place = f"{name}/{number}{_SUFFIX}"
+    if number is None:
+        return refusal(place, "It has no number.")
+    path = folder / place
+    content = documents.written(item).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise Invalid(
+                f"{path} is a symbolic link, or below one; take it away.", value=str(path)
+            )
+        same = path.is_file() and path.read_bytes() == content
+        if not same:
+            path.write_bytes(content)
+    except OSError as error:
+        raise Invalid(f"{path} cannot be written: {error.strerror}.", value=str(path)) from error
+    return ImportedItem(
+        place=place,
+        name=name,
+        outcome="same" if same else "created",
+        version=PromptVersionRef(name, number),
+        digest=item.digest,
+    )
+
+
+def _unix(content: bytes) -> bytes:
+    """Without what git may do to line breaks when it checks a file out."""
+    return content.replace(b"\r\n", b"\n")
+
+
+def _refuse(why: str) -> PromptItem:
+    raise Invalid(why)
