@@ -236,4 +236,7 @@ def test_an_environment_is_the_label_of_its_name(client: Client, http: httpx.Cli
     with pytest.raises(NotFound, match="staging"):
         client.prompts.get("of/environments", environment="staging")
     both = http.get("/prompts/of/environments?environment=production&label=latest")
-    assert (both.status_code, "one of version, label and environment" in both.text) == (422, True)
+    assert (both.status_code, "Label 'latest' and environment 'production'" in both.text) == (
+        422,
+        True,
+    )

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 
 from twinline.client.access import Audit, Keys
+from twinline.client.bundles import Bundles
 from twinline.client.evaluations import Evaluations
 from twinline.client.exports import Exports
 from twinline.client.http import Http
@@ -23,8 +24,8 @@ from twinline.client.mirror import Mirror
 from twinline.client.mlflow_changes import MlflowChanges
 from twinline.client.mlflow_links import MlflowLinks
 from twinline.client.models import Models
+from twinline.client.prompts import Prompts
 from twinline.client.recalls import Recalls
-from twinline.client.registry import Bundles, Prompts
 from twinline.client.routing import FleetView, Kills, Policies
 from twinline.client.slots import Slots
 from twinline.client.spool import Spool

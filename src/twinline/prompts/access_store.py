@@ -106,6 +106,7 @@ def uses(tx: Reading, name: str, *, before: int | None, limit: int) -> tuple[Ver
             func.coalesce(served.c.requests, 0).label("requests"),
             func.greatest(read.c.last_at, served.c.last_at).label("last_used_at"),
         )
+        .select_from(page)
         .join(read, true())
         .join(served, true())
     )

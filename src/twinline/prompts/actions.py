@@ -64,7 +64,7 @@ def create_version(
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    pieces = composing.pieces(tx, new, read or _read_to_include)
+    pieces = composing.pieces(tx, new, read or read_to_include)
     content = rules.content(new, pieces)
     id = store.lock_series(tx, new.name)
     _describe(tx, id, new)
@@ -118,7 +118,7 @@ def check_version(tx: Reading, new: NewPromptVersion, *, read: Read | None = Non
     """
     if new.derived_from:
         read_version(tx, new.derived_from)
-    content = rules.content(new, composing.pieces(tx, new, read or _read_to_include))
+    content = rules.content(new, composing.pieces(tx, new, read or read_to_include))
     return PromptCheck(
         existing=find_content(tx, new.name, content.digest),
         kind=new.kind,
@@ -308,7 +308,8 @@ def made_between(
     return store.made_between(tx, names, since, until, limit)
 
 
-def _read_to_include(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptVersion:
+def read_to_include(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptVersion:
+    """As `read_version`; but of ``latest``, the newest that is not withdrawn."""
     newest = isinstance(ref, PromptLabelRef) and ref.label == LATEST
     number = newest_fit(tx, ref.name) if newest else None
     return read_version(tx, PromptVersionRef(ref.name, number) if number else ref)

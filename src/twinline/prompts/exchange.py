@@ -164,7 +164,7 @@ def _reading_pins(tx: Reading, item: PromptItem, known: _Known) -> Read:
     pinned = {one.ref: _pinned(tx, pins[one.text], known) for one in written if one.text in pins}
 
     def read(tx: Reading, ref: PromptVersionRef | PromptLabelRef) -> PromptVersion:
-        return pinned.get(ref) or actions.read_version(tx, ref)
+        return pinned.get(ref) or actions.read_to_include(tx, ref)
 
     return read
 
