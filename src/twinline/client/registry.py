@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twinline.client.http import Http, segment
+from twinline.client.notebooks import ShownBundle, ShownDiff
 from twinline.language.names import LATEST
 from twinline.language.records import (
     Bundle,
@@ -210,7 +211,7 @@ class Prompts:
             context: how many equal lines to give around each change; None: all.
         """
         query = {"from": old, "to": new, "context": context}
-        return self._http.get(PromptDiff, f"/prompts/{segment(name)}/diff", query)
+        return self._http.get(ShownDiff, f"/prompts/{segment(name)}/diff", query)
 
     def accesses(self, name: str, *, version: int | None = None) -> Iterator[PromptAccess]:
         """Who read which version of the prompt, day by day, the newest day first."""
@@ -385,15 +386,15 @@ class Bundles:
             prompt=_one_of(prompt, PromptVersionRef, PromptLabelRef),
             parameters=parameters or {},
         )
-        return self._http.write(Bundle, "POST", "/bundles", new, key=key)
+        return self._http.write(ShownBundle, "POST", "/bundles", new, key=key)
 
     def get(self, ref: BundleRef | str) -> Bundle:
         """A bundle by its reference; 12 characters of the digest are enough."""
-        return self._http.get(Bundle, f"/bundles/{_bundle(ref).digest}")
+        return self._http.get(ShownBundle, f"/bundles/{_bundle(ref).digest}")
 
     def list(self) -> Iterator[Bundle]:
         """Bundles, the newest first."""
-        return self._http.pages(Bundle, "/bundles")
+        return self._http.pages(ShownBundle, "/bundles")
 
     def state_pairing(
         self,
