@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twinline.client.http import Http
+from twinline.client.notebooks import ShownBundle
 from twinline.language.records import Bundle, NewBundle, NewPairing, Pairing, PairingStatus
 from twinline.language.refs import (
     BundleRef,
@@ -40,15 +41,15 @@ class Bundles:
             prompt=_one_of(prompt, PromptVersionRef, PromptLabelRef),
             parameters=parameters or {},
         )
-        return self._http.write(Bundle, "POST", "/bundles", new, key=key)
+        return self._http.write(ShownBundle, "POST", "/bundles", new, key=key)
 
     def get(self, ref: BundleRef | str) -> Bundle:
         """A bundle by its reference; 12 characters of the digest are enough."""
-        return self._http.get(Bundle, f"/bundles/{_bundle(ref).digest}")
+        return self._http.get(ShownBundle, f"/bundles/{_bundle(ref).digest}")
 
     def list(self) -> Iterator[Bundle]:
         """Bundles, the newest first."""
-        return self._http.pages(Bundle, "/bundles")
+        return self._http.pages(ShownBundle, "/bundles")
 
     def state_pairing(
         self,

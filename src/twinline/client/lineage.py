@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from twinline.client.http import Http
+from twinline.client.notebooks import ShownLineage
 from twinline.language.records import (
     AffectedDecision,
     CustomNode,
@@ -47,7 +48,7 @@ class LineageGraph:
     ) -> Lineage:
         """Everything upstream or downstream of a node within ``depth`` hops."""
         query = {"node": node, "direction": direction, "depth": depth, "limit": limit}
-        return self._http.get(Lineage, "/lineage", {**query, "kinds": kinds, "as_of": as_of})
+        return self._http.get(ShownLineage, "/lineage", {**query, "kinds": kinds, "as_of": as_of})
 
     def impact(self, node: Ref | str, wanted: RequestFilter | None = None) -> Impact:
         """Everything downstream of a node, counted."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from twinline.client import sending
 from twinline.client.http import Http, segment
+from twinline.client.notebooks import ShownDiff
 from twinline.language.names import LATEST
 from twinline.language.records import (
     Declaration,
@@ -238,7 +239,7 @@ class Prompts:
             InvalidReference: a side is neither, nor a reference.
         """
         query = {"from": old, "to": new, "context": context}
-        return self._http.get(PromptDiff, f"/prompts/{segment(name)}/diff", query)
+        return self._http.get(ShownDiff, f"/prompts/{segment(name)}/diff", query)
 
     def accesses(self, name: str, *, version: int | None = None) -> Iterator[PromptAccess]:
         """Who read which version of the prompt, day by day, the newest day first.

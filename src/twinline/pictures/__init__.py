@@ -1,0 +1,31 @@
+"""Pictures: lineage and bundles as SVG, differences as HTML, for pages and for notebooks.
+
+Drawn here, not by a library: what is on a card, which of many siblings are left to a
+number, and how a withdrawn version is told without colours are questions of this
+catalog. It needs the standard library and the records only, so the client has it too.
+
+`cards` says what is shown, `layout` and `ordering` where it stands, `scene` in which
+pixels, and `draw` how it is written. What always holds: the same walk is the same bytes;
+no card lies on another, no line runs through one, no text leaves its card; everything
+that people wrote is escaped.
+"""
+
+from twinline.language.records import Bundle, Lineage
+from twinline.pictures import cards, pairs
+from twinline.pictures.diffs import diff_html
+from twinline.pictures.draw import Address, svg
+from twinline.pictures.scene import scene
+from twinline.pictures.style import style_sheet
+
+__all__ = ["Address", "bundle_svg", "diff_html", "lineage_svg", "style_sheet"]
+
+
+def lineage_svg(lineage: Lineage, *, address: Address | None = None, styled: bool = True) -> str:
+    """A walk as SVG; ``address`` says where the row of a reference leads, and ``styled``
+    whether the style sheet is within."""
+    return svg(scene(cards.board(lineage)), address=address, styled=styled)
+
+
+def bundle_svg(bundle: Bundle, *, address: Address | None = None, styled: bool = True) -> str:
+    """A bundle as SVG: its two sides, and what they make."""
+    return svg(scene(pairs.board(bundle)), address=address, styled=styled)

@@ -1,0 +1,298 @@
+"""A scene as SVG: one text, the same bytes for the same scene."""
+
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
+from typing import Literal
+from urllib.parse import quote
+
+from twinline.pictures.cards import Mark, Row
+from twinline.pictures.scene import (
+    CAPTION,
+    CARD_WIDTH,
+    HEADING,
+    LANE_MARGIN,
+    PAD,
+    ROW,
+    Curve,
+    Placed,
+    Point,
+    Scene,
+    Stub,
+    lane_left,
+)
+from twinline.pictures.style import DASHES, KINDS, OWN_DASH, style_sheet
+from twinline.pictures.text import fitted, is_sure, plain, width
+
+Address = Callable[[str], str | None]
+"""Where a page tells of a reference; None: nowhere."""
+
+_LETTERS = {
+    "dataset": "D", "run": "R", "model": "M", "prompt": "P", "bundle": "B", "evaluation": "E",
+    "deployment": "X", "slot": "S", "custom": "N",
+}  # fmt: skip
+_SHAPES: dict[Mark, tuple[str, str]] = {
+    "recalled": ("shape bad", "M{0} {1}l8 8m0-8l-8 8"),
+    "retired": ("shape", "M{0} {2}a4 4 0 1 0 8 0a4 4 0 1 0-8 0h8"),
+    "unpinned": ("shape", "M{0} {2}q2-5 4 0t4 0"),
+    "live": ("dot", "M{0} {2}a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"),
+}
+_WORDS: dict[Mark, str] = {"recalled": "bad strong", "live": "good strong"}
+_SHAPE_ROOM = 12
+_BADGE, _INSET = 24, 9
+_STUB_ROOM = 26
+_LEGEND_SAMPLE, _LEGEND_ROOM, _LEGEND_GAP = 34, 260, 22
+
+
+def svg(scene: Scene, *, address: Address | None = None, styled: bool = True) -> str:
+    """The scene as SVG.
+
+    Without addresses it is an image to a reader of screens, told by its title and
+    description. With them it is a group of links, in the order of the lanes, because
+    what is in an image cannot be reached.
+
+    Args:
+        scene: what is where.
+        address: where each row leads; None: the picture has no links.
+        styled: whether the style sheet is in the picture; a page that may not have it
+            there serves `style_sheet` itself.
+    """
+    board = scene.board
+    size = f'width="{scene.width}" height="{scene.height}"'
+    return "".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="twinline-picture" '
+            f'role="{"group" if address else "img"}" '
+            f'aria-label="{_safe(board.title)}" {size} '
+            f'viewBox="{scene.left} 0 {scene.width} {scene.height}">',
+            f"<title>{_safe(board.title)}</title><desc>{_safe(board.description)}</desc>",
+            f"<style>{style_sheet()}</style>" if styled else "",
+            f'<rect class="ground" x="{scene.left}" {size}/>',
+            *_captions(scene),
+            *_lanes(scene),
+            '<g aria-hidden="true">',
+            *map(_curve, sorted(scene.curves, key=_weight)),
+            *map(_stub, scene.stubs),
+            "</g>",
+            *(_card(placed, address) for placed in _in_order(scene.cards)),
+            *_legend(scene),
+            "</svg>",
+        ]
+    )
+
+
+def _in_order(cards: Iterable[Placed]) -> list[Placed]:
+    """As they are read: the lanes from the left, and each from above."""
+    return sorted(cards, key=lambda placed: (placed.corner.x, placed.corner.y))
+
+
+def _weight(curve: Curve) -> bool:
+    """What belongs to neither side is drawn first, under the others."""
+    return curve.link.tone != "aside"
+
+
+def _captions(scene: Scene) -> Iterator[str]:
+    room = scene.width - 2 * PAD
+    left = scene.left + PAD
+    yield _text(Point(left, PAD + 14), scene.board.title, 15, room, "strong")
+    for line, said in enumerate(scene.board.captions, start=1):
+        yield _text(Point(left, PAD + 14 + line * CAPTION), said, 12.5, room, "quiet")
+
+
+def _lanes(scene: Scene) -> Iterator[str]:
+    height = scene.lanes_bottom - scene.lanes_top
+    for lane, heading in enumerate(scene.board.headings):
+        left = lane_left(lane)
+        yield (
+            f'<rect class="lane" x="{left - LANE_MARGIN}" y="{scene.lanes_top}" rx="6" '
+            f'width="{CARD_WIDTH + 2 * LANE_MARGIN}" height="{height}"/>'
+        )
+        at = Point(left + CARD_WIDTH / 2, scene.lanes_top + 23)
+        yield _text(at, heading, 12, CARD_WIDTH, "quiet strong", anchor="middle")
+
+
+def _curve(curve: Curve) -> str:
+    first, *rest = curve.points
+    path = f"M{_at(first)}" + "".join(
+        f"C{_at(rest[i])} {_at(rest[i + 1])} {_at(rest[i + 2])}" for i in range(0, len(rest), 3)
+    )
+    end = curve.points[-1]
+    to_the_left = curve.points[-2].x > end.x
+    return (
+        f'<g class="edge {curve.link.tone}"><title>{_safe(curve.link.title)}</title>'
+        f'<path class="line" d="{path}"{_dashes(curve.link.kind)}/>{_arrow(end, to_the_left)}</g>'
+    )
+
+
+def _arrow(end: Point, to_the_left: bool) -> str:
+    back = 7 if to_the_left else -7
+    return f'<path class="head" d="M{_at(end)}l{back} -3.5v7z"/>'
+
+
+def _dashes(kind: str) -> str:
+    dashes = DASHES.get(kind, OWN_DASH)
+    return f' stroke-dasharray="{dashes}"' if dashes else ""
+
+
+def _stub(stub: Stub) -> str:
+    begins = stub.label.x > stub.end.x
+    many = ", ".join(map(str, stub.numbers))
+    said = fitted(many, _STUB_ROOM, 10, bold=True)
+    wide = max(16.0, round(width(said, 10, bold=True) + 8))
+    left = stub.label.x - (8 if begins else wide - 8)
+    path = f"M{_at(stub.end)}H{_number(stub.label.x)}"
+    return (
+        f'<g class="edge {stub.link.tone}"><title>{_safe(stub.link.title)}</title>'
+        f'<path class="line" d="{path}"{_dashes(stub.link.kind)}/>'
+        f"{'' if begins else _arrow(stub.end, to_the_left=False)}"
+        f'<rect class="stub" x="{_number(left)}" y="{_number(stub.label.y - 8)}" rx="8" '
+        f'width="{_number(wide)}" height="16"/>'
+        f"{_text(Point(left + wide / 2, stub.label.y + 3.5), said, 10, wide, 'strong', 'middle')}"
+        "</g>"
+    )
+
+
+def _card(placed: Placed, address: Address | None) -> str:
+    card, (x, y) = placed
+    asked = " asked" if any(row.tone == "root" for row in card.rows) else ""
+    kind = f" {card.kind}" if card.kind in KINDS else ""
+    count = card.note if not card.rows else ""
+    counted = width(count, 12, bold=True) + 6 if count else 0
+    right = Point(x + CARD_WIDTH - _INSET, y + 18.5)
+    room = CARD_WIDTH - _BADGE - 2 * _INSET - counted
+    return "".join(
+        [
+            f'<g class="of{kind}{asked}"><title>{_safe(card.title)}</title>',
+            f'<path class="row" d="{_rounded(x, y, CARD_WIDTH, placed.height)}"/>',
+            f'<path class="badge" d="{_badge(x, y, round_below=not card.rows)}"/>',
+            _text(Point(x + _BADGE / 2, y + 18.5), _LETTERS[card.kind], 12, 20, "letter", "middle"),
+            _text(Point(x + _BADGE + _INSET, y + 18.5), card.name, 12, room, "strong"),
+            _text(right, count, 12, counted, "strong", "end") if count else "",
+            *(
+                _row(row, Point(x, y + HEADING + place * ROW), row is card.rows[-1], address)
+                for place, row in enumerate(card.rows)
+            ),
+            f'<rect class="card" x="{_number(x)}" y="{_number(y)}" rx="6" fill="none" '
+            f'width="{CARD_WIDTH}" height="{placed.height}"/></g>',
+        ]
+    )
+
+
+def _row(row: Row, corner: Point, is_last: bool, address: Address | None) -> str:
+    where = address(row.ref) if address and row.ref else None
+    named = f' id="{_safe(quote(row.ref, safe=":/@+.-_~"))}"' if row.ref else ""
+    tag = f'a href="{_safe(where)}" aria-label="{_safe(row.title)}"' if where else "g"
+    ground = _rounded(*corner, CARD_WIDTH, ROW, above=False) if is_last else _square(corner)
+    notes = "".join(_notes(row, corner))
+    room = CARD_WIDTH - 2 * _INSET - _notes_width(row) - (8 if notes else 0)
+    gone = " gone" if {"recalled", "retired"} & set(row.marks) else ""
+    style = "quiet" if row.ref is None else f"strong{gone}"
+    return (
+        f'<{tag}{named} class="{row.tone}"><title>{_safe(row.title)}</title>'
+        f'<path class="row" d="{ground}"/>'
+        f"{_text(Point(corner.x + _INSET, corner.y + 16), row.label, 12, room, style)}"
+        f"{notes}</{tag[0]}>"
+    )
+
+
+def _notes(row: Row, corner: Point) -> Iterator[str]:
+    """The marks of a row, each a shape and a word, from the right; else its note."""
+    x, y = corner.x + CARD_WIDTH - _INSET, corner.y + 16
+    if not row.marks and row.note:
+        yield _text(Point(x, y), row.note, 11, CARD_WIDTH / 2, "quiet", "end")
+    for mark in reversed(row.marks):
+        style, shape = _SHAPES[mark]
+        wide = width(mark, 11, bold=True)
+        yield _text(Point(x, y), mark, 11, wide + 1, _WORDS.get(mark, "quiet strong"), "end")
+        left = x - wide - _SHAPE_ROOM
+        path = shape.format(_number(left), _number(y - 8), _number(y - 4))
+        yield f'<path class="{style}" d="{path}"/>'
+        x = left - 6
+
+
+def _notes_width(row: Row) -> float:
+    if not row.marks:
+        return width(row.note, 11)
+    return sum(width(mark, 11, bold=True) + _SHAPE_ROOM + 6 for mark in row.marks) - 6
+
+
+def _legend(scene: Scene) -> Iterator[str]:
+    kinds: dict[str, list[str]] = {}
+    for kind in sorted({link.kind for link in scene.board.links}, key=_usual):
+        kinds.setdefault(DASHES.get(kind, OWN_DASH), []).append(kind)
+    x, y = float(scene.left + PAD), scene.lanes_bottom + 22
+    each = (scene.width - 2 * PAD) / max(1, len(kinds)) - _LEGEND_SAMPLE - _LEGEND_GAP
+    for dashes, same in kinds.items():
+        said = fitted(plain(", ".join(same)), min(each, _LEGEND_ROOM), 11)
+        dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+        yield f'<path class="line" d="M{_number(x)} {_number(y - 4)}h26"{dashed}/>'
+        wide = width(said, 11)
+        yield _text(Point(x + _LEGEND_SAMPLE, y), said, 11, wide, "quiet")
+        x += _LEGEND_SAMPLE + wide + _LEGEND_GAP
+
+
+def _usual(kind: str) -> tuple[int, str]:
+    usual = list(DASHES)
+    return (usual.index(kind) if kind in DASHES else len(usual), kind)
+
+
+def _text(
+    at: Point,
+    text: str,
+    size: float,
+    room: float,
+    style: str,
+    anchor: Literal["start", "middle", "end"] = "start",
+) -> str:
+    """A text within its room; one whose width is a guess is cut off where that ends."""
+    bold = "strong" in style or style == "letter"
+    said = fitted(plain(text), room, size, bold=bold)
+    if is_sure(said):
+        return _written(at, said, size, style, anchor)
+    before = {"start": 0.0, "middle": room / 2, "end": room}[anchor]
+    line = size * 1.1
+    return (
+        f'<svg x="{_number(at.x - before)}" y="{_number(at.y - line)}" '
+        f'width="{_number(room)}" height="{round(size * 1.5)}">'
+        f"{_written(Point(before, line), said, size, style, anchor)}</svg>"
+    )
+
+
+def _written(at: Point, said: str, size: float, style: str, anchor: str) -> str:
+    anchored = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return (
+        f'<text class="{style}" x="{_number(at.x)}" y="{_number(at.y)}" '
+        f'font-size="{size:g}"{anchored}>{_safe(said)}</text>'
+    )
+
+
+def _rounded(
+    x: float, y: float, wide: float, high: float, *, above: bool = True, radius: float = 6
+) -> str:
+    """A rectangle with round corners below, and above or not."""
+    r, inner = radius, high - radius
+    top = f"M{_number(x)} {_number(y + r)}q0 -{r} {r} -{r}h{wide - 2 * r}q{r} 0 {r} {r}"
+    flat = f"M{_number(x)} {_number(y)}h{wide}"
+    side = f"v{inner - r if above else inner}q0 {r} -{r} {r}h-{wide - 2 * r}q-{r} 0 -{r} -{r}z"
+    return (top if above else flat) + side
+
+
+def _badge(x: float, y: float, *, round_below: bool) -> str:
+    r = 6
+    below = f"h{r - _BADGE}q-{r} 0 -{r} -{r}z" if round_below else f"h-{_BADGE}z"
+    return f"M{_number(x)} {_number(y + r)}q0 -{r} {r} -{r}h{_BADGE - r}v{HEADING}{below}"
+
+
+def _square(corner: Point) -> str:
+    return f"M{_at(corner)}h{CARD_WIDTH}v{ROW}h-{CARD_WIDTH}z"
+
+
+def _at(point: Point) -> str:
+    return f"{_number(point.x)} {_number(point.y)}"
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 1):g}"
+
+
+def _safe(text: str) -> str:
+    return escape(plain(text))
