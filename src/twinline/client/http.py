@@ -18,7 +18,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from twinline.language import errors
-from twinline.language.errors import PROBLEM_PREFIX, TwinlineError, Unavailable
+from twinline.language.errors import PROBLEM_PREFIX, CutShort, TwinlineError, Unavailable
 from twinline.language.records import Page
 
 Answer = TypeVar("Answer")
@@ -26,6 +26,8 @@ Query = Mapping[str, Any]
 
 TRIES = 3
 _WAIT_SECONDS = 0.2
+_STRETCH_SECONDS = 60.0
+"""How long a long answer may be silent: the server gives up on a stretch of it after half."""
 _AWAY = {502, 503, 504}
 """What a proxy answers when the server behind it does not."""
 
@@ -133,13 +135,29 @@ class Http:
         finally:
             answer.close()
 
-    def chunks(self, path: str, query: Query) -> Iterator[bytes]:
-        """A long answer in chunks, as they come."""
-        with self._client.stream("GET", path, params=_given(query)) as answer:
-            if not answer.is_success:
-                answer.read()
-                raise _error(answer)
-            yield from answer.iter_bytes()
+    def chunks(self, path: str, query: Query) -> Generator[bytes]:
+        """A long answer in chunks, as they come.
+
+        Raises:
+            CutShort: it broke off; what came of it is not all.
+        """
+        count = 0
+        timeout = httpx.Timeout(self._client.timeout.connect, read=_STRETCH_SECONDS)
+        try:
+            with self._client.stream("GET", path, params=_given(query), timeout=timeout) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _error(answer)
+                for chunk in answer.iter_bytes():
+                    count += len(chunk)
+                    yield chunk
+        except httpx.TransportError as error:
+            if not count:
+                raise self._silent(error) from error
+            raise CutShort(
+                f"The answer of {self.url} broke off after {count:,} bytes; ask again.",
+                url=self.url,
+            ) from error
 
     def close(self) -> None:
         """Close the connections."""
