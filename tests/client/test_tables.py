@@ -16,7 +16,6 @@ from tests.client.conftest import SLOT, Stage, soon
 from tests.client.wire import Meddler
 from tests.support.serving import served
 from tests.support.tables import rows_of
-from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
 from twinline.client.frames import columns, to_arrow, to_pandas, to_polars
@@ -28,7 +27,6 @@ from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at, new_
 from twinline.language.records import (
     Inference,
     NewInference,
-    NewKey,
     NewOutcome,
     RequestFilter,
     Role,
@@ -253,5 +251,4 @@ def test_whoever_goes_away_leaves_nothing_open(filled: Stage) -> None:
 
 
 def _admin_key(stage: Stage) -> str:
-    with stage.database.writing("test") as tx:
-        return access.issue_key(tx, NewKey(owner="another", role=Role.ADMIN)).key
+    return stage.admin.keys.issue("another", Role.ADMIN).key
