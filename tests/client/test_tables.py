@@ -26,6 +26,7 @@ from twinline.language.errors import CutShort, Invalid, NotFound, NotInstalled
 from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at, new_id
 from twinline.language.records import (
     Inference,
+    NewEvaluation,
     NewInference,
     NewOutcome,
     RequestFilter,
@@ -129,6 +130,19 @@ def test_a_table_of_nothing_keeps_its_columns(stage: Stage) -> None:
     assert to_arrow(nothing).num_rows == len(to_pandas(nothing)) == to_polars(nothing).height == 0
     assert "measured.cost_usd" in to_polars(nothing).columns
     assert list(nothing.batches()) == []
+
+
+def test_whatever_is_listed_or_counted_becomes_a_frame(filled: Stage) -> None:
+    client, bundle = filled.admin, filled.catalog.bundle(1, 1)
+    client.evaluations.record(
+        NewEvaluation(subject=bundle.ref, suite="golden", passed=9, failed=1, score=0.9)
+    )
+    impact = client.lineage.impact(PROMPT)
+    assert to_polars(client.slots.timeline(SLOT))["deployment.number"].to_list() == [1]
+    assert to_polars(client.evaluations.list())["score"].to_list() == [0.9]
+    assert to_polars(impact.days)["requests"].sum() == 1 + len(HOSTILE)
+    assert to_polars(impact.slots)["slot"].to_list() == [f"routes:/{SLOT}"]
+    assert set(to_pandas(client.lineage.decisions(PROMPT))["decision"]) == set(HOSTILE)
 
 
 @pytest.mark.parametrize(("stretch", "most"), [(2, 2), (1, 3), (3, 1000)])

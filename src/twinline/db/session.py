@@ -47,6 +47,7 @@ CHANNEL = "twinline"
 WAIT_SECONDS = 2.0
 """How long somebody waits for what is busy, before we say so or go on without it."""
 
+_ROOM = text("set local work_mem = '32MB'")  # to put thousands of rows in order in memory
 _ANNOUNCE = text("select pg_notify(:channel, :topic)")
 _TRY = text("select pg_try_advisory_lock(hashtext('twinline'), hashtext(:work))")
 _STILL = text("select true")
@@ -90,6 +91,7 @@ class Reading:
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer, or takes too long.
         """
+        self._connection.execute(_ROOM)
         compiled = query.compile(dialect=self._connection.dialect)
         # COPY takes no parameters: psycopg writes them into it, quoted.
         asked = f"copy ({compiled.string}) to stdout (format csv, header)"

@@ -23,12 +23,13 @@ from twinline.language.records import Measured, RequestFilter
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 Kind = Literal["word", "text", "int", "float", "moment"]
 
+_PLACE = "slot.route || '@' || slot.environment"
 _COLUMNS: dict[str, tuple[Kind, str]] = {
     "arm": ("word", "inference.arm"),
     "rule": ("word", "inference.rule"),
     "reason": ("word", "inference.reason"),
     "role": ("word", store.word("inference.role", store.ROLE_CODES)),
-    "assigned": ("word", "assigned.ref"),
+    "assigned": ("word", "(select ref from node where id = inference.assigned_id)"),
     "experiment": ("word", "inference.experiment"),
     "unit": ("text", "lpad(to_hex(inference.unit_hash), 16, '0')"),
     "served_from": ("word", "inference.served_from"),
@@ -36,11 +37,8 @@ _COLUMNS: dict[str, tuple[Kind, str]] = {
     "manifest_version": ("int", "inference.manifest_version"),
     "id": ("text", "inference.id"),
     "at": ("moment", "inference.at"),
-    "slot": ("word", "place.ref"),
-    "deployment": (
-        "word",
-        "'deployments:/' || slot.route || '@' || slot.environment || '/' || inference.deployment",
-    ),
+    "slot": ("word", f"'routes:/' || {_PLACE}"),
+    "deployment": ("word", f"'deployments:/' || {_PLACE} || '/' || inference.deployment"),
     "bundle": ("word", "served.ref"),
     "model": ("word", "model.ref"),
     "prompt": ("word", "prompt.ref"),
@@ -71,9 +69,7 @@ join bundle on bundle.node_id = inference.bundle_id
 join node served on served.id = inference.bundle_id
 left join node model on model.id = bundle.model_version
 left join node prompt on prompt.id = bundle.prompt_version
-left join node assigned on assigned.id = inference.assigned_id
 left join slot on slot.id = inference.slot_id
-left join node place on place.id = slot.node_id
 left join lateral (
     select {_NEWEST_KNOWN} from outcome where inference_id = inference.id
 ) later on true
