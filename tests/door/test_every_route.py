@@ -152,6 +152,8 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/impact/decisions"): READERS,
     ("get", "/impact/prospect"): READERS,
     ("get", "/impact.csv"): READERS,
+    ("get", "/impact.arrow"): READERS,
+    ("get", "/inferences.arrow"): READERS,
     ("post", "/lineage"): "author admin",
     ("post", "/nodes"): "author admin",
     ("get", "/nodes"): READERS,

@@ -1,5 +1,5 @@
-"""The graph, the counts, the lists and the spreadsheet say the same, and that is what a
-recount of the facts says."""
+"""The graph, the counts, the lists, the spreadsheet and the table say the same, and that is
+what a recount of the facts says."""
 
 import csv
 import io
@@ -17,6 +17,7 @@ from sqlalchemy import text
 from tests.support.catalog import Catalog
 from tests.support.recount import rollups_equal_facts
 from tests.support.serving import served
+from tests.support.tables import rows_of
 from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
@@ -156,7 +157,7 @@ def _meant(fact: dict[str, Any], wanted: RequestFilter) -> bool:
     )
 
 
-def test_counts_lists_decisions_and_spreadsheet_are_those_of_the_facts(
+def test_counts_lists_decisions_spreadsheet_and_table_are_those_of_the_facts(
     filled: Catalog, database: Database
 ) -> None:
     facts, graph = _facts(database), filled.client.lineage
@@ -171,6 +172,7 @@ def test_counts_lists_decisions_and_spreadsheet_are_those_of_the_facts(
             sheet = list(csv.DictReader(io.StringIO(b"".join(graph.csv(root, wanted)).decode())))
             assert [UUID(row["id"]) for row in sheet] == [one.id for one in listed], where
             assert [row["score"] for row in sheet] == [_text(one.measured.score) for one in listed]
+            assert rows_of(graph.table(root, wanted)) == rows_of(listed), where
             decisions = Counter(one["decision"] for one in own if one["decision"])
             found = {one.decision: one.requests for one in graph.decisions(root, wanted)}
             assert found == dict(sorted(decisions.items())), where

@@ -2,31 +2,41 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from twinline.client.aio_nouns import AsyncNouns
 from twinline.client.client import Client
 from twinline.client.local.calls import Call
 from twinline.client.local.resolved import Resolved
+from twinline.language.records import Divergences
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
-class AsyncClient:
+class AsyncClient(AsyncNouns):
     """A `Client` for programs with an event loop; it takes the same arguments.
 
     ::
 
         async with AsyncClient(url, key) as client:
+            slot = await client.slots.get("support-answer@production")
+            async for request in client.lineage.affected("prompts:/support/answer/5"):
+                ...
             async with await client.inference("support-answer", context) as call:
                 reply = await model(call.bundle.prompt.template)
 
-    Everything but `resolve` and `inference` is asked for through `run`, in a thread.
+    It has the nouns and methods of `Client`, each of which waits in a thread: what is
+    cancelled is not waited for any longer, and may be done all the same. Tables become
+    frames by `run`: ``await client.run(to_polars, client.inferences.table())``.
     """
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.client = Client(*arguments, **more)
+        super().__init__(self.client)
 
     async def resolve(
         self, route: str, context: dict[str, Any] | None = None, **more: Any
@@ -52,10 +62,45 @@ class AsyncClient:
             return AsyncCall(self.client.inference(route, context, **more))
         return AsyncCall(await self.run(self.client.inference, route, context, **more))
 
+    async def start(self, environment: str | None = None) -> None:
+        """As `Client.start`.
+
+        Raises:
+            Unavailable: as there.
+        """
+        await self.run(self.client.start, environment)
+
+    async def save_manifest(self, environment: str, file: Path) -> int:
+        """As `Client.save_manifest`."""
+        return await self.run(self.client.save_manifest, environment, file)
+
+    async def divergences(
+        self,
+        environment: str | None = None,
+        *,
+        since: datetime | None = None,
+        hours: float | None = None,
+        grace_seconds: float | None = None,
+        limit: int | None = None,
+    ) -> Divergences:
+        """As `Client.divergences`."""
+        return await self.run(
+            self.client.divergences,
+            environment,
+            since=since,
+            hours=hours,
+            grace_seconds=grace_seconds,
+            limit=limit,
+        )
+
+    async def flush(self) -> bool:
+        """As `Client.flush`."""
+        return await self.run(self.client.flush)
+
     async def run(
         self, method: Callable[Given, Answer], *arguments: Given.args, **more: Given.kwargs
     ) -> Answer:
-        """Call a method of the client in a thread: ``await c.run(c.client.slots.get, slot)``."""
+        """Call something that waits in a thread."""
         return await asyncio.to_thread(method, *arguments, **more)
 
     async def aclose(self) -> None:

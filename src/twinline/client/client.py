@@ -60,6 +60,8 @@ class Client:
             and reported.
         timeout_seconds: how long one try of a request may take; three are made when it
             is safe.
+        total_seconds: how long they may take in all; a server that asks for a longer wait
+            than that (``Retry-After``) is not asked again.
         transport: how to reach the server, for tests and proxies; default: the network.
 
     Every method raises the errors of `twinline.language.errors`; `Unavailable` when the
@@ -80,9 +82,16 @@ class Client:
         cold_start_seconds: float = COLD_START_SECONDS,
         spool_bytes_max: int = 256 << 20,
         timeout_seconds: float = 10.0,
+        total_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = Http(url, api_key, timeout_seconds=timeout_seconds, transport=transport)
+        self._http = Http(
+            url,
+            api_key,
+            timeout_seconds=timeout_seconds,
+            total_seconds=total_seconds,
+            transport=transport,
+        )
         self.environment = environment
         self._local = local
         self._folder = folder or folder_of(self._http.url)

@@ -5,19 +5,28 @@ function is called. A table has a column for each field, those of a record withi
 record by dotted names (``measured.latency_ms``). References and ids are text, moments
 are in UTC, lists of words stay lists, and members that are the caller's own (a context,
 parameters) are JSON text. What is not known is null, never zero.
+
+Of long lists the server gives a `Table`, which comes by columns instead of record by record::
+
+    to_pandas(client.lineage.affected(node))  # thousands of requests
+    to_pandas(client.lineage.table(node))  # millions
+
+There, words that repeat (slots, bundles, models, prompts, arms) are categories.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from importlib import import_module
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel
 
+from twinline.client.libraries import load
+from twinline.client.progress import Progress, counted
+from twinline.client.tables import Table
 from twinline.language.errors import Invalid
 from twinline.language.records import Lineage, Page
 from twinline.language.refs import Ref
@@ -29,8 +38,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 Kind = Literal["text", "int", "float", "bool", "moment", "words", "json"]
-Records = Page[Any] | Iterable[BaseModel]
-"""Records of one class: a page, or what a method of the client lists."""
+Records = Page[Any] | Iterable[BaseModel] | Table
+"""Records of one class: a page, or what a method of the client lists; or a table."""
 
 _PLAIN: dict[Any, Kind] = {
     str: "text",
@@ -73,7 +82,7 @@ def to_networkx(lineage: Lineage) -> "networkx.MultiDiGraph[str]":
     Raises:
         ImportError: networkx is not installed.
     """
-    graph = _load("networkx").MultiDiGraph(**lineage.model_dump(exclude={"nodes", "edges"}))
+    graph = load("networkx").MultiDiGraph(**lineage.model_dump(exclude={"nodes", "edges"}))
     for node in lineage.nodes:
         graph.add_node(node.ref, **node.model_dump(exclude={"ref"}))
     for edge in lineage.edges:
@@ -82,14 +91,19 @@ def to_networkx(lineage: Lineage) -> "networkx.MultiDiGraph[str]":
     return graph
 
 
-def to_pandas(records: Records) -> "pandas.DataFrame":
+def to_pandas(records: Records, *, progress: Progress = False) -> "pandas.DataFrame":
     """Records as a pandas table, of types that know null.
 
+    ``progress`` shows a line (True), or is told the rows so far.
+
     Raises:
-        ImportError: pandas is not installed.
+        ImportError: pandas is not installed, or pyarrow for a `Table`.
         Invalid: the records are of several classes.
+        CutShort: a `Table` broke off.
     """
-    pandas = _load("pandas")
+    pandas = load("pandas")
+    if isinstance(records, Table):
+        return _pandas_of(records.read(progress))
     types = {
         "text": "string",
         "int": "Int64",
@@ -102,19 +116,24 @@ def to_pandas(records: Records) -> "pandas.DataFrame":
     return pandas.DataFrame(
         {
             column.name: pandas.Series(values, dtype=types[column.kind])
-            for column, values in _table(records)
+            for column, values in _table(records, progress)
         }
     )
 
 
-def to_polars(records: Records) -> "polars.DataFrame":
+def to_polars(records: Records, *, progress: Progress = False) -> "polars.DataFrame":
     """Records as a polars table.
 
+    ``progress`` shows a line (True), or is told the rows so far.
+
     Raises:
-        ImportError: polars is not installed.
+        ImportError: polars is not installed, or pyarrow for a `Table`.
         Invalid: the records are of several classes.
+        CutShort: a `Table` broke off.
     """
-    polars = _load("polars")
+    polars = load("polars")
+    if isinstance(records, Table):
+        return polars.from_arrow(records.read(progress))
     types = {
         "text": polars.String,
         "int": polars.Int64,
@@ -124,21 +143,26 @@ def to_polars(records: Records) -> "polars.DataFrame":
         "words": polars.List(polars.String),
         "json": polars.String,
     }
-    table = list(_table(records))
+    table = list(_table(records, progress))
     return polars.DataFrame(
         {column.name: values for column, values in table},
         schema={column.name: types[column.kind] for column, _ in table},
     )
 
 
-def to_arrow(records: Records) -> "pyarrow.Table":  # pyright: ignore[reportUnknownParameterType, reportUnknownMemberType] -- has no types
+def to_arrow(records: Records, *, progress: Progress = False) -> "pyarrow.Table":  # pyright: ignore[reportUnknownParameterType, reportUnknownMemberType] -- has no types
     """Records as an Arrow table.
+
+    ``progress`` shows a line (True), or is told the rows so far.
 
     Raises:
         ImportError: pyarrow is not installed.
         Invalid: the records are of several classes.
+        CutShort: a `Table` broke off.
     """
-    arrow = _load("pyarrow")
+    arrow = load("pyarrow")
+    if isinstance(records, Table):
+        return records.read(progress)
     types: dict[Kind, Callable[[], Any]] = {
         "text": arrow.string,
         "int": arrow.int64,
@@ -151,24 +175,28 @@ def to_arrow(records: Records) -> "pyarrow.Table":  # pyright: ignore[reportUnkn
     return arrow.table(
         {
             column.name: arrow.array(values, types[column.kind]())
-            for column, values in _table(records)
+            for column, values in _table(records, progress)
         }
     )
 
 
-def _load(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"This needs {name}, which is not installed: pip install 'twinline[lineage]'",
-            name=name,
-        ) from error
+def _pandas_of(table: Any) -> "pandas.DataFrame":
+    """An Arrow table as pandas has it, without a second copy where that can be avoided."""
+    pandas, arrow = load("pandas"), load("pyarrow")
+    types = {
+        arrow.string(): pandas.StringDtype(),
+        arrow.int64(): pandas.Int64Dtype(),
+        arrow.float64(): pandas.Float64Dtype(),
+    }
+    return table.to_pandas(types_mapper=types.get, split_blocks=True)
 
 
-def _table(records: Records) -> Iterator[tuple[Column, list[Any]]]:
+def _table(
+    records: Page[Any] | Iterable[BaseModel], progress: Progress
+) -> Iterator[tuple[Column, list[Any]]]:
     """Each column with its values; none when there are no records."""
-    rows: list[BaseModel] = list(records.items if isinstance(records, Page) else records)
+    items: Iterable[BaseModel] = records.items if isinstance(records, Page) else records
+    rows = list(counted(items, progress))
     kinds = {type(row) for row in rows}
     if len(kinds) > 1:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))

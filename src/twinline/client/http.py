@@ -1,9 +1,7 @@
 """Requests and answers: the one place where the client talks to the server."""
 
 import os
-import random
 import socket
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,17 +15,19 @@ from weakref import WeakSet
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from twinline.client.tries import Tries, asked_seconds
 from twinline.language import errors
-from twinline.language.errors import PROBLEM_PREFIX, TwinlineError, Unavailable
+from twinline.language.errors import PROBLEM_PREFIX, CutShort, TwinlineError, Unavailable
 from twinline.language.records import Page
 
 Answer = TypeVar("Answer")
 Query = Mapping[str, Any]
 
 TRIES = 3
-_WAIT_SECONDS = 0.2
-_AWAY = {502, 503, 504}
-"""What a proxy answers when the server behind it does not."""
+_STRETCH_SECONDS = 60.0
+"""How long a long answer may be silent: the server gives up on a stretch of it after half."""
+_AWAY = {429, 502, 503, 504}
+"""What is answered by a server with too much to do, and by a proxy whose server is away."""
 
 
 class Stream(NamedTuple):
@@ -41,7 +41,8 @@ class Http:
     """Sends requests to one server with one key.
 
     Every write carries an idempotency key, so what got no answer is sent again (up to
-    three times in all) without happening twice.
+    three times in all) without happening twice, and so is what a server that is busy
+    refused, until ``total_seconds`` are over.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Http:
         api_key: str | None,
         *,
         timeout_seconds: float = 10.0,
+        total_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._total_seconds = total_seconds
         self.url = url.rstrip("/")
         self._settings: dict[str, Any] = {
             "base_url": f"{self.url}/api/v1",
@@ -137,13 +140,29 @@ class Http:
         finally:
             answer.close()
 
-    def chunks(self, path: str, query: Query) -> Iterator[bytes]:
-        """A long answer in chunks, as they come."""
-        with self._client.stream("GET", path, params=_given(query)) as answer:
-            if not answer.is_success:
-                answer.read()
-                raise _error(answer)
-            yield from answer.iter_bytes()
+    def chunks(self, path: str, query: Query) -> Generator[bytes]:
+        """A long answer in chunks, as they come.
+
+        Raises:
+            CutShort: it broke off; what came of it is not all.
+        """
+        count = 0
+        timeout = httpx.Timeout(self._client.timeout.connect, read=_STRETCH_SECONDS)
+        try:
+            with self._client.stream("GET", path, params=_given(query), timeout=timeout) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _error(answer)
+                for chunk in answer.iter_bytes():
+                    count += len(chunk)
+                    yield chunk
+        except httpx.TransportError as error:
+            if not count:
+                raise self._silent(error) from error
+            raise CutShort(
+                f"The answer of {self.url} broke off after {count:,} bytes; ask again.",
+                url=self.url,
+            ) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -164,17 +183,18 @@ class Http:
         if body is not None:
             sent["content"] = body.model_dump_json(exclude_unset=True)
             sent["headers"]["Content-Type"] = "application/json"
-        for last in (*[False] * (tries - 1), True):
+        left = Tries(tries, self._total_seconds)
+        while True:
+            timeout = left.timeout(self._settings["timeout"])
             try:
-                answer = self._client.request(method, path, **sent)
+                answer = self._client.request(method, path, timeout=timeout, **sent)
             except httpx.TransportError as error:
-                if last:
+                if not left.again():
                     raise self._silent(error) from error
             else:
-                if answer.status_code != 503 or last:
+                asked = asked_seconds(answer.headers.get("Retry-After"))
+                if answer.status_code not in _AWAY or not left.again(asked):
                     return _unless_refused(answer)
-            time.sleep(_WAIT_SECONDS * (1 + random.random()))  # noqa: S311 -- jitter
-        raise AssertionError("the last try returns or raises")
 
     def _post(self, path: str, body: bytes) -> httpx.Response:
         headers = {"Content-Type": "application/json"}

@@ -6,7 +6,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from twinline.client.filters import asked
 from twinline.client.http import Http
+from twinline.client.tables import Table
 from twinline.language.ids import new_id
 from twinline.language.records import (
     BatchResult,
@@ -21,6 +23,7 @@ from twinline.language.records import (
     Outcome,
     Replay,
     ReplayRequest,
+    RequestFilter,
     Resolution,
     ResolveRequest,
     TracesTaken,
@@ -107,6 +110,15 @@ class Inferences:
         """The inferences of a trace, or of a decision, the newest first."""
         query = {"trace_id": trace_id, "decision": decision}
         return self._http.pages(Inference, "/inferences", query)
+
+    def table(self, wanted: RequestFilter | None = None) -> Table:
+        """Every request that was served as a table, for notebooks, the newest first::
+
+            to_pandas(client.inferences.table(RequestFilter(environment="production")))
+
+        What ran in the shadow is left out.
+        """
+        return Table(self._http, "/inferences.arrow", asked(wanted))
 
     def explain(self, id: UUID) -> Explanation:
         """The whole story of one inference, as things were at its time."""

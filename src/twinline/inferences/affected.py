@@ -101,14 +101,13 @@ def newest(
     """The newest requests whose id is below ``before``."""
     _refuse_backwards(wanted)
     part = select(tx, scope, wanted)
-    begin = first_id(wanted.begin) if wanted.begin else BEFORE_ALL
-    before = min(before, first_id(wanted.end)) if wanted.end else before
+    begin, before = _bounds(wanted, before)
     if len(part.parts) > MANY and part.whole and not wanted.by_measure:
         recent = store.newest_among_recent(tx, part, begin=begin, before=before, limit=limit)
         if len(recent) == limit:
             return read_all(tx, recent)
     ids: list[UUID] = []
-    for first, end in _days(tx, part, wanted, begin, before):
+    for first, end in days(tx, part, wanted, begin, before):
         left = limit - len(ids)
         ids += store.newest_ids(tx, part, wanted, begin=first, before=end, limit=left)
         if len(ids) == limit:
@@ -143,6 +142,25 @@ def decisions(
     return cursors.page(listing, items, limit, lambda one: one.decision)
 
 
+def places(
+    tx: Reading, scope: Scope, wanted: RequestFilter
+) -> tuple[Selection, list[tuple[UUID, UUID]]]:
+    """The part of the ledger that holds these requests, and its days, the newest first: the
+    first id of each, and the first one after it.
+
+    Raises:
+        Invalid: the filter ends before it begins.
+    """
+    _refuse_backwards(wanted)
+    part = select(tx, scope, wanted)
+    return part, list(days(tx, part, wanted, *_bounds(wanted, AFTER_ALL)))
+
+
+def everything(tx: Reading) -> Scope:
+    """All that was ever served."""
+    return Scope(bundles=tuple(store.every_bundle(tx)))
+
+
 def select(tx: Reading, scope: Scope, wanted: RequestFilter) -> Selection:
     """The part of the ledger that holds these requests."""
     parts = [Part(id) for id in scope.bundles]
@@ -167,7 +185,7 @@ def _only(tx: Reading, wanted: RequestFilter) -> tuple[int, ...] | None:
     return tuple(only)
 
 
-def _days(
+def days(
     tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: UUID
 ) -> Iterator[tuple[UUID, UUID]]:
     """Where such requests may be, day by day, the newest first: the first id of each
@@ -191,6 +209,11 @@ def _days(
         first, end = max(first_id(day), begin), min(first_id(day + DAY), before)
         if first < end:
             yield first, end
+
+
+def _bounds(wanted: RequestFilter, before: UUID) -> tuple[UUID, UUID]:
+    begin = first_id(wanted.begin) if wanted.begin else BEFORE_ALL
+    return begin, min(before, first_id(wanted.end)) if wanted.end else before
 
 
 def _refuse_backwards(wanted: RequestFilter) -> None:

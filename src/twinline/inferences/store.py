@@ -38,10 +38,10 @@ from twinline.language.records import (
 )
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
-_CODES: dict[Status, int] = {"ok": 0, "error": 1}
-_ROLES: dict[InferenceRole, int] = {"served": 0, "shadow": 1}
-_ROLE: dict[int, InferenceRole] = {code: role for role, code in _ROLES.items()}
-_STATUS: dict[int, Status] = {code: status for status, code in _CODES.items()}
+STATUS_CODES: dict[Status, int] = {"ok": 0, "error": 1}
+ROLE_CODES: dict[InferenceRole, int] = {"served": 0, "shadow": 1}
+_ROLE: dict[int, InferenceRole] = {code: role for role, code in ROLE_CODES.items()}
+_STATUS: dict[int, Status] = {code: status for status, code in STATUS_CODES.items()}
 _MEASURES = tuple(Measured.model_fields)
 _MEASURE_TYPES = (
     "status smallint, latency_ms double precision, input_tokens integer, output_tokens integer,"
@@ -106,18 +106,29 @@ select pg_advisory_xact_lock(hashtextextended(id, 7)) from unnest(cast(:ids as t
 """)
 
 
+def word(code: str, words: Mapping[Any, int]) -> str:
+    """SQL that says in words what ``code`` says in numbers."""
+    cases = " ".join(f"when {number} then '{said}'" for said, number in words.items())
+    return f"case {code} {cases} end"
+
+
+def later(measure: str) -> str:
+    """SQL for a measure as it is known now, beside what was learnt of it ``later``."""
+    return f"coalesce(later.{measure}, inference.{measure})"
+
+
 def _newest_known(measure: str) -> str:
     return f"""coalesce((select later.{measure} from outcome later
         where later.inference_id = inference.id and later.{measure} is not null
         order by later.number desc limit 1), inference.{measure})"""
 
 
-_SERVED_IN = """inference.role = 0
+SERVED_IN = """inference.role = 0
         and (cast(:only as bigint[]) is null or inference.slot_id = any(:only))"""
-_WITHIN = f"""{_SERVED_IN} and inference.bundle_id = part.bundle
+WITHIN = f"""{SERVED_IN} and inference.bundle_id = part.bundle
         and (part.slot = 0 or inference.slot_id = part.slot)
         and (part.deployment = 0 or inference.deployment = part.deployment)"""
-_BY_MEASURE = f"""
+BY_MEASURE = f"""
         and (cast(:status as smallint) is null or {_newest_known("status")} = :status)
         and (cast(:score_min as double precision) is null
             or {_newest_known("score")} >= :score_min)
@@ -130,17 +141,17 @@ def _newest_of(filters: str) -> TextClause:
 select found.id from {PARTS}
 cross join lateral (
     select id from inference
-    where {_WITHIN} and id >= :begin and id < :before{filters}
+    where {WITHIN} and id >= :begin and id < :before{filters}
     order by id desc limit :limit
 ) found
 order by found.id desc limit :limit
 """)
 
 
-_NEWEST_OF, _NEWEST_MEASURED_OF = _newest_of(""), _newest_of(_BY_MEASURE)
+_NEWEST_OF, _NEWEST_MEASURED_OF = _newest_of(""), _newest_of(BY_MEASURE)
 _COUNT_SINCE = text(f"""
 select count(*) from (
-    select 1 from {PARTS} join inference on {_WITHIN} and id >= :since limit :most
+    select 1 from {PARTS} join inference on {WITHIN} and id >= :since limit :most
 ) served
 """)
 
@@ -150,19 +161,19 @@ def _decisions_of(filters: str) -> TextClause:
 select decision, count(*) as requests, min(id::text)::uuid as first, max(id::text)::uuid as last
 from inference
 where decision is not null and decision > :after and bundle_id = any(:bundles)
-    and id >= :begin and id < :before and {filters}{_BY_MEASURE}
+    and id >= :begin and id < :before and {filters}{BY_MEASURE}
 group by decision order by decision limit :limit
 """)
 
 
-_DECISIONS = _decisions_of(f"exists (select 1 from {PARTS} where {_WITHIN})")
-_DECISIONS_WHOLE = _decisions_of(_SERVED_IN)
+_DECISIONS = _decisions_of(f"exists (select 1 from {PARTS} where {WITHIN})")
+_DECISIONS_WHOLE = _decisions_of(SERVED_IN)
 _RECENT_MOST = 5_000
 _NEWEST_AMONG_RECENT = text(f"""
 select id from (
     select id, bundle_id, slot_id, role from inference
     where id >= :begin and id < :before order by id desc limit {_RECENT_MOST}
-) inference where bundle_id = any(:bundles) and {_SERVED_IN} order by id desc limit :limit
+) inference where bundle_id = any(:bundles) and {SERVED_IN} order by id desc limit :limit
 """)
 
 _FAMILY = text("""
@@ -222,13 +233,13 @@ def measures(measured: Measured) -> dict[str, Any]:
     """The measures as the ledger keeps them."""
     values = {name: getattr(measured, name) for name in _MEASURES}
     status = measured.status
-    return values | {"status": None if status is None else _CODES[status]}
+    return values | {"status": None if status is None else STATUS_CODES[status]}
 
 
 def routing(sent: Routing) -> dict[str, Any]:
     """How an inference was routed, as `record` takes it."""
     assigned = sent.assigned.digest if sent.assigned else None
-    return {"role": _ROLES[sent.role], "assigned": assigned}
+    return {"role": ROLE_CODES[sent.role], "assigned": assigned}
 
 
 def lock(tx: Writing, ids: Iterable[UUID]) -> dict[UUID, RowMapping]:
@@ -309,7 +320,7 @@ def shadows(tx: Reading, id: UUID) -> list[tuple[UUID, BundleRef]]:
         inference.c.id >= begin,
         inference.c.id < end,
         inference.c.parent_id == id,
-        inference.c.role == _ROLES["shadow"],
+        inference.c.role == ROLE_CODES["shadow"],
     )
     return [
         (row["id"], BundleRef(row["digest"])) for row in tx.rows(query.order_by(inference.c.id))
@@ -327,7 +338,7 @@ def newest_ids(
 ) -> tuple[UUID, ...]:
     """The newest inferences of a part of the ledger from ``begin`` to ``before``."""
     query = _NEWEST_MEASURED_OF if wanted.by_measure else _NEWEST_OF
-    values = part.values | _asked(wanted) | {"begin": begin, "before": before, "limit": limit}
+    values = part.values | asked(wanted) | {"begin": begin, "before": before, "limit": limit}
     return tuple(tx.values(query, values))
 
 
@@ -356,7 +367,7 @@ def decisions(
     limit: int,
 ) -> tuple[AffectedDecision, ...]:
     """The decisions of a part of the ledger beyond ``after``, in their order."""
-    values = part.values | _asked(wanted) | {"begin": begin, "before": before}
+    values = part.values | asked(wanted) | {"begin": begin, "before": before}
     query = _DECISIONS_WHOLE if part.whole else _DECISIONS
     rows = tx.rows(query, values | {"after": after, "limit": limit})
     return tuple(
@@ -370,9 +381,15 @@ def decisions(
     )
 
 
-def _asked(wanted: RequestFilter) -> dict[str, Any]:
-    status = None if wanted.status is None else _CODES[wanted.status]
+def asked(wanted: RequestFilter) -> dict[str, Any]:
+    """What a filter asks of measures, as SQL takes it."""
+    status = None if wanted.status is None else STATUS_CODES[wanted.status]
     return {"status": status, "score_min": wanted.score_min, "score_max": wanted.score_max}
+
+
+def every_bundle(tx: Reading) -> list[int]:
+    """The ids of all bundles."""
+    return tx.values(select(bundle.c.node_id))
 
 
 def bundle_ids(tx: Reading, refs: Iterable[BundleRef]) -> list[int]:

@@ -31,7 +31,9 @@
     ├── Stale                           412
     ├── NotAuthenticated                401
     ├── NotAllowed                      403
+    ├── NotInstalled                    501
     ├── Unavailable                     503
+    │   ├── CutShort                    503
     │   ├── DatabaseUnavailable         503
     │   ├── MlflowUnavailable           503
     │   │   └── AnswerTooLarge          503
@@ -264,11 +266,25 @@ class NotAllowed(TwinlineError):
     code = "not-allowed"
 
 
+class NotInstalled(TwinlineError):
+    """Something that needs a library which the server runs without; the message names what
+    to install."""
+
+    status = 501
+    code = "not-installed"
+
+
 class Unavailable(TwinlineError):
     """Something that we depend on does not answer; trying again may help."""
 
     status = 503
     code = "unavailable"
+
+
+class CutShort(Unavailable):
+    """A long answer that ended before it was whole: what came of it is no answer."""
+
+    code = "cut-short"
 
 
 class DatabaseUnavailable(Unavailable):

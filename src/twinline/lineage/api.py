@@ -1,7 +1,8 @@
 """Lineage, impact and explanations over HTTP."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
@@ -9,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from twinline.access.gate import Cursor, Limit, Reader, reader, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
+from twinline.inferences import affected, columnar, streams
 from twinline.inferences.api import InferenceId
 from twinline.language.names import Environment
 from twinline.language.records import (
@@ -51,6 +53,10 @@ ScoreMin = Annotated[
 ScoreMax = Annotated[
     float | None, Query(ge=0, le=1, description="Only with a score of this or less.")
 ]
+_ARROW: dict[int | str, dict[str, Any]] = {
+    200: {"content": {columnar.MEDIA_TYPE: {}}, "description": "One row a request"},
+    501: {"description": "The server runs without pyarrow"},
+}
 
 
 def _filter(
@@ -145,6 +151,27 @@ def csv(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     headers = {"Content-Disposition": 'attachment; filename="impact.csv"'}
     return StreamingResponse(
         spreadsheet.after(first, lines), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+@router.get("/impact.arrow", response_class=StreamingResponse, responses=_ARROW)
+def arrow(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
+    """Every request downstream of a node as an Arrow IPC stream, the newest first, however
+    many there are.
+
+    A stream that broke off has no end-of-stream marker: read it as whole only with one.
+    """
+    scope = partial(impacts.scope, text=node, wanted=wanted)
+    return StreamingResponse(
+        streams.arrow(long.reading, scope, wanted), media_type=columnar.MEDIA_TYPE
+    )
+
+
+@router.get("/inferences.arrow", response_class=StreamingResponse, responses=_ARROW)
+def inferences_arrow(long: ReadLong, wanted: FullFilter) -> StreamingResponse:
+    """Every request that was served, as `/impact.arrow` has those of a node."""
+    return StreamingResponse(
+        streams.arrow(long.reading, affected.everything, wanted), media_type=columnar.MEDIA_TYPE
     )
 
 

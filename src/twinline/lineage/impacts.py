@@ -7,6 +7,7 @@ from twinline.db.session import Reading
 from twinline.deployments import owners
 from twinline.inferences import affected
 from twinline.inferences.affected import Counts
+from twinline.inferences.selections import Scope
 from twinline.language.records import (
     AffectedDecision,
     ArmImpact,
@@ -58,6 +59,16 @@ def impact(tx: Reading, text: str, wanted: RequestFilter) -> Impact:
         ),
         owners=owners.of(tx, places),
     )
+
+
+def scope(tx: Reading, text: str, wanted: RequestFilter) -> Scope:
+    """The part of the ledger that is downstream of a node.
+
+    Raises:
+        InvalidReference: ``text`` is no reference.
+        NotFound: there is no such node.
+    """
+    return reach(tx, text, Window(wanted.begin, wanted.end)).scope
 
 
 def requests(
