@@ -7,7 +7,7 @@ Each is an environment variable with the prefix ``TWINLINE_``: ``port`` is
 from pathlib import Path
 from typing import Annotated
 
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -99,6 +99,28 @@ class Settings(BaseSettings):
     api_key: Annotated[
         SecretStr | None, Field(description="The API key that the command line sends.")
     ] = None
+    api_key_file: Annotated[
+        Path | None,
+        Field(description="A file that holds the key and nothing else, for its owner alone."),
+    ] = None
+    api_key_command: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            min_length=1,
+            description='A command that prints the key, as a JSON list of words: ["pass", "twl"].',
+        ),
+    ] = None
+    environment: Annotated[
+        str | None,
+        Field(description="The environment of slots that the command line is told without one."),
+    ] = None
+    profile: Annotated[
+        str | None, Field(description="The profile of the config file that the command line uses.")
+    ] = None
+    config: Path = Field(
+        default_factory=lambda: user_config_path("twinline", appauthor=False) / "config.toml",
+        description="The config file of the command line.",
+    )
 
     @property
     def server_url(self) -> str:

@@ -38,6 +38,7 @@ def run(
     """Run a command with the server's URL and admin key in the environment."""
     monkeypatch.setenv("TWINLINE_URL", server.url)
     monkeypatch.setenv("TWINLINE_API_KEY", server.key or "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))  # not that of whoever runs the tests
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
 

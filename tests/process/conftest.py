@@ -47,7 +47,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TWINLINE_")}
     binaries = os.environ.get("TWINLINE_TEST_POSTGRES_BIN")
     chosen = {"TWINLINE_POSTGRES_BIN": binaries} if binaries else {}
-    return kept | chosen | {"TWINLINE_HOME": str(home)} | more
+    own = {"TWINLINE_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    return kept | chosen | own | more
 
 
 def twinline(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

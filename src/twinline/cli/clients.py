@@ -10,15 +10,21 @@ from rich.text import Text
 from twinline.cli.output import AsJson, err, number, plural, show, table_of
 from twinline.cli.session import client
 from twinline.language.records import Fleet, ReportedClient
+from twinline.settings import Settings
 
 EnvironmentArgument = Annotated[str, typer.Argument(help="As production.")]
 
 
 def clients(
-    context: typer.Context, environment: EnvironmentArgument = "production", as_json: AsJson = False
+    context: typer.Context,
+    environment: Annotated[
+        str | None, typer.Argument(help="Default: the profile's, or production.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show how far each application is behind the newest manifest."""
-    found = client(context).fleet.get(environment)
+    settings: Settings = context.obj
+    found = client(context).fleet.get(environment or settings.environment or "production")
     show(found, as_json, lambda: _fleet(found))
 
 

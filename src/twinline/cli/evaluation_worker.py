@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from twinline.cli.output import err, plural, short
-from twinline.cli.session import client
+from twinline.cli.session import client, key_of
 from twinline.client.runner import Score, Told
 from twinline.language.errors import Invalid, TwinlineError
 from twinline.language.records import PendingEvaluation, SuiteResult
@@ -65,8 +65,10 @@ def worker(
     if (command is None) == (call is None):
         raise Invalid(f"--command is {command!r} and --call is {call!r}: give one of them.")
     settings: Settings = context.obj
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
-    os.environ |= {"TWINLINE_URL": settings.server_url, "TWINLINE_API_KEY": key}
+    os.environ |= {
+        "TWINLINE_URL": settings.server_url,
+        "TWINLINE_API_KEY": key_of(settings) or "",
+    }
     score = _function(call) if call is not None else _commanded(command or "", timeout)
     with _stopped_by_signals() as stop:
         taken = client(context).evaluations.work(

@@ -9,6 +9,7 @@ from rich.progress import track
 
 from twinline.cli.output import AsJson, err, facts, model, show
 from twinline.cli.session import client, read_json, read_text
+from twinline.cli.slots import SlotArgument
 from twinline.language.records import BatchResult, NewInference, NewOutcome, Resolution
 from twinline.language.refs import SlotRef
 
@@ -17,7 +18,7 @@ BATCH = 1_000
 
 def resolve(
     context: typer.Context,
-    slot: Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")],
+    slot: SlotArgument,
     about: Annotated[
         str, typer.Option("--context", "-c", help="The request's context, a JSON object.")
     ] = "{}",

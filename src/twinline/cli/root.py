@@ -4,7 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from rich.markup import escape
 
 import twinline
@@ -12,6 +12,7 @@ from twinline.cli import (
     audit,
     bundles,
     clients,
+    config,
     db,
     evaluate,
     explain,
@@ -35,8 +36,9 @@ from twinline.cli import (
 )
 from twinline.cli.demo import command as demo
 from twinline.cli.output import err
+from twinline.cli.profiles import choose
+from twinline.cli.session import options
 from twinline.language.errors import TwinlineError
-from twinline.settings import Settings
 
 EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
 
@@ -84,6 +86,7 @@ app.add_typer(suites.app, name="suites")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(exports.app, name="export")
 app.add_typer(recalls.app, name="recall")
+app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
@@ -102,17 +105,18 @@ def root(
         str | None, typer.Option(help="The server; default TWINLINE_URL or http://127.0.0.1:8420.")
     ] = None,
     api_key: Annotated[str | None, typer.Option(help="The key; default TWINLINE_API_KEY.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="A profile of the config file; default TWINLINE_PROFILE, or its own."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
     """Options that every command takes."""
-    del version  # its callback has answered
-    given = {"url": url, "api_key": SecretStr(api_key) if api_key else None}
-    settings = Settings()
-    context.obj = settings.model_copy(
-        update={name: value for name, value in given.items() if value is not None}
-    )
+    del version, url, api_key, profile  # the first has answered; options() has the others
+    if context.invoked_subcommand != "config":  # which is there to mend a file that is wrong
+        context.obj = choose(options(context)).settings
 
 
 def main() -> None:
@@ -122,7 +126,10 @@ def main() -> None:
     except TwinlineError as error:
         err.print(f"[bold red]{escape(error.title)}:[/] {escape(error.detail)}")
         if error.status == 401:
-            err.print("The command line sends TWINLINE_API_KEY, or what --api-key says.")
+            err.print(
+                "The command line sends TWINLINE_API_KEY, or what --api-key or the profile says; "
+                "`twinline config show` tells which."
+            )
         sys.exit(EXIT_CODES.get(error.status, 1))
     except ValidationError as error:
         found = "; ".join(

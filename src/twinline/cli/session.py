@@ -1,12 +1,16 @@
 """What every command shares: the settings, the client, and how files are read."""
 
 import json
+import shlex
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from twinline.cli.profiles import Options, refuse_if_open
 from twinline.client import Client
 from twinline.language.errors import Invalid
 from twinline.settings import Settings
@@ -15,10 +19,45 @@ from twinline.settings import Settings
 def client(context: typer.Context) -> Client:
     """A client for the server and key that the command line was given."""
     settings: Settings = context.obj
-    key = settings.api_key.get_secret_value() if settings.api_key else None
-    made = Client(settings.server_url, key)
+    made = Client(settings.server_url, key_of(settings))
     context.call_on_close(made.close)
     return made
+
+
+def options(context: typer.Context) -> Options:
+    """What was said before the command."""
+    given = context.find_root().params
+    return Options(given.get("url"), given.get("api_key"), given.get("profile"))
+
+
+def key_of(settings: Settings) -> str | None:
+    """The key to send: as it is, out of its file, or as its command prints it.
+
+    Raises:
+        Invalid: the file cannot be read, or others may; the command does not give a key.
+    """
+    if settings.api_key is not None:
+        return settings.api_key.get_secret_value() or None
+    if settings.api_key_file is not None:
+        path = settings.api_key_file.expanduser()
+        text = read_text(path)
+        refuse_if_open(path)
+        return text.strip()
+    return _printed(settings.api_key_command) if settings.api_key_command else None
+
+
+def _printed(command: Sequence[str]) -> str:
+    """The first line that a command prints; it may ask at the terminal."""
+    said = f"The command for the key, `{shlex.join(command)}`,"
+    try:
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"{said} failed: {error}; `twinline config show` says where it comes from."
+        ) from error
+    if not (lines := ran.stdout.split("\n")) or not lines[0].strip():
+        raise Invalid(f"{said} printed nothing; its first line has to be the key.")
+    return lines[0].strip()
 
 
 def read_text(path: Path) -> str:

@@ -36,8 +36,23 @@ from twinline.language.records import (
     Slot,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
+from twinline.settings import Settings
 
-SlotArgument = Annotated[str, typer.Argument(help="ROUTE@ENVIRONMENT, as support@production.")]
+
+def _whole(context: typer.Context, slot: str) -> str:
+    """A slot with its environment, the profile's unless another is said."""
+    settings: Settings | None = context.obj
+    environment = settings.environment if settings else None
+    return f"{slot}@{environment}" if environment and "@" not in slot else slot
+
+
+SlotArgument = Annotated[
+    str,
+    typer.Argument(
+        callback=_whole,
+        help="ROUTE@ENVIRONMENT, as support@production; a ROUTE is in the profile's environment.",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
 VERDICT_STYLE = {
     "proven": "bold green",

@@ -1,0 +1,214 @@
+"""Which server the command line talks to, with which key: options, environment, profile.
+
+The config file is TOML: ``[profiles.NAME]`` holds what a server needs, ``profile`` names
+the one to use. An option wins over the environment, that over the profile, and that over
+the default; a profile that ``--profile`` names is an option. A key goes with the address
+that it stands beside, and is sent to no other.
+"""
+
+import stat
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from twinline.language.errors import Invalid
+from twinline.language.nearest import nearest, not_found
+from twinline.settings import Settings
+
+KEYS = ("api_key", "api_key_file", "api_key_command")
+"""The ways to say a key; of one profile, one."""
+_OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
+
+ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+
+
+class Profile(BaseModel):
+    """A server as somebody uses it; the members are the settings of the same name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[str | None, Field(pattern=r"^https?://[^\s/]")] = None
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    api_key_command: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    environment: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> "Profile":
+        given = [name for name in KEYS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given; keep one of them")
+        return self
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The members that it has."""
+        return {name: value for name in Profile.model_fields if (value := getattr(self, name))}
+
+
+class Config(BaseModel):
+    """What the config file says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str | None = None
+    profiles: dict[ProfileName, Profile] = {}
+
+    def named(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            NotFound: there is none; the message names the nearest.
+        """
+        if name not in self.profiles:
+            raise not_found("profile", name, self.profiles)
+        return self.profiles[name]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The settings in effect, the profile that was used, and who said what."""
+
+    settings: Settings
+    profile: str | None
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What stands before the command."""
+
+    url: str | None = None
+    api_key: str | None = None
+    profile: str | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are settings."""
+        values = {"url": self.url, "api_key": SecretStr(self.api_key) if self.api_key else None}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What one place says; ``origin`` names the place, with the name of a setting in it."""
+
+    origin: str
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def fits(self, url: str | None) -> bool:
+        """Whether its key may be sent to this address."""
+        own: str | None = self.values.get("url")
+        return own is None or (url or "").rstrip("/") == own.rstrip("/")
+
+
+def choose(options: Options) -> Chosen:
+    """The settings in effect, from options, environment and config file.
+
+    Raises:
+        Invalid: the config file is none, or others may read the key in it.
+        NotFound: there is no such profile.
+    """
+    around = Settings()
+    config = read_config(around.config, must_exist="config" in around.model_fields_set)
+    name = options.profile or around.profile or config.profile
+    own = config.named(name).given if name else {}
+    profile = _Layer(f"profile {name}", own)
+    said = around.model_dump(include=around.model_fields_set & Profile.model_fields.keys())
+    environment = _Layer("TWINLINE_{}", said)
+    below = [profile, environment] if options.profile else [environment, profile]
+    values, origins = _merge([_Layer("--{}", options.given), *below])
+    keyless = around.model_copy(update=dict.fromkeys(Profile.model_fields))
+    return Chosen(keyless.model_copy(update=values), name, origins)
+
+
+def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values that count, the first layer's first, and where each came from."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for name in ("url", "environment"):
+            if name in layer.values and name not in values:
+                values[name], origins[name] = layer.values[name], _place(layer, name)
+    for layer in layers:
+        keys = [name for name in KEYS if name in layer.values]
+        if keys and layer.fits(values.get("url")):
+            values[keys[0]], origins["api_key"] = layer.values[keys[0]], _place(layer, keys[0])
+            break
+    return values, origins
+
+
+def _place(layer: _Layer, name: str) -> str:
+    option = layer.origin.startswith("--")
+    return layer.origin.format(name.replace("_", "-") if option else name.upper())
+
+
+def read_config(path: Path, *, must_exist: bool = False) -> Config:
+    """What a config file says; nothing when there is none.
+
+    Raises:
+        Invalid: it is not TOML, has unknown members, or holds a key that others may read.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        if must_exist:
+            raise Invalid(
+                f"There is no config file {path}, which TWINLINE_CONFIG names; `twinline config "
+                "set PROFILE url http://...` makes it.",
+                field="TWINLINE_CONFIG",
+                value=str(path),
+            ) from error
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"The config file {path} cannot be read: {error}") from error
+    config = parse_config(text, path)
+    if any(one.api_key for one in config.profiles.values()):
+        refuse_if_open(path)
+    return config
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """What the text of a config file says.
+
+    Raises:
+        Invalid: it is not TOML, or has unknown members; the message names the nearest.
+    """
+    try:
+        return Config.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"The config file {path} is not TOML: {error}") from error
+    except ValidationError as error:
+        found = "; ".join(_complaint(one) for one in error.errors())
+        raise Invalid(f"The config file {path} is wrong: {found}.") from error
+
+
+def refuse_if_open(path: Path) -> None:
+    """Take no key from a file that others may read.
+
+    Raises:
+        Invalid: they may; the message has the remedy.
+    """
+    mode = path.stat().st_mode
+    if mode & _OTHERS_MAY:
+        raise Invalid(
+            f"{path} holds a key and is open to others ({stat.filemode(mode)}); say "
+            f"`chmod 600 {path}`, and give the key up if others use this machine.",
+            path=str(path),
+        )
+
+
+def _complaint(found: ErrorDetails) -> str:
+    *_, last = path = list(map(str, found["loc"]))
+    place = ".".join(path)
+    if found["type"] != "extra_forbidden":
+        return f"{place}: {found['msg'].removeprefix('Value error, ')}"
+    known = Profile.model_fields if len(path) > 1 else Config.model_fields
+    like = nearest(last, known)
+    hint = f"did you mean {' or '.join(like)}?" if like else f"there are {', '.join(known)}"
+    return f"{place} is no member; {hint}"
