@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli.output import AsJson, short, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, short, show, show_list, table_of
 from twinline.cli.session import client
 
 app = typer.Typer(help="The audit log; for auditors.", no_args_is_help=True)
@@ -16,6 +16,7 @@ def log(
     context: typer.Context,
     most: Annotated[int, typer.Option(help="How many events.")] = 50,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """The newest events: who did what, when, to what and why."""
     show_list(
@@ -29,6 +30,7 @@ def log(
             ),
         ),
         "Nothing happened yet.",
+        as_csv=as_csv,
     )
 
 

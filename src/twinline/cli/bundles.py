@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from twinline.cli.output import AsJson, digest, facts, model, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, digest, facts, model, show, show_list, table_of
 from twinline.cli.session import client, read_json
 from twinline.language.records import Bundle, PairingStatus
 
@@ -37,7 +37,7 @@ def read(context: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_bundles(context: typer.Context, as_json: AsJson = False) -> None:
+def list_bundles(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List bundles, the newest first."""
     show_list(
         client(context).bundles.list(),
@@ -56,6 +56,7 @@ def list_bundles(context: typer.Context, as_json: AsJson = False) -> None:
             ),
         ),
         "No bundles yet. `twinline bundles pair --model ... --prompt ...` makes one.",
+        as_csv=as_csv,
     )
 
 

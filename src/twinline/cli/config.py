@@ -12,7 +12,7 @@ import typer
 from pydantic import BaseModel
 from tomlkit.exceptions import ParseError
 
-from twinline.cli.output import AsJson, err, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, err, show_list, table_of
 from twinline.cli.profiles import (
     Profile,
     choose,
@@ -50,7 +50,7 @@ class ListedProfile(BaseModel):
 
 
 @app.command("show")
-def show_config(context: typer.Context, as_json: AsJson = False) -> None:
+def show_config(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Show the server, key and environment that commands use, and where each comes from."""
     chosen = choose(options(context))
     settings, origins = chosen.settings, chosen.origins
@@ -73,6 +73,7 @@ def show_config(context: typer.Context, as_json: AsJson = False) -> None:
             ("setting", "value", "from"), ((one.setting, one.value, one.origin) for one in found)
         ),
         "Nothing is set.",
+        as_csv=as_csv,
     )
 
 
@@ -83,7 +84,7 @@ def path() -> None:
 
 
 @app.command("profiles")
-def profiles(context: typer.Context, as_json: AsJson = False) -> None:
+def profiles(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List the profiles of the config file."""
     around = Settings()
     config = read_config(around.config)
@@ -105,6 +106,7 @@ def profiles(context: typer.Context, as_json: AsJson = False) -> None:
             ((one.profile, one.used, one.url, one.api_key, one.environment) for one in found),
         ),
         "No profiles. `twinline config set NAME url http://...` makes one.",
+        as_csv=as_csv,
     )
 
 

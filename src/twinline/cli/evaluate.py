@@ -17,7 +17,7 @@ from twinline.cli import (
     evaluation_worker,
 )
 from twinline.cli.evaluation_output import VERDICT_STYLE, SubjectArgument, named
-from twinline.cli.output import AsJson, facts, number, short, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, number, short, show, show_list, table_of
 from twinline.cli.session import client, read_text
 from twinline.language.errors import Invalid
 from twinline.language.records import (
@@ -89,6 +89,7 @@ def list_evaluations(
     subject: Annotated[str | None, typer.Argument(help="Only of this version or bundle.")] = None,
     suite: Annotated[str | None, typer.Option(help="Only of this suite.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List results, the newest first."""
     show_list(
@@ -96,17 +97,21 @@ def list_evaluations(
         as_json,
         _results,
         "No evaluations. `twinline evaluate record` keeps one.",
+        as_csv=as_csv,
     )
 
 
 @app.command("newest")
-def newest(context: typer.Context, subject: SubjectArgument, as_json: AsJson = False) -> None:
+def newest(
+    context: typer.Context, subject: SubjectArgument, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """List the newest result of each suite for a version or bundle: the ones that count."""
     show_list(
         client(context).evaluations.newest(subject),
         as_json,
         _results,
         f"{subject} was never evaluated. `twinline evaluate ask SUITE {subject}` asks for it.",
+        as_csv=as_csv,
     )
 
 

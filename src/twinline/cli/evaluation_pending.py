@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from twinline.cli.evaluation_output import SubjectArgument
-from twinline.cli.output import AsJson, short, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, short, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.cli.suites import SuiteArgument
 from twinline.language.records import PendingEvaluation, PendingState
@@ -25,6 +25,7 @@ def pending(
     suite: Annotated[str | None, typer.Option(help="Only of this suite.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Also what is done.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what waits for a runner, is being run, or was given up."""
     states: Sequence[PendingState] = ("waiting", "claimed", "given_up")
@@ -36,6 +37,7 @@ def pending(
             (_waiting(one) for one in found),
         ),
         "Nothing waits. `twinline suites attach SUITE PROMPTS` lets new versions wait.",
+        as_csv=as_csv,
     )
 
 

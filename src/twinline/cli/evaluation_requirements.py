@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from twinline.cli.output import AsJson, short, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, short, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.cli.slots import Reason, SlotArgument
 from twinline.cli.suites import PlaceArgument, SuiteArgument
@@ -43,7 +43,7 @@ def waive(
     )
 
 
-def waivers(context: typer.Context, as_json: AsJson = False) -> None:
+def waivers(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List who let which bundle off which suite, and why."""
     show_list(
         client(context).evaluations.waivers(),
@@ -56,6 +56,7 @@ def waivers(context: typer.Context, as_json: AsJson = False) -> None:
             ),
         ),
         "Nobody was let off anything.",
+        as_csv=as_csv,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.language.records import Role
 
@@ -32,7 +32,7 @@ def issue(
 
 
 @app.command("list")
-def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
+def list_keys(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List all keys, without their secrets."""
     show_list(
         client(context).keys.list(),
@@ -52,6 +52,7 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
             ),
         ),
         "No keys.",
+        as_csv=as_csv,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.cli.slots import Reason
 from twinline.language.records import Kill
@@ -51,6 +51,7 @@ def list_kills(
     context: typer.Context,
     every: Annotated[bool, typer.Option("--all", help="Lifted ones too.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what is stopped."""
     found = (one for one in client(context).kills.list() if every or one.lifted_at is None)
@@ -62,6 +63,7 @@ def list_kills(
             (_row(one, every) for one in kills),
         ),
         "Nothing is stopped.",
+        as_csv=as_csv,
     )
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twinline.cli import mlflow_backfill, mlflow_changes, mlflow_links
-from twinline.cli.output import UNKNOWN, AsJson, err, plural, show, show_list, table_of
+from twinline.cli.output import UNKNOWN, AsCsv, AsJson, err, plural, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.client.mirror import Mirror
 from twinline.language.records import (
@@ -70,9 +70,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command("drift")
-def drift(context: typer.Context, as_json: AsJson = False) -> None:
+def drift(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List what MLflow no longer has as the catalog knows it."""
-    show_list(client(context).mirror.drift(), as_json, _drift, _NO_DRIFT)
+    show_list(client(context).mirror.drift(), as_json, _drift, _NO_DRIFT, as_csv=as_csv)
 
 
 @app.command("history")
@@ -84,6 +84,7 @@ def history(
         bool, typer.Option("--prompt", help="It is a prompt, as mlflow/answer.")
     ] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Where a model's aliases were in MLflow, from when until when; the newest first.
 
@@ -91,9 +92,17 @@ def history(
     """
     mirror, kind = client(context).mirror, _PROMPT if prompt else _MODEL
     if tags:
-        show_list(mirror.tags(name, kind), as_json, _tags, "It has had no tag in MLflow.")
+        show_list(
+            mirror.tags(name, kind), as_json, _tags, "It has had no tag in MLflow.", as_csv=as_csv
+        )
     else:
-        show_list(mirror.aliases(name, kind), as_json, _aliases, "It has had no alias in MLflow.")
+        show_list(
+            mirror.aliases(name, kind),
+            as_json,
+            _aliases,
+            "It has had no alias in MLflow.",
+            as_csv=as_csv,
+        )
 
 
 @hooks.command("install")

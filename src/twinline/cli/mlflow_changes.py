@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli.output import UNKNOWN, AsJson, show_list, table_of
+from twinline.cli.output import UNKNOWN, AsCsv, AsJson, show_list, table_of
 from twinline.cli.session import client
 from twinline.language.records import Json, MlflowChange
 
@@ -22,6 +22,7 @@ def changes(
     server: Annotated[str, typer.Option(help="The MLflow server's name here.")] = "default",
     after: Annotated[int, typer.Option(min=0, help="Only changes with a number above it.")] = 0,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Every change in an MLflow registry that Twinline's outbox told: old and new, and by whom."""
     show_list(
@@ -33,6 +34,7 @@ def changes(
         _NONE
         if name is None
         else f"No change of {name!r} was told; without a name, all are shown.",
+        as_csv=as_csv,
     )
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.cli.slots import Reason, SlotArgument, facts_of
 from twinline.client import Client
@@ -54,12 +54,13 @@ def links(
     context: typer.Context,
     slot: Annotated[str | None, typer.Argument(help="Only this slot.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Slots that an alias in MLflow goes with, and whether they agree."""
     api = client(context).mlflow_links
     if slot is not None:
         found = api.get(slot)
-        show(found, as_json, lambda: _facts(found))
+        show(found, as_json, lambda: _facts(found), as_csv=as_csv)
         return
     show_list(
         api.list(),
@@ -69,6 +70,7 @@ def links(
             (_row(one) for one in links),
         ),
         "No slot is linked. `twinline mlflow link ROUTE@ENVIRONMENT ALIAS` links one.",
+        as_csv=as_csv,
     )
 
 
@@ -78,13 +80,16 @@ def unlink(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) 
     show(ended, as_json, lambda: Text(f"{slot} is linked no more."))
 
 
-def moves(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) -> None:
+def moves(
+    context: typer.Context, slot: SlotArgument, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """What others did to the alias of a slot, and what came of it; the newest first."""
     show_list(
         client(context).mlflow_links.moves(slot),
         as_json,
         _moves_of,
         "Nobody else has moved the alias.",
+        as_csv=as_csv,
     )
 
 
@@ -93,6 +98,7 @@ def proposals(
     slot: Annotated[str | None, typer.Argument(help="Only this slot.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Versions that others gave the alias in MLflow and that wait to be deployed here."""
     show_list(
@@ -100,6 +106,7 @@ def proposals(
         as_json,
         _moves_of,
         "Nothing is proposed.",
+        as_csv=as_csv,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.cli.slots import Reason
 from twinline.language.records import ModelName
@@ -36,7 +36,7 @@ def keep(
 
 
 @app.command("list")
-def list_names(context: typer.Context, as_json: AsJson = False) -> None:
+def list_names(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List the names that mean versions."""
     show_list(
         client(context).models.names(),
@@ -46,6 +46,7 @@ def list_names(context: typer.Context, as_json: AsJson = False) -> None:
             ((one.provider, one.name, one.version, one.actor, one.at, one.reason) for one in found),
         ),
         "No names yet; `twinline models names set openai 'gpt-4o*' models:/gpt-4o/1` sets one.",
+        as_csv=as_csv,
     )
 
 

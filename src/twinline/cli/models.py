@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from twinline.cli import model_names
-from twinline.cli.output import AsJson, facts, model, number, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, model, number, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.language.errors import Invalid
 from twinline.language.records import ModelVersion, NewModelVersion
@@ -51,7 +51,7 @@ def register(
 
 
 @app.command("list")
-def list_models(context: typer.Context, as_json: AsJson = False) -> None:
+def list_models(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List models."""
     show_list(
         client(context).models.list(),
@@ -61,11 +61,14 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
             ((one.name, one.source, one.latest, one.created_at) for one in found),
         ),
         "No models yet. `twinline models import NAME` reads one from MLflow.",
+        as_csv=as_csv,
     )
 
 
 @app.command("versions")
-def versions(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+def versions(
+    context: typer.Context, name: Name, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """List the versions of a model, the newest first."""
     show_list(
         client(context).models.versions(name),
@@ -84,6 +87,7 @@ def versions(context: typer.Context, name: Name, as_json: AsJson = False) -> Non
             ),
         ),
         "No versions.",
+        as_csv=as_csv,
     )
 
 

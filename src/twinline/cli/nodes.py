@@ -6,7 +6,7 @@ import typer
 
 from twinline.cli import times
 from twinline.cli.lineage import NodeArgument
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client, read_json
 from twinline.cli.slots import Reason
 from twinline.language.records import CustomNode, Edge, Withdrawal
@@ -50,6 +50,7 @@ def list_nodes(
     context: typer.Context,
     type: Annotated[str | None, typer.Option(help="Only of this type.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what people added."""
     show_list(
@@ -60,6 +61,7 @@ def list_nodes(
             ((one.ref, one.since, one.owner, one.description) for one in found),
         ),
         "Nothing yet; `twinline nodes add` adds something.",
+        as_csv=as_csv,
     )
 
 
@@ -115,6 +117,7 @@ def retired(
     context: typer.Context,
     every: Annotated[bool, typer.Option("--all", help="Lifted ones too.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what is retired."""
     found = client(context).lineage.retirements()
@@ -126,6 +129,7 @@ def retired(
             ((one.number, one.node, one.at, one.actor, one.reason, one.lifted_at) for one in rows),
         ),
         "Nothing is retired.",
+        as_csv=as_csv,
     )
 
 

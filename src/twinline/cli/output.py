@@ -1,6 +1,7 @@
-"""What the command line prints: tables for people, JSON for machines."""
+"""What the command line prints: tables for people, JSON and CSV for machines."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from twinline.cli.columns import cells_of, columns_of
+from twinline.language.csv_lines import line
+from twinline.language.errors import Invalid
 from twinline.language.refs import BundleRef
 
 UNKNOWN = "–"
@@ -20,22 +24,48 @@ out = Console()
 err = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
+AsCsv = Annotated[
+    bool, typer.Option("--csv", help="Print lines of CSV, with the names that --json has.")
+]
 
 Row = TypeVar("Row", bound=BaseModel)
 
 
-def show(record: BaseModel, as_json: bool, human: Callable[[], object]) -> None:
-    """Print one record: as JSON, or as ``human`` draws it."""
-    if as_json:
+def show(
+    record: BaseModel, as_json: bool, human: Callable[[], object], *, as_csv: bool = False
+) -> None:
+    """Print one record: as JSON, as a line of CSV, or as ``human`` draws it.
+
+    Raises:
+        Invalid: JSON and CSV are wanted at once.
+    """
+    _refuse_both(as_json, as_csv)
+    if as_csv:
+        _print_csv([record], "")
+    elif as_json:
         print(record.model_dump_json(indent=2))
     else:
         out.print(human())
 
 
 def show_list(
-    records: Iterable[Row], as_json: bool, table: Callable[[Sequence[Row]], object], empty: str
+    records: Iterable[Row],
+    as_json: bool,
+    table: Callable[[Sequence[Row]], object],
+    empty: str,
+    *,
+    as_csv: bool = False,
 ) -> None:
-    """Print records: as a JSON array, or as a table; ``empty`` says what to do when none."""
+    """Print records: as a JSON array, as CSV, or as a table; ``empty`` says what to do when
+    none.
+
+    Raises:
+        Invalid: JSON and CSV are wanted at once.
+    """
+    _refuse_both(as_json, as_csv)
+    if as_csv:
+        _print_csv(records, empty)
+        return
     found = list(records)
     if as_json:
         print(json.dumps([record.model_dump(mode="json") for record in found], indent=2))
@@ -43,6 +73,23 @@ def show_list(
         out.print(table(found))
     else:
         out.print(Text(empty, style="dim"))
+
+
+def _refuse_both(as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise Invalid("--json and --csv were given; give one of them.", field="--csv")
+
+
+def _print_csv(records: Iterable[BaseModel], empty: str) -> None:
+    """Line by line as the records come; names of columns first, when there is a record."""
+    columns: Sequence[str] = ()
+    for record in records:
+        if not columns:
+            columns = columns_of(type(record))
+            sys.stdout.write(line(columns))
+        sys.stdout.write(line(cells_of(record, columns)))
+    if not columns:
+        err.print(Text(empty, style="dim"))
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

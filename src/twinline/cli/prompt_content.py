@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from twinline.cli.output import AsJson, facts, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.prompt_output import as_text, said
 from twinline.cli.prompts import (
     ExamplesOption,
@@ -91,23 +91,30 @@ def includes(
     version: Version = None,
     label: Label = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what stands in a version, the nearest first."""
     found = client(context).prompts.includes(name, version=version, label=label)
-    _show_inclusions(found, as_json, "It includes nothing.")
+    _show_inclusions(found, as_json, as_csv, "It includes nothing.")
 
 
 @app.command("included-by")
 def included_by(
-    context: typer.Context, name: Name, version: Version = None, as_json: AsJson = False
+    context: typer.Context,
+    name: Name,
+    version: Version = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List the versions that a version, or any of the prompt, stands in."""
     found = client(context).prompts.included_by(name, version=version)
-    _show_inclusions(found, as_json, "Nothing includes it.")
+    _show_inclusions(found, as_json, as_csv, "Nothing includes it.")
 
 
 @app.command("outdated")
-def outdated(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+def outdated(
+    context: typer.Context, name: Name, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """List where versions in use hold an older version of a prompt than its newest."""
     show_list(
         client(context).prompts.outdated(name),
@@ -128,6 +135,7 @@ def outdated(context: typer.Context, name: Name, as_json: AsJson = False) -> Non
             ),
         ),
         "All hold its newest version.",
+        as_csv=as_csv,
     )
 
 
@@ -192,7 +200,7 @@ def _checked(found: PromptCheck) -> object:
     )
 
 
-def _show_inclusions(found: Iterable[Inclusion], as_json: bool, nothing: str) -> None:
+def _show_inclusions(found: Iterable[Inclusion], as_json: bool, as_csv: bool, nothing: str) -> None:
     show_list(
         found,
         as_json,
@@ -201,6 +209,7 @@ def _show_inclusions(found: Iterable[Inclusion], as_json: bool, nothing: str) ->
             ((_short(one.version), _short(one.via), one.depth, one.labels) for one in rows),
         ),
         nothing,
+        as_csv=as_csv,
     )
 
 

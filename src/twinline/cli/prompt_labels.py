@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli.output import AsJson, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, show, show_list, table_of
 from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client
 from twinline.cli.slots import Reason
@@ -86,7 +86,7 @@ def unprotect(
     show(gone, as_json, lambda: f"{gone.label} is no longer protected in {where}.")
 
 
-def protected(context: typer.Context, as_json: AsJson = False) -> None:
+def protected(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List the labels that not everybody may move."""
     show_list(
         client(context).prompts.protected(),
@@ -96,10 +96,13 @@ def protected(context: typer.Context, as_json: AsJson = False) -> None:
             ((one.label, one.domain or "all", one.actor, one.at, one.reason) for one in found),
         ),
         "No label is protected. `twinline prompts protect LABEL -r WHY` protects one.",
+        as_csv=as_csv,
     )
 
 
-def history(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
+def history(
+    context: typer.Context, name: Name, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """Who moved which label, from where, when and why."""
     show_list(
         client(context).prompts.history(name),
@@ -109,4 +112,5 @@ def history(context: typer.Context, name: Name, as_json: AsJson = False) -> None
             ((one.at, one.label, one.previous, one.number, one.actor, one.reason) for one in found),
         ),
         "No label was ever moved.",
+        as_csv=as_csv,
     )

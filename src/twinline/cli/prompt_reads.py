@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from twinline.cli.output import AsJson, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, show_list, table_of
 from twinline.cli.session import client
 
 
@@ -17,6 +17,7 @@ def accesses(
         typer.Option("--by-version", help="When each version was last in use, and how often."),
     ] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Who read which version, through which door and how often, day by day."""
     prompts = client(context).prompts
@@ -32,6 +33,7 @@ def accesses(
                 ),
             ),
             "No versions.",
+            as_csv=as_csv,
         )
         return
     show_list(
@@ -53,4 +55,5 @@ def accesses(
             ),
         ),
         "Nobody read it yet; a read is listed about a second later.",
+        as_csv=as_csv,
     )

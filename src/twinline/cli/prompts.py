@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from twinline.cli import prompt_diffs, prompt_exchange, prompt_labels, prompt_reads
-from twinline.cli.output import AsJson, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, show, show_list, table_of
 from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client, read_json, read_list, read_text
 from twinline.language.errors import Invalid
@@ -124,6 +124,7 @@ def list_prompts(
     ] = None,
     retired: Retired = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List prompts with their labels."""
     show_list(
@@ -150,12 +151,17 @@ def list_prompts(
             ),
         ),
         "No prompts yet. `twinline prompts create NAME --template TEXT` makes one.",
+        as_csv=as_csv,
     )
 
 
 @app.command("versions")
 def versions(
-    context: typer.Context, name: Name, retired: Retired = False, as_json: AsJson = False
+    context: typer.Context,
+    name: Name,
+    retired: Retired = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List the versions of a prompt, the newest first."""
     show_list(
@@ -178,6 +184,7 @@ def versions(
             ),
         ),
         "No versions.",
+        as_csv=as_csv,
     )
 
 

@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from twinline.cli.lineage import NodeArgument
 from twinline.cli.output import (
+    AsCsv,
     AsJson,
     err,
     facts,
@@ -60,6 +61,7 @@ def list_recalls(
     context: typer.Context,
     every: Annotated[bool, typer.Option("--all", help="Lifted ones too.")] = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List what is recalled."""
     found = (one for one in client(context).recalls.list() if every or one.lifted_at is None)
@@ -71,6 +73,7 @@ def list_recalls(
             (_row(one) for one in recalls),
         ),
         "Nothing is recalled.",
+        as_csv=as_csv,
     )
 
 

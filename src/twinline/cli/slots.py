@@ -11,6 +11,7 @@ from rich.text import Text
 
 from twinline.cli import times
 from twinline.cli.output import (
+    AsCsv,
     AsJson,
     err,
     facts,
@@ -102,6 +103,7 @@ def live(
     at: Annotated[str | None, typer.Option(help=f"What was live then. {times.HELP}")] = None,
     environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """What is live now, or what was live at a time: in a slot, or in all of an environment."""
     api = client(context)
@@ -111,7 +113,11 @@ def live(
         raise Invalid("--at needs a slot or an environment.")
     if whole and (moment or slot):
         found_at = api.environments.live(whole, at=moment)
-        show(found_at, as_json, lambda: _live_at(found_at))
+        if as_csv:  # a line for each slot, as without a moment
+            nothing = found_at.note or "Nothing was live."
+            show_list(found_at.slots, as_json, slots_table, nothing, as_csv=as_csv)
+        else:
+            show(found_at, as_json, lambda: _live_at(found_at))
         return
     if slot is None:
         show_list(
@@ -119,10 +125,15 @@ def live(
             as_json,
             slots_table,
             "No slots yet. `twinline deploy ROUTE@ENVIRONMENT ...` makes something live.",
+            as_csv=as_csv,
         )
         return
     found = api.slots.get(slot, at=moment)
-    show(found, as_json, lambda: facts_of(found.live) if found.live else Text("Nothing is live."))
+    show(found, as_json, lambda: _live_in(found), as_csv=as_csv)
+
+
+def _live_in(found: Slot) -> object:
+    return facts_of(found.live) if found.live else Text("Nothing is live.")
 
 
 def _live_at(found: LiveAt) -> RenderableType:
@@ -130,7 +141,9 @@ def _live_at(found: LiveAt) -> RenderableType:
     return Group(*([slots_table(found.slots)] if found.slots else []), *note)
 
 
-def history(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) -> None:
+def history(
+    context: typer.Context, slot: SlotArgument, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """A slot's deployments: what, who, when and why; the newest first."""
     show_list(
         client(context).slots.history(slot),
@@ -152,6 +165,7 @@ def history(context: typer.Context, slot: SlotArgument, as_json: AsJson = False)
             ),
         ),
         "Nothing was ever deployed here.",
+        as_csv=as_csv,
     )
 
 

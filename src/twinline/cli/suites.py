@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from twinline.cli.output import AsJson, facts, number, show, show_list, table_of
+from twinline.cli.output import AsCsv, AsJson, facts, number, show, show_list, table_of
 from twinline.cli.session import client
 from twinline.cli.slots import Reason
 from twinline.language.records import SubjectKind, Suite
@@ -55,7 +55,7 @@ def define(
 
 
 @app.command("list")
-def list_suites(context: typer.Context, as_json: AsJson = False) -> None:
+def list_suites(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List suites by name."""
     show_list(
         client(context).suites.list(),
@@ -75,6 +75,7 @@ def list_suites(context: typer.Context, as_json: AsJson = False) -> None:
             ),
         ),
         "No suites yet. `twinline suites define NAME --threshold 0.9` makes one.",
+        as_csv=as_csv,
     )
 
 

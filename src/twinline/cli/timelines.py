@@ -12,6 +12,7 @@ from rich.text import Text
 from twinline.cli import times
 from twinline.cli.output import (
     UNKNOWN,
+    AsCsv,
     AsJson,
     number,
     percent,
@@ -38,7 +39,9 @@ from twinline.language.records import (
 )
 
 
-def timeline(context: typer.Context, slot: SlotArgument, as_json: AsJson = False) -> None:
+def timeline(
+    context: typer.Context, slot: SlotArgument, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
     """A slot's deployments with what each changed, how long it was live, what it served."""
     show_list(
         client(context).slots.timeline(slot),
@@ -48,6 +51,7 @@ def timeline(context: typer.Context, slot: SlotArgument, as_json: AsJson = False
             (_entry(one) for one in found),
         ),
         "Nothing was ever deployed here.",
+        as_csv=as_csv,
     )
 
 

@@ -1,14 +1,12 @@
 """The requests downstream of a node as CSV, without a cap."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any
 
 from twinline.db.session import Reading
 from twinline.inferences import affected
+from twinline.language.csv_lines import line
 from twinline.language.ids import AFTER_ALL
 from twinline.language.records import Inference, RequestFilter
 from twinline.lineage.reaches import reach
@@ -22,7 +20,6 @@ OpenReading = Callable[[], AbstractContextManager[Reading]]
 
 _OWN = ("id", "at", "slot", "deployment", "bundle", "arm", "rule", "reason", "decision", "trace_id")
 _MEASURED = ("status", "latency_ms", "input_tokens", "output_tokens", "cost_usd", "score")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def lines(reading: OpenReading, text: str, wanted: RequestFilter) -> Iterator[str]:
@@ -39,10 +36,10 @@ def lines(reading: OpenReading, text: str, wanted: RequestFilter) -> Iterator[st
         with reading() as tx:
             items = affected.newest(tx, scope, wanted, before=before, limit=STRETCH)
         if before == AFTER_ALL:
-            yield _line((*_OWN, *_MEASURED))
+            yield line((*_OWN, *_MEASURED))
         if not items:
             return
-        yield "".join(_line(_cells(one)) for one in items)
+        yield "".join(line(_cells(one)) for one in items)
         before = items[-1].id
 
 
@@ -54,21 +51,4 @@ def after(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 def _cells(one: Inference) -> list[Any]:
     own = [getattr(one, name) for name in _OWN]
-    return [_safe(value) for value in own + [getattr(one.measured, name) for name in _MEASURED]]
-
-
-def _safe(value: Any) -> Any:
-    """What a spreadsheet would take for a formula becomes text."""
-    match value:
-        case str() if value.startswith(_FORMULA):
-            return f"'{value}"
-        case datetime():
-            return value.isoformat()
-        case _:
-            return value
-
-
-def _line(cells: Iterable[Any]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
-    return written.getvalue()
+    return own + [getattr(one.measured, name) for name in _MEASURED]
