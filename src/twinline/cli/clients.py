@@ -9,6 +9,7 @@ from rich.text import Text
 
 from twinline.cli.output import AsJson, err, number, plural, show, table_of
 from twinline.cli.session import client
+from twinline.cli.watching import Watch, watch
 from twinline.language.records import Fleet, ReportedClient
 from twinline.settings import Settings
 
@@ -20,12 +21,18 @@ def clients(
     environment: Annotated[
         str | None, typer.Argument(help="Default: the profile's, or production.")
     ] = None,
+    again: Watch = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how far each application is behind the newest manifest."""
     settings: Settings = context.obj
-    found = client(context).fleet.get(environment or settings.environment or "production")
-    show(found, as_json, lambda: _fleet(found))
+    fleet, wanted = client(context).fleet, environment or settings.environment or "production"
+
+    def look() -> None:
+        found = fleet.get(wanted)
+        show(found, as_json, lambda: _fleet(found))
+
+    watch(again, look, plain=as_json)
 
 
 def manifest(

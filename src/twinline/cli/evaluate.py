@@ -19,6 +19,7 @@ from twinline.cli import (
 from twinline.cli.evaluation_output import VERDICT_STYLE, SubjectArgument, named
 from twinline.cli.output import AsCsv, AsJson, facts, number, short, show, show_list, table_of
 from twinline.cli.session import client, read_text
+from twinline.cli.watching import Watched
 from twinline.language.errors import Invalid
 from twinline.language.records import (
     CaseResult,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 app.command("worker")(evaluation_worker.worker)
 app.command("compare")(evaluation_comparison.compare)
-app.command("pending")(evaluation_pending.pending)
+app.command("pending", cls=Watched)(evaluation_pending.pending)
 app.command("ask")(evaluation_pending.ask)
 app.command("missing")(evaluation_requirements.missing)
 app.command("waive")(evaluation_requirements.waive)

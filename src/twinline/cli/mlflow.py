@@ -13,6 +13,7 @@ from rich.text import Text
 from twinline.cli import mlflow_backfill, mlflow_changes, mlflow_links
 from twinline.cli.output import UNKNOWN, AsCsv, AsJson, err, plural, show, show_list, table_of
 from twinline.cli.session import client
+from twinline.cli.watching import Watch, Watched, watch
 from twinline.client.mirror import Mirror
 from twinline.language.records import (
     InstalledHook,
@@ -62,11 +63,16 @@ def sync(
     show(found, as_json, lambda: _standing(found))
 
 
-@app.command("status")
-def status(context: typer.Context, as_json: AsJson = False) -> None:
+@app.command("status", cls=Watched)
+def status(context: typer.Context, again: Watch = None, as_json: AsJson = False) -> None:
     """Show how far the mirror is behind each MLflow server."""
-    found = client(context).mirror.status()
-    show(found, as_json, lambda: _standing(found))
+    mirror = client(context).mirror
+
+    def look() -> None:
+        found = mirror.status()
+        show(found, as_json, lambda: _standing(found))
+
+    watch(again, look, plain=as_json)
 
 
 @app.command("drift")

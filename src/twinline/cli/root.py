@@ -38,6 +38,7 @@ from twinline.cli.demo import command as demo
 from twinline.cli.output import err
 from twinline.cli.profiles import choose
 from twinline.cli.session import options
+from twinline.cli.watching import Watched
 from twinline.language.errors import TwinlineError
 
 EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
@@ -55,7 +56,7 @@ app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("deploy")(slots.deploy)
 app.command("rollback")(slots.roll_back)
-app.command("live")(slots.live)
+app.command("live", cls=Watched)(slots.live)
 app.command("history")(slots.history)
 app.command("timeline")(timelines.timeline)
 app.command("changes")(timelines.changes)
@@ -66,7 +67,7 @@ app.command("experiment")(splits.experiment)
 app.command("kill")(kills.kill)
 app.command("lift")(kills.lift)
 app.command("kills")(kills.list_kills)
-app.command("clients")(clients.clients)
+app.command("clients", cls=Watched)(clients.clients)
 app.command("manifest")(clients.manifest)
 app.command("resolve")(requests.resolve)
 app.command("record")(requests.record)

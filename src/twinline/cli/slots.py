@@ -1,6 +1,7 @@
 """Deploy, look at what is live, and roll back."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,7 @@ from twinline.cli.output import (
     table_of,
 )
 from twinline.cli.session import client, read_json, read_text
+from twinline.cli.watching import Watch, watch
 from twinline.client import Client
 from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import (
@@ -102,12 +104,28 @@ def live(
     ] = None,
     at: Annotated[str | None, typer.Option(help=f"What was live then. {times.HELP}")] = None,
     environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
+    again: Watch = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """What is live now, or what was live at a time: in a slot, or in all of an environment."""
     api = client(context)
     moment = times.moment_or_none(at, "--at")
+
+    def look() -> None:
+        _show_live(api, slot, moment, environment, as_json, as_csv)
+
+    watch(again, look, plain=as_json or as_csv)
+
+
+def _show_live(
+    api: Client,
+    slot: str | None,
+    moment: datetime | None,
+    environment: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     whole = slot if slot and "@" not in slot else environment
     if moment and slot is None and whole is None:
         raise Invalid("--at needs a slot or an environment.")
