@@ -151,6 +151,7 @@ WHO_MAY: dict[Operation, str] = {
     ("get", "/inferences"): READERS,
     ("get", "/impact/decisions"): READERS,
     ("get", "/impact/prospect"): READERS,
+    ("get", "/arrivals"): READERS,
     ("get", "/impact.csv"): READERS,
     ("get", "/impact.arrow"): READERS,
     ("get", "/inferences.arrow"): READERS,

@@ -31,6 +31,7 @@ from twinline.cli import (
     slots,
     splits,
     suites,
+    tail,
     timelines,
     up,
 )
@@ -72,6 +73,7 @@ app.command("manifest")(clients.manifest)
 app.command("resolve")(requests.resolve)
 app.command("record")(requests.record)
 app.command("outcome")(requests.outcome)
+app.command("tail")(tail.tail)
 app.command("explain")(explain.explain)
 app.command("lineage")(lineage.walk)
 app.command("impact")(impact.impact)

@@ -13,6 +13,7 @@ from twinline.language.records import (
     AffectedDecision,
     AliasLink,
     ApiKey,
+    Arrivals,
     AuditEvent,
     BatchResult,
     Blame,
@@ -95,6 +96,7 @@ from twinline.language.records import (
     Run,
     Side,
     Slot,
+    Status,
     SubjectKind,
     Suite,
     SuiteResult,
@@ -615,6 +617,20 @@ class AsyncInferences:
         """The inferences of a trace, or of a decision, the newest first."""
     def table(self, wanted: RequestFilter | None = None) -> tables.Table:
         """Every request that was served as a table, for notebooks, the newest first"""
+    async def arrivals(
+        self,
+        cursor: str | None = None,
+        *,
+        nodes: Sequence[str] = (),
+        slot: str | None = None,
+        environment: str | None = None,
+        status: Status | None = None,
+        last: int = 10,
+        late_seconds: int = 3600,
+    ) -> Arrivals:
+        """What arrived since a cursor (``next`` of the answer before), each exactly once;
+        without one the ``last`` so many that are here.
+        """
     async def explain(self, id: UUID) -> Explanation:
         """The whole story of one inference, as things were at its time."""
     async def replay(self, id: UUID, context: dict[str, Any] | None = None) -> Replay:

@@ -11,6 +11,7 @@ from twinline.client.http import Http
 from twinline.client.tables import Table
 from twinline.language.ids import new_id
 from twinline.language.records import (
+    Arrivals,
     BatchResult,
     Explanation,
     Inference,
@@ -26,6 +27,7 @@ from twinline.language.records import (
     RequestFilter,
     Resolution,
     ResolveRequest,
+    Status,
     TracesTaken,
 )
 
@@ -119,6 +121,33 @@ class Inferences:
         What ran in the shadow is left out.
         """
         return Table(self._http, "/inferences.arrow", asked(wanted))
+
+    def arrivals(
+        self,
+        cursor: str | None = None,
+        *,
+        nodes: Sequence[str] = (),
+        slot: str | None = None,
+        environment: str | None = None,
+        status: Status | None = None,
+        last: int = 10,
+        late_seconds: int = 3600,
+    ) -> Arrivals:
+        """What arrived since a cursor (``next`` of the answer before), each exactly once;
+        without one the ``last`` so many that are here.
+
+        Args:
+            cursor: where the answer before ended.
+            nodes: only bundles that are made of all of these, as ``prompts:/support/answer/7``.
+            slot: only this one, ``ROUTE@ENVIRONMENT``.
+            environment: only there.
+            status: only with this one by now.
+            last: how many to begin with, 0 to 500.
+            late_seconds: how long after it was made one may still come, up to a week.
+        """
+        query = {"cursor": cursor, "node": nodes, "slot": slot, "environment": environment}
+        more = {"status": status, "last": last, "late_seconds": late_seconds, "limit": 500}
+        return self._http.get(Arrivals, "/arrivals", {**query, **more})
 
     def explain(self, id: UUID) -> Explanation:
         """The whole story of one inference, as things were at its time."""

@@ -1,6 +1,7 @@
 """Lineage, impact and explanations over HTTP."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from twinline.inferences.api import InferenceId
 from twinline.language.names import Environment
 from twinline.language.records import (
     AffectedDecision,
+    Arrivals,
     Direction,
     Explanation,
     Impact,
@@ -172,6 +174,47 @@ def inferences_arrow(long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     """Every request that was served, as `/impact.arrow` has those of a node."""
     return StreamingResponse(
         streams.arrow(long.reading, affected.everything, wanted), media_type=columnar.MEDIA_TYPE
+    )
+
+
+@router.get("/arrivals")
+def arrivals(
+    tx: Read,
+    node: Annotated[
+        list[str],
+        Query(
+            max_length=5,
+            description="Only of bundles downstream of all of these: references of versions, "
+            "runs, datasets or bundles.",
+            examples=[["prompts:/support/answer/7"]],
+        ),
+    ] = [],  # noqa: B006 -- FastAPI copies it
+    environment: Annotated[
+        Environment | None, Query(description="Only in this environment.")
+    ] = None,
+    slot: Annotated[
+        str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
+    ] = None,
+    status: Annotated[Status | None, Query(description="Only with this status by now.")] = None,
+    late_seconds: Annotated[
+        int,
+        Query(ge=1, le=7 * 86400, description="How long after it was made one may still come."),
+    ] = 3600,
+    last: Annotated[
+        int, Query(ge=0, le=500, description="Without a cursor: so many that are here.")
+    ] = 10,
+    cursor: Annotated[
+        str | None, Query(max_length=20_000, description="`next` of the answer before.")
+    ] = None,
+    limit: Limit = 100,
+) -> Arrivals:
+    """The inferences that arrived since a cursor, each exactly once; ask again and again to
+    follow them. Without a cursor it begins with the last ones that are here."""
+    wanted = RequestFilter(
+        environment=environment, slot=SlotRef.parse(slot) if slot else None, status=status
+    )
+    return impacts.arrivals(
+        tx, node, wanted, timedelta(seconds=late_seconds), cursor=cursor, last=last, limit=limit
     )
 
 

@@ -1,16 +1,19 @@
 """Count and list what a node touched, and foresee what a change would touch."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from twinline.access import actions as access
 from twinline.db.session import Reading
 from twinline.deployments import owners
 from twinline.inferences import affected
+from twinline.inferences import arrivals as incoming
 from twinline.inferences.affected import Counts
 from twinline.inferences.selections import Scope
 from twinline.language.records import (
     AffectedDecision,
     ArmImpact,
+    Arrivals,
     DayImpact,
     Impact,
     Inference,
@@ -84,6 +87,29 @@ def requests(
     found = reach(tx, text, Window(wanted.begin, wanted.end))
     listing = _listing("inferences", found, wanted)
     return affected.page(tx, found.scope, wanted, listing=listing, cursor=cursor, limit=limit)
+
+
+def arrivals(
+    tx: Reading,
+    nodes: Sequence[str],
+    wanted: RequestFilter,
+    late: timedelta,
+    *,
+    cursor: str | None,
+    last: int,
+    limit: int,
+) -> Arrivals:
+    """What arrived since the cursor of bundles that are downstream of all these nodes.
+
+    Raises:
+        InvalidReference: one is no reference.
+        NotFound: there is no such node, slot or environment.
+        Invalid: the cursor is none of ours.
+    """
+    each = [set(reach(tx, node).bundles) for node in nodes]
+    bundles = each[0].intersection(*each) if each else None
+    question = incoming.Wanted(wanted, bundles, late)
+    return incoming.arrivals(tx, question, cursor=cursor, last=last, limit=limit)
 
 
 def decisions(

@@ -114,6 +114,7 @@ from twinline.language.records.inclusions import (
 )
 from twinline.language.records.inferences import (
     AffectedDecision,
+    Arrivals,
     BatchResult,
     Inference,
     InferenceBatch,
@@ -331,8 +332,9 @@ from twinline.language.records.withdrawals import (
 
 __all__ = [
     "EDGE_KINDS", "ITEMS_MAX", "AffectedDecision", "AliasLink", "ApiKey", "ArmDifference",
-    "ArmImpact", "ArmResult", "ArmShare", "AuditEvent", "BatchResult", "Blame", "BucketMove",
-    "Bundle", "BundleCount", "BundleKind", "BundleState", "CaseResult", "ChainVerdict", "Change",
+    "ArmImpact", "ArmResult", "ArmShare", "Arrivals", "AuditEvent", "BatchResult", "Blame",
+    "BucketMove", "Bundle", "BundleCount", "BundleKind", "BundleState", "CaseResult",
+    "ChainVerdict", "Change",
     "ChangeKind", "ChangeReport", "ChangedSide", "Changes", "ChangesTaken", "ClaimRequest",
     "ClaimedEvaluation", "ClientReport", "Count", "CustomNode", "Dataset", "DatasetFacts",
     "DayImpact", "Declaration", "Deed", "Deployment", "DeploymentDifference", "DeploymentKind",

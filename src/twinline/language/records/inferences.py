@@ -217,6 +217,14 @@ class Inference(Routing):
     measured: Measured = Field(description="The newest value of each measure.")
 
 
+class Arrivals(Record):
+    """Inferences that arrived since some moment, the oldest id first."""
+
+    items: tuple[Inference, ...]
+    next: str = Field(description="The cursor to ask on with; also when nothing arrived.")
+    more: bool = Field(description="Whether more is here already: ask on at once.")
+
+
 class ResolveRequest(Request):
     """Ask which bundle should answer a request."""
 
