@@ -93,6 +93,20 @@ def test_the_last_answer_stays_with_its_age() -> None:
     assert any(re.search(r"This is \d+ s old, .*: gone", line) for line in said)
 
 
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param(["--watch"], ["--watch", "2"], id="alone"),
+        pytest.param(["--watch", "5"], ["--watch", "5"], id="number"),
+        pytest.param(["--watch", "a@b"], ["--watch", "2", "a@b"], id="before-a-word"),
+        pytest.param(["a@b", "--watch", "--json"], ["a@b", "--watch", "2", "--json"], id="option"),
+    ],
+)
+def test_a_number_is_put_where_none_is(words: list[str], given: list[str]) -> None:
+    assert watching.numbered(words) == given
+
+
 @pytest.mark.parametrize("seconds", [0, 0.1, -1, float("nan"), 1e9])
 def test_how_often_has_bounds(seconds: float) -> None:
     with pytest.raises(Invalid, match=re.escape("give 0.2 to 86400 seconds")):

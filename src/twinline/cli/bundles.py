@@ -4,13 +4,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from twinline.cli import completion
 from twinline.cli.output import AsCsv, AsJson, digest, facts, model, show, show_list, table_of
 from twinline.cli.session import client, read_json
 from twinline.language.records import Bundle, PairingStatus
 
 app = typer.Typer(help="Bundles: a model version with a prompt version.", no_args_is_help=True)
 Ref = Annotated[
-    str, typer.Argument(help="12 or more characters of its digest, with or without bundles:/.")
+    str,
+    typer.Argument(
+        autocompletion=completion.bundles,
+        help="12 or more characters of its digest, with or without bundles:/.",
+    ),
 ]
 ModelOption = Annotated[str, typer.Option(help="models:/NAME/3 or models:/NAME@champion.")]
 PromptOption = Annotated[str, typer.Option(help="prompts:/NAME/7 or prompts:/NAME@production.")]

@@ -7,19 +7,25 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
+from twinline.cli import completion
 from twinline.cli.output import AsJson, err, number, plural, show, table_of
 from twinline.cli.session import client
 from twinline.cli.watching import Watch, watch
 from twinline.language.records import Fleet, ReportedClient
 from twinline.settings import Settings
 
-EnvironmentArgument = Annotated[str, typer.Argument(help="As production.")]
+EnvironmentArgument = Annotated[
+    str, typer.Argument(autocompletion=completion.environments, help="As production.")
+]
 
 
 def clients(
     context: typer.Context,
     environment: Annotated[
-        str | None, typer.Argument(help="Default: the profile's, or production.")
+        str | None,
+        typer.Argument(
+            autocompletion=completion.environments, help="Default: the profile's, or production."
+        ),
     ] = None,
     again: Watch = None,
     as_json: AsJson = False,

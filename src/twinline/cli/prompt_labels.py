@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
+from twinline.cli import completion
 from twinline.cli.output import AsCsv, AsJson, show, show_list, table_of
 from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client
 from twinline.cli.slots import Reason
 
-Name = Annotated[str, typer.Argument(help="The prompt, as support/answer.")]
+Name = Annotated[
+    str, typer.Argument(autocompletion=completion.prompts, help="The prompt, as support/answer.")
+]
 
 
 def move_label(

@@ -5,7 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from twinline.cli import prompt_diffs, prompt_exchange, prompt_labels, prompt_reads
+from twinline.cli import (
+    completion,
+    prompt_diffs,
+    prompt_exchange,
+    prompt_labels,
+    prompt_reads,
+)
 from twinline.cli.output import AsCsv, AsJson, show, show_list, table_of
 from twinline.cli.prompt_output import version_facts
 from twinline.cli.session import client, read_json, read_list, read_text
@@ -27,7 +33,9 @@ app.command("protect")(prompt_labels.protect)
 app.command("unprotect")(prompt_labels.unprotect)
 app.command("protected")(prompt_labels.protected)
 app.command("history")(prompt_labels.history)
-Name = Annotated[str, typer.Argument(help="The prompt, as support/answer.")]
+Name = Annotated[
+    str, typer.Argument(autocompletion=completion.prompts, help="The prompt, as support/answer.")
+]
 Version = Annotated[int | None, typer.Option(help="A number.")]
 Label = Annotated[str | None, typer.Option(help="A label, as production.")]
 Retired = Annotated[

@@ -12,6 +12,7 @@ from twinline.cli import (
     audit,
     bundles,
     clients,
+    completion,
     config,
     db,
     evaluate,
@@ -110,7 +111,10 @@ def root(
     api_key: Annotated[str | None, typer.Option(help="The key; default TWINLINE_API_KEY.")] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="A profile of the config file; default TWINLINE_PROFILE, or its own."),
+        typer.Option(
+            autocompletion=completion.profiles,
+            help="A profile of the config file; default TWINLINE_PROFILE, or its own.",
+        ),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from twinline.cli import times
+from twinline.cli import completion, times
 from twinline.cli.output import (
     AsCsv,
     AsJson,
@@ -53,6 +53,7 @@ SlotArgument = Annotated[
     str,
     typer.Argument(
         callback=_whole,
+        autocompletion=completion.slots,
         help="ROUTE@ENVIRONMENT, as support@production; a ROUTE is in the profile's environment.",
     ),
 ]
@@ -100,10 +101,17 @@ def deploy(
 def live(
     context: typer.Context,
     slot: Annotated[
-        str | None, typer.Argument(help="ROUTE@ENVIRONMENT, or an ENVIRONMENT; all without.")
+        str | None,
+        typer.Argument(
+            autocompletion=completion.slots,
+            help="ROUTE@ENVIRONMENT, or an ENVIRONMENT; all without.",
+        ),
     ] = None,
     at: Annotated[str | None, typer.Option(help=f"What was live then. {times.HELP}")] = None,
-    environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(autocompletion=completion.environments, help="Only this environment."),
+    ] = None,
     again: Watch = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+from twinline.cli import completion
 from twinline.cli.output import UNKNOWN, AsJson, err, number, out, short
 from twinline.cli.session import client
 from twinline.language.errors import Unavailable
@@ -21,8 +22,13 @@ Ask = Callable[[str | None], Arrivals]
 
 def tail(
     context: typer.Context,
-    slot: Annotated[str | None, typer.Option(help="Only there: ROUTE@ENVIRONMENT.")] = None,
-    environment: Annotated[str | None, typer.Option(help="Only there.")] = None,
+    slot: Annotated[
+        str | None,
+        typer.Option(autocompletion=completion.slots, help="Only there: ROUTE@ENVIRONMENT."),
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option(autocompletion=completion.environments, help="Only there.")
+    ] = None,
     status: Annotated[Status | None, typer.Option(help="Only such, as far as known.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of it, as models:/gpt-4o/1.")] = None,
     prompt: Annotated[

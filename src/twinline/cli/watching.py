@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import zip_longest
 from typing import Annotated
 
 import typer
@@ -36,13 +37,13 @@ class Watched(TyperCommand):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride] -- typer's own context class
         """Give ``--watch`` its number."""
-        return super().parse_args(ctx, _numbered(args))
+        return super().parse_args(ctx, numbered(args))
 
 
-def _numbered(words: list[str]) -> list[str]:
+def numbered(words: list[str]) -> list[str]:
     """The words with a number after each ``--watch`` that has none."""
     given: list[str] = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         given.append(word)
         if word == "--watch" and not _is_number(following):
             given.append(f"{EVERY_SECONDS:g}")
