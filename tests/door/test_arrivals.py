@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -124,8 +125,8 @@ def test_filters_leave_what_is_meant(real: Client, bundle: BundleRef) -> None:
     (failed,) = recorded(real, bundle, 1, status="error")
     (placed,) = recorded(real, other, 1, slot=SlotRef.parse("r@dev"))
 
-    def told(**wanted: object) -> list[str]:
-        return ids_of(real.inferences.arrivals(cursor, **wanted).items)  # type: ignore[arg-type]
+    def told(**wanted: Any) -> list[str]:
+        return ids_of(real.inferences.arrivals(cursor, **wanted).items)
 
     assert sorted(told()) == sorted([failed, placed])
     assert told(status="error") == [failed]

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.markup import escape
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import twinline
 from twinline.cli import (
@@ -37,6 +39,7 @@ from twinline.cli import (
     up,
 )
 from twinline.cli.demo import command as demo
+from twinline.cli.examples import EXIT_CODES_SAID, add_examples
 from twinline.cli.output import err
 from twinline.cli.profiles import choose
 from twinline.cli.session import options
@@ -48,8 +51,7 @@ EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
 app = typer.Typer(
     help="The lineage catalog for the pair behind every AI answer: a model version and a prompt "
     "version.",
-    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 3 not found, 4 conflict, 5 not allowed, "
-    "6 not available.",
+    epilog=EXIT_CODES_SAID,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -126,10 +128,18 @@ def root(
         context.obj = choose(options(context)).settings
 
 
+def command_line() -> TyperGroup:
+    """All commands, each with the example that its help shows."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    add_examples(group)
+    return group
+
+
 def main() -> None:
     """Run the command line; errors of ours become one clear line and an exit code."""
     try:
-        app()
+        command_line()()
     except TwinlineError as error:
         err.print(f"[bold red]{escape(error.title)}:[/] {escape(error.detail)}")
         if error.status == 401:
