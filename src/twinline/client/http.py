@@ -105,9 +105,14 @@ class Http:
         headers = {"Idempotency-Key": key or uuid4().hex}
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
-        longer = {} if timeout_seconds is None else {"timeout": timeout_seconds}
         sent = self._send(
-            method, path, query=query, body=body, headers=headers, tries=tries, **longer
+            method,
+            path,
+            query=query,
+            body=body,
+            headers=headers,
+            tries=tries,
+            timeout=timeout_seconds,
         )
         return _read(kind, sent)
 
@@ -177,17 +182,17 @@ class Http:
         body: BaseModel | None = None,
         headers: Mapping[str, str] | None = None,
         tries: int = TRIES,
-        **more: float,
+        timeout: float | None = None,
     ) -> httpx.Response:
-        sent: dict[str, Any] = {"params": _given(query), "headers": dict(headers or {}), **more}
+        sent: dict[str, Any] = {"params": _given(query), "headers": dict(headers or {})}
         if body is not None:
             sent["content"] = body.model_dump_json(exclude_unset=True)
             sent["headers"]["Content-Type"] = "application/json"
-        left = Tries(tries, self._total_seconds)
+        silence: float = self._settings["timeout"] if timeout is None else timeout
+        left = Tries(tries, max(self._total_seconds, silence))
         while True:
-            timeout = left.timeout(self._settings["timeout"])
             try:
-                answer = self._client.request(method, path, timeout=timeout, **sent)
+                answer = self._client.request(method, path, timeout=left.timeout(silence), **sent)
             except httpx.TransportError as error:
                 if not left.again():
                     raise self._silent(error) from error
