@@ -1,5 +1,10 @@
 """Notebooks read the catalog that is named to them, and plots have one style."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import matplotlib as mpl
 import pytest
 
@@ -15,6 +20,29 @@ def test_the_catalog_that_the_environment_names_is_read(
     monkeypatch.setenv("TWINLINE_API_KEY", key)
     with connect() as found:
         assert [prompt.name for prompt in found.prompts.list()] == ["support/answer"]
+
+
+_KILLED = """
+from twinline.notebooks.catalog import passing_folder
+with passing_folder() as folder:
+    (folder / "postgres").mkdir()
+    print(folder, flush=True)
+    input()
+"""
+
+
+def test_the_folder_of_a_demo_is_gone_after_its_process_even_when_that_was_killed() -> None:
+    begun = [sys.executable, "-c", _KILLED]
+    with subprocess.Popen(begun, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().decode().strip())
+        assert (folder / "postgres").is_dir()
+        process.kill()
+    for _ in range(200):
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{folder} is left")
 
 
 def test_words_and_colours_of_plots_stand_out_from_white_and_from_black() -> None:

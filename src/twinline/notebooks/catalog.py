@@ -2,13 +2,31 @@
 
 import atexit
 import os
+import subprocess
+import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from twinline.client import Client
 
 _running = ExitStack()
+
+_SWEEP = """\
+import fcntl, os, shutil, sys, time
+folder = sys.argv[1]
+sys.stdin.read()
+with open(folder + "/server.lock", "a") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+for _ in range(60):
+    shutil.rmtree(folder, ignore_errors=True)
+    if not os.path.exists(folder):
+        break
+    time.sleep(0.5)
+"""
+"""Waits until nobody holds the other end of its input, then for the server's lock; a
+PostgreSQL that is still stopping may be removing files, too."""
 
 
 def connect() -> Client:
@@ -31,7 +49,20 @@ def connect() -> Client:
 def _start_demo() -> None:
     from twinline.cli.demo.history.serving import served_history  # scikit-learn comes with it
 
-    folder = Path(_running.enter_context(tempfile.TemporaryDirectory(prefix="twinline-demo-")))
     atexit.register(_running.close)
+    folder = _running.enter_context(passing_folder())
     server = _running.enter_context(served_history(folder))
     os.environ |= {"TWINLINE_URL": server.url, "TWINLINE_API_KEY": server.admin_key()}
+
+
+@contextmanager
+def passing_folder() -> Generator[Path]:
+    """A folder that is gone soon after this process, whatever ends it.
+
+    Who stops a kernel gives it two seconds, less than a database may take to stop; so
+    another process removes what is left.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="twinline-demo-"))
+    sweep = [sys.executable, "-ISc", _SWEEP, str(folder)]
+    with subprocess.Popen(sweep, stdin=subprocess.PIPE, start_new_session=True):
+        yield folder

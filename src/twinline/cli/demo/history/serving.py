@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from twinline.cli import serving
 from twinline.cli.demo.history.player import play
 from twinline.cli.demo.twinline_server import TwinlineProcess
+from twinline.db import migrations
+from twinline.db.embedded import Cluster, find_binaries
+from twinline.db.session import connect
 from twinline.settings import Settings
 
 
@@ -21,9 +23,19 @@ def served_history(folder: Path) -> Generator[TwinlineProcess]:
     Raises:
         StartRefused, NoPostgres, DataFolderRefused: something does not start.
     """
-    settings = Settings(home=folder, database_url=None)
-    with serving.open_database(settings) as database:
-        play(database, datetime.now(UTC))
+    _play_into(folder)
     with TwinlineProcess(folder, None) as server:
         server.wait_until_ready()
         yield server
+
+
+def _play_into(folder: Path) -> None:
+    binaries = find_binaries(Settings().postgres_bin)
+    # The single owner's PostgreSQL ends with this thread, even when it is killed.
+    with Cluster(folder, binaries, single_owner=True) as cluster:
+        database = connect(cluster.url)
+        try:
+            migrations.upgrade(database)
+            play(database, datetime.now(UTC))
+        finally:
+            database.close()
