@@ -9,10 +9,10 @@ Importing this imports MLflow, pandas and scikit-learn.
 import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import mlflow
 import mlflow.sklearn
@@ -21,10 +21,9 @@ import sklearn
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from twinline.cli.demo.classifiers import PLANS, Classifier, Plan, accuracy, fitted
 from twinline.cli.demo.mlflow_server import QUIET
 from twinline.cli.demo.tickets import Ticket, tickets
 from twinline.language.refs import DatasetRef
@@ -45,14 +44,6 @@ _CLIENT_ENVIRONMENT = {
 }
 
 
-class Classifier(Protocol):
-    """A fitted scikit-learn pipeline, as far as the demo uses it."""
-
-    def predict(self, texts: Sequence[str], /) -> Sequence[str]:
-        """The team for each text."""
-        ...
-
-
 @dataclass(frozen=True)
 class TrainedVersion:
     """A registered version of the demo's model, and the fitted model itself.
@@ -65,22 +56,6 @@ class TrainedVersion:
     run_id: str
     accuracy: float
     model: Classifier
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What one run does differently from the other."""
-
-    run_name: str
-    quarters: tuple[str, ...]
-    regularisation: float
-    words_max: int
-
-
-_PLANS = (
-    _Plan("triage-q1", ("2026-q1",), regularisation=0.5, words_max=1),
-    _Plan("triage-q1-q2", ("2026-q1", "2026-q2"), regularisation=8.0, words_max=2),
-)
 
 
 def train(
@@ -101,7 +76,7 @@ def train(
     _point_mlflow_at(url)
     with warnings.catch_warnings(action="ignore"):
         mlflow.set_experiment(EXPERIMENT)
-        versions = tuple(_trained(plan, folder, on_step) for plan in _PLANS)
+        versions = tuple(_trained(plan, folder, on_step) for plan in PLANS)
         client = mlflow.MlflowClient()
         client.set_registered_model_alias(MODEL, CHAMPION, str(versions[-1].number))
     return versions
@@ -121,9 +96,9 @@ def champion(url: str) -> TrainedVersion:
         model = mlflow.sklearn.load_model(  # pyright: ignore[reportPrivateImportUsage] -- documented
             f"models:/{MODEL}/{found.version}"
         )
-    accuracy = run.data.metrics["accuracy"]
+    share = run.data.metrics["accuracy"]
     return TrainedVersion(
-        MODEL, int(found.version), run.info.run_id, accuracy, cast("Classifier", model)
+        MODEL, int(found.version), run.info.run_id, share, cast("Classifier", model)
     )
 
 
@@ -134,49 +109,22 @@ def _point_mlflow_at(url: str) -> None:
     mlflow.set_tracking_uri(url)
 
 
-def _trained(plan: _Plan, folder: Path, on_step: Callable[[str], None]) -> TrainedVersion:
+def _trained(plan: Plan, folder: Path, on_step: Callable[[str], None]) -> TrainedVersion:
     held_out = [ticket for ticket in tickets() if ticket.held_out]
-    known = [ticket for ticket in tickets() if _may_learn(plan, ticket)]
+    known = [ticket for ticket in tickets() if plan.may_learn(ticket)]
     with mlflow.start_run(run_name=plan.run_name) as run:
         run_id = run.info.run_id
         on_step(f"Training {MODEL} on {len(known)} tickets")
         log_dataset(known, folder, "-".join(plan.quarters), "training")
         log_dataset(held_out, folder, "held-out", "evaluation")
-        pipeline = _fitted(plan, known)
+        pipeline = fitted(plan, known)
         model = cast("Classifier", pipeline)
-        accuracy = _accuracy(model, held_out)
-        mlflow.log_params(_params(plan))
-        mlflow.log_metric("accuracy", accuracy)
-        on_step(f"Registering it: {accuracy:.0%} of {len(held_out)} held-out tickets are right")
+        share = accuracy(model, held_out)
+        mlflow.log_params(plan.params())
+        mlflow.log_metric("accuracy", share)
+        on_step(f"Registering it: {share:.0%} of {len(held_out)} held-out tickets are right")
         number = _registered(pipeline, run_id)
-    return TrainedVersion(MODEL, number, run_id, accuracy, model)
-
-
-def _may_learn(plan: _Plan, ticket: Ticket) -> bool:
-    return ticket.quarter in plan.quarters and not ticket.held_out
-
-
-def _fitted(plan: _Plan, known: list[Ticket]) -> Pipeline:
-    steps = [
-        ("words", TfidfVectorizer(ngram_range=(1, plan.words_max), sublinear_tf=True)),
-        ("teams", LogisticRegression(C=plan.regularisation, max_iter=500)),
-    ]
-    return Pipeline(steps).fit([ticket.text for ticket in known], [ticket.team for ticket in known])
-
-
-def _accuracy(model: Classifier, held_out: list[Ticket]) -> float:
-    answers = model.predict([ticket.text for ticket in held_out])
-    right = sum(team == ticket.team for team, ticket in zip(answers, held_out, strict=True))
-    return right / len(held_out)
-
-
-def _params(plan: _Plan) -> dict[str, str]:
-    return {
-        "algorithm": "tf-idf + logistic regression",
-        "regularisation_c": str(plan.regularisation),
-        "ngram_words_max": str(plan.words_max),
-        "quarters": " + ".join(plan.quarters),
-    }
+    return TrainedVersion(MODEL, number, run_id, share, model)
 
 
 def log_dataset(rows: list[Ticket], folder: Path, name: str, context: str) -> DatasetRef:

@@ -11,12 +11,15 @@ _KEY = re.compile(r"TWINLINE_API_KEY=(twl_\S+)")
 
 
 class TwinlineProcess(ChildServer):
-    """A server with an embedded PostgreSQL and a catalog of its own in ``folder``."""
+    """A server with an embedded PostgreSQL and a catalog of its own in ``folder``.
+
+    It follows the MLflow at ``mlflow_url``; None: no MLflow.
+    """
 
     name = "Twinline server"
     health_path = "/readyz"
 
-    def __init__(self, folder: Path, mlflow_url: str, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, mlflow_url: str | None, *, port: int | None = None) -> None:
         super().__init__(folder, port or free_port(), log_name="twinline.log")
         self._mlflow_url = mlflow_url
 
@@ -35,7 +38,7 @@ class TwinlineProcess(ChildServer):
             for name, value in super().environment().items()
             if not name.startswith("TWINLINE_") or name == "TWINLINE_POSTGRES_BIN"
         }
-        return kept | {"TWINLINE_MLFLOW_URL": self._mlflow_url}
+        return kept | ({"TWINLINE_MLFLOW_URL": self._mlflow_url} if self._mlflow_url else {})
 
     def admin_key(self) -> str:
         """The key that the server printed at its very first start.
