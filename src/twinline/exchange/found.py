@@ -1,6 +1,7 @@
 """What was found somewhere: the versions that could be read, and what could not, and why."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -43,6 +44,14 @@ def item(members: Mapping[str, Any]) -> PromptItem:
         return PromptItem.model_validate(members)
     except ValidationError as error:
         raise Invalid(said(error)) from error
+
+
+def instant(seconds: float) -> datetime | None:
+    """The moment so many seconds after 1970 began; None: it is in no year from 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def said(error: ValidationError) -> str:
