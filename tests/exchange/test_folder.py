@@ -98,6 +98,43 @@ def test_links_devices_and_pipes_are_refused_and_not_opened(tmp_path: Path) -> N
     assert names(root) == [("good", 1)]
 
 
+def test_a_folder_that_cannot_be_read_is_refused_alone(tmp_path: Path) -> None:
+    put(tmp_path, "good/1.md")
+    before = Path.cwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(30):  # a path that is longer than one may be
+            os.mkdir("d" * 200)
+            os.chdir("d" * 200)
+    finally:
+        os.chdir(before)
+    (refused,) = folder.read(tmp_path).refused
+    assert refused.place.startswith("dddd")
+    assert "folder cannot be read" in refused.reason
+    assert names(tmp_path) == [("good", 1)]
+
+
+def test_a_name_that_is_no_text_is_refused_by_one_that_is(tmp_path: Path) -> None:
+    for name in (b"\xff.md", b"\xfe"):
+        try:
+            os.mkdir(os.fsencode(tmp_path) + b"/" + name)
+        except OSError:
+            pytest.skip("the file system takes no such name")
+    for place in (b"/\xff.md/1.md", b"/\xfe/b.md"):
+        with open(os.fsencode(tmp_path) + place, "wb") as file:
+            file.write(b"---\n---\nx")
+    found = folder.read(tmp_path)
+    assert [one.place for one in found.refused] == [r"\xfe/b.md", r"\xff.md/1.md"]
+    assert all(one.model_dump_json() for one in found.refused)
+
+
+def test_links_in_a_circle_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "c.md").symlink_to(tmp_path / "c.md")
+    assert set(reasons(tmp_path)) == {"c.md"}
+
+
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     with put(tmp_path, "a/1.md").open("ab") as file:
         file.truncate(folder.BYTES_MAX + 1)

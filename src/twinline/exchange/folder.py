@@ -46,30 +46,61 @@ def write(folder: Path, items: Iterable[PromptItem]) -> ImportReport:
 
 
 def _places(folder: Path) -> Iterator[Reading]:
-    for path in _files(folder):
-        place = path.relative_to(folder).as_posix()
-        names = place.removesuffix(_SUFFIX).split("/")
-        if path.is_symlink():
+    waiting = _entries(folder)
+    while waiting:
+        entry = waiting.pop()
+        path = Path(entry.path)
+        place = _printable(path.relative_to(folder).as_posix())
+        if entry.is_symlink():
             yield place, partial(_refuse, "It is a symbolic link; put the file itself there.")
-        elif names[-1].isdecimal() and len(names) > 1:
-            yield place, partial(_version, path, place, "/".join(names[:-1]), int(names[-1][:20]))
-        else:
-            yield from _prompt(path, place, "/".join(names))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The files that hold prompts, and whatever else is called so, by name."""
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_symlink() and (entry.is_dir() or entry.name.endswith(_SUFFIX)):
-            yield Path(entry.path)
         elif entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
-        elif entry.name.endswith(_SUFFIX) and entry.name not in _NOT_PROMPTS:
-            yield Path(entry.path)
+            try:
+                waiting += _entries(path)
+            except Invalid as error:
+                yield place, partial(_refuse, error.detail)
+        else:
+            yield from _file(path, place)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """The folders, the files that hold prompts, and whatever else is called so, the first by
+    name at the end.
+
+    Raises:
+        Invalid: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            wanted = [entry for entry in entries if _is_wanted(entry)]
+    except OSError as error:
+        raise Invalid(f"The folder cannot be read: {error.strerror}.") from error
+    return sorted(wanted, key=lambda entry: entry.name, reverse=True)
+
+
+def _is_wanted(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or entry.name in _NOT_PROMPTS:
+        return False
+    return entry.name.endswith(_SUFFIX) or _is_folder(entry)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that goes in a circle
+        return False
+
+
+def _printable(place: str) -> str:
+    """A path as a text, also where it is none."""
+    return os.fsencode(place).decode(errors="backslashreplace")
+
+
+def _file(path: Path, place: str) -> Iterator[Reading]:
+    names = place.removesuffix(_SUFFIX).split("/")
+    if names[-1].isdecimal() and len(names) > 1:
+        yield place, partial(_version, path, place, "/".join(names[:-1]), int(names[-1][:20]))
+    else:
+        yield from _prompt(path, place, "/".join(names))
 
 
 def _version(path: Path, place: str, name: str, number: int) -> PromptItem:
