@@ -1,8 +1,8 @@
 """Prompts as a folder of files, for git and for people.
 
 ``support/answer/3.md`` is version 3 of ``support/answer``. ``support/answer.md`` is all of that
-prompt: its versions are the commits that changed the file, or, where there is no git, the one
-that it holds. Other files, and what is hidden, are left alone.
+prompt: its versions are the commits that changed the file on the branch that is checked out, or,
+where there is no git, the one that it holds. Other files, and what is hidden, are left alone.
 """
 
 import os
@@ -12,13 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from twinline.exchange import documents, git_history
-from twinline.exchange.found import Found, gathered, refusal
+from twinline.exchange.found import FILE_BYTES_MAX, Found, gathered, refusal
 from twinline.language.errors import Invalid
 from twinline.language.records import ImportedItem, ImportReport, PromptItem
 from twinline.language.refs import PromptVersionRef
 
-BYTES_MAX = 4 << 20
-"""What a file may hold; no template is larger than a quarter of it."""
 _SUFFIX = ".md"
 _NOT_PROMPTS = {"README.md"}
 
@@ -111,15 +109,16 @@ def _version(path: Path, place: str, name: str, number: int) -> PromptItem:
 def _prompt(path: Path, place: str, name: str) -> Iterator[Reading]:
     try:
         content = _content(path)
-        commits = git_history.commits(path)
-        newest = commits[-1].content if commits else None
-        if newest is not None and _unix(newest) != _unix(content):
+        history = git_history.history(path)
+        if history and (history.head is None or _unix(history.head) != _unix(content)):
             raise Invalid("It is not as the last commit has it; commit it, or put it back.")
     except Invalid as error:
         yield place, partial(_refuse, error.detail)
         return
-    if not commits:
+    if history is None:
         yield place, lambda: documents.read(documents.decoded(content), place, name=name)
+        return
+    commits = history.commits
     for number, commit in enumerate(commits, start=1):
         read = partial(_commit, commit, name, number, newest=commit is commits[-1])
         yield f"{place}@{commit.id[:12]}", partial(read, f"{place}@{commit.id[:12]}")
@@ -131,7 +130,7 @@ def _commit(
     """A version as a commit made it. Labels are where the newest one has them, for they say
     where they were when each was made."""
     if commit.content is None:
-        raise Invalid(f"It is no file, or larger than {BYTES_MAX:,} bytes, in that commit.")
+        raise Invalid(f"It is no file, or larger than {FILE_BYTES_MAX:,} bytes, in that commit.")
     found = documents.read(documents.decoded(commit.content), place, name=name)
     origin = {
         "author": found.origin.author or commit.author[:500],
@@ -160,11 +159,11 @@ def _content(path: Path) -> bytes:
         with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Invalid("It is no file, but a device or a pipe.")
-            content = file.read(BYTES_MAX + 1)
+            content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         raise Invalid(f"It cannot be read: {error.strerror}.") from error
-    if len(content) > BYTES_MAX:
-        raise Invalid(f"It is larger than {BYTES_MAX:,} bytes.")
+    if len(content) > FILE_BYTES_MAX:
+        raise Invalid(f"It is larger than {FILE_BYTES_MAX:,} bytes.")
     return content
 
 

@@ -9,6 +9,9 @@ from pydantic import ValidationError
 from twinline.language.errors import Invalid
 from twinline.language.records import ImportedItem, PromptItem
 
+FILE_BYTES_MAX = 4 << 20
+"""What a file with one version may hold; no template is larger than a quarter of it."""
+
 
 class Found(NamedTuple):
     """Items as `Client.prompts.import_` takes them, and those that are refused already."""
