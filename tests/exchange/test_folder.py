@@ -153,10 +153,41 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
     (root / "b" / "1.md").symlink_to(outside / "b.md")
     with pytest.raises(Invalid, match="symbolic link"):
         folder.write(root, [item("b", 1)])
+    with pytest.raises(Invalid, match="symbolic link"):
+        folder.write(root, [item("a/deep/er", 1)])
     assert not list(outside.iterdir())
+    (root / "c").mkdir()
+    (outside / "1.md").write_text("theirs")
+    os.link(outside / "1.md", root / "c" / "1.md")
+    (written,) = folder.write(root, [item("c", 1)]).items
+    assert written.reason == "Written anew; it held something else."
+    assert (outside / "1.md").read_text() == "theirs"
     (root / "file").write_text("x")
     with pytest.raises(Invalid, match="cannot be written"):
         folder.write(root, [item("file", 1)])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / "1.md")
+    with pytest.raises(Invalid, match="is no file; take it away"):
+        folder.write(tmp_path, [item("a", 1)])
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    folder.write(tmp_path, [item("a", 1, "old")])
+    before = (tmp_path / "a" / "1.md").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(Invalid, match="cannot be written: File too large"):
+            folder.write(tmp_path, [item("a", 1, "new" * 1000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "a" / "1.md").read_bytes() == before
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["1.md"]
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ where there is no git, the one that it holds. Other files, and what is hidden, a
 """
 
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -175,14 +176,11 @@ def _written(folder: Path, item: PromptItem) -> ImportedItem:
     path = folder / place
     content = documents.written(item).encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink() or not path.parent.resolve().is_relative_to(folder.resolve()):
-            raise Invalid(
-                f"{path} is a symbolic link, or below one; take it away.", value=str(path)
-            )
-        same = path.is_file() and path.read_bytes() == content
+        _make_folders(folder, path.parent)
+        size = _size(path)
+        same = size == len(content) and _content(path) == content
         if not same:
-            path.write_bytes(content)
+            _replace(path, content)
     except OSError as error:
         raise Invalid(f"{path} cannot be written: {error.strerror}.", value=str(path)) from error
     return ImportedItem(
@@ -191,7 +189,44 @@ def _written(folder: Path, item: PromptItem) -> ImportedItem:
         outcome="same" if same else "created",
         version=PromptVersionRef(name, number),
         digest=item.digest,
+        reason="Written anew; it held something else." if not same and size is not None else "",
     )
+
+
+def _make_folders(folder: Path, to: Path) -> None:
+    """Make the folders from one to another below it, and none through a link."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = folder.resolve()
+    at = folder
+    for part in to.relative_to(folder).parts:
+        at /= part
+        if at.is_symlink() or not at.resolve().is_relative_to(whole):
+            raise Invalid(f"{at} is a symbolic link; take it away.", value=str(at))
+        at.mkdir(exist_ok=True)
+
+
+def _size(path: Path) -> int | None:
+    """How many bytes a file has; None: there is none. What is there may be nothing else."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(there.st_mode):
+        what = "a symbolic link" if stat.S_ISLNK(there.st_mode) else "no file"
+        raise Invalid(f"{path} is {what}; take it away.", value=str(path))
+    return there.st_size
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in the place of what is there, whole or not at all, and without writing
+    through a link that somebody puts there meanwhile."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _unix(content: bytes) -> bytes:
