@@ -180,7 +180,7 @@ def test_yaml_that_is_more_than_json_is_refused(text: str, why: str) -> None:
     [
         ("x", "does not begin with front matter"),
         ("", "does not begin with front matter"),
-        ("\ufeff---\n---\nx", "does not begin with front matter"),
+        ("\ufeff---\n---\nx", "byte order mark"),
         ("---\nname: a/b\n", "does not end"),
         ("---\nname: a/c\n---\nx", "says the name 'a/c', and its path says 'a/b'"),
         ("---\nname: ../b\n---\nx", "says the name '../b'"),
@@ -212,7 +212,21 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 
 def test_front_matter_may_end_in_windows_lines() -> None:
-    text = "---\r\nmessage: hi\r\nkind: chat\r\n---\r\n>>> user\r\nx\r\n"
-    read = documents.read(text, "a/b/7.md", name="a/b", number=7)
+    text = "---\nmessage: hi\nkind: chat\n---\n>>> placeholder history\n\n>>> user\nx\n\ny\n"
+    read = documents.read(text.replace("\n", "\r\n"), "a/b/7.md", name="a/b", number=7)
     assert read.version.message == "hi"
-    assert read.version.template == (Message(role="user", content="x\r"),)
+    assert read.version.template == (
+        Placeholder(type="placeholder", name="history"),
+        Message(role="user", content="x\r\n\r\ny"),
+    )
+
+
+def test_line_breaks_that_were_changed_are_named_where_a_digest_would_not_fit() -> None:
+    def changed(template: str, digest: str | None) -> PromptItem:
+        file = documents.written(item(template).model_copy(update={"digest": digest}))
+        return documents.read(file.replace("\n", "\r\n"), "x", name="a/b", number=7)
+
+    with pytest.raises(Invalid, match="autocrlf"):
+        changed("one\ntwo", "0" * 64)
+    assert changed("one", "0" * 64).version.template == "one"
+    assert changed("one\ntwo", None).version.template == "one\r\ntwo"

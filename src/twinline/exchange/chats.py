@@ -31,6 +31,7 @@ class _Head(NamedTuple):
 
     name: str
     is_placeholder: bool
+    end: str  # of the line, before its line feed; that of its message is the same
 
 
 def written(template: Sequence[Message | Placeholder]) -> str:
@@ -78,7 +79,7 @@ def _head(line: str, number: int) -> _Head:
     try:
         if said is not None:
             name = json.loads(said[2]) if said[2].startswith('"') else said[2]
-            return _Head(name, is_placeholder=said[1] is not None)
+            return _Head(name, said[1] is not None, "\r" if line.endswith("\r") else "")
     except ValueError:
         pass  # what is in quotes is no JSON
     raise Invalid(
@@ -88,9 +89,9 @@ def _head(line: str, number: int) -> _Head:
 
 
 def _read(head: _Head, lines: Sequence[str]) -> dict[str, Any]:
-    text = "\n".join(_escaped.sub(r"\1", line) for line in lines)
+    text = "\n".join(_escaped.sub(r"\1", line) for line in lines).removesuffix(head.end)
     if not head.is_placeholder:
         return {"role": head.name, "content": text}
-    if text.strip("\r"):
+    if text.strip():
         raise Invalid(f"The placeholder {head.name!r} has a text; it only names a place.")
     return {"type": "placeholder", "name": head.name}
