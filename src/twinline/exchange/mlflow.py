@@ -84,14 +84,27 @@ class _Series:
         self._labels = labels
 
     def write(self, items: Sequence[PromptItem]) -> Iterator[ImportedItem]:
-        try:
-            there = self._ensured(items)
-        except Invalid as error:
-            yield from (_refused(item, self._called, error.detail) for item in items)
-            return
+        """Write what MLflow can hold; where that is nothing, the prompt is not made either."""
+        fitting: list[tuple[PromptItem, NewPromptVersion]] = []
         for item in items:
             try:
-                yield self._one(item, there)
+                fitting.append((item, _shown(item, self._called)))
+            except Invalid as error:
+                yield _refused(item, self._called, error.detail)
+        if fitting:
+            yield from self._write(fitting)
+
+    def _write(
+        self, items: Sequence[tuple[PromptItem, NewPromptVersion]]
+    ) -> Iterator[ImportedItem]:
+        try:
+            there = self._ensured([item for item, _ in items])
+        except Invalid as error:
+            yield from (_refused(item, self._called, error.detail) for item, _ in items)
+            return
+        for item, shown in items:
+            try:
+                yield self._one(item, shown, there)
             except Invalid as error:
                 yield _refused(item, self._called, error.detail)
 
@@ -112,8 +125,7 @@ class _Series:
         known = self._server.ask(ask, seconds=_PROMPT_SECONDS)
         return read(self._server, name=self._called) if known else Found((), ())
 
-    def _one(self, item: PromptItem, there: Found) -> ImportedItem:
-        shown = _shown(item, self._called)
+    def _one(self, item: PromptItem, shown: NewPromptVersion, there: Found) -> ImportedItem:
         same = next((one for one in there.items if _is_same(one, item, shown)), None)
         number = same.number if same else self._made(item, shown)
         assert number is not None
