@@ -90,7 +90,7 @@ class ImportedItem(Record):
     )
     digest: Digest | None = Field(default=None, description="Of that version.")
     labels: tuple[str, ...] = Field(default=(), description="The labels that were moved to it.")
-    reason: str = Field(default="", description="Why it was refused.")
+    reason: str = Field(default="", description="Why it was refused, or written anew.")
 
 
 class ImportReport(Record):
