@@ -189,6 +189,25 @@ def test_parts_of_an_import_know_what_earlier_ones_renumbered(
     assert done == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("together", [1, 100])
+def test_two_prompts_that_say_the_same_are_two(
+    client: Client, elsewhere: Client, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", together)
+    for name in ("parts/tone", "sales/tone"):
+        client.prompts.create(name, "Be calm.")
+        elsewhere.prompts.create(name, "Something else.")
+    client.prompts.create("support/answer", "{{> parts/tone@1 }}")
+    client.prompts.create("support/offer", "{{> sales/tone@1 }}")
+    report = elsewhere.prompts.import_(client.prompts.export())
+    assert {one.outcome for one in report.items} == {"created"}, report
+    pinned = [elsewhere.prompts.get(f"support/{name}").includes for name in ("answer", "offer")]
+    assert [str(one.version) for (one,) in pinned] == [
+        "prompts:/parts/tone/2",
+        "prompts:/sales/tone/2",
+    ]
+
+
 def test_content_that_was_changed_is_refused_by_its_digest(client: Client) -> None:
     made = client.prompts.create("a", "x")
     (out,) = client.prompts.export(name="a")

@@ -39,14 +39,17 @@ class _Undone(Exception):
 class _Known:
     """What is here of the place that is imported from."""
 
-    by_digest: dict[str, PromptVersionRef] = field(default_factory=dict[str, PromptVersionRef])
+    by_content: dict[tuple[str, str], PromptVersionRef] = field(
+        default_factory=dict[tuple[str, str], PromptVersionRef]
+    )
+    """By the prompt and the digest there, for two prompts may say the same."""
     there: dict[PromptVersionRef, PromptVersionRef] = field(
         default_factory=dict[PromptVersionRef, PromptVersionRef]
     )
     """What a version here is called there, where that is not the same."""
 
     def add(self, there: PromptVersionRef, digest: str, here: PromptVersionRef) -> None:
-        self.by_digest[digest] = here
+        self.by_content[here.name, digest] = here
         self.there[here] = there
 
 
@@ -177,8 +180,9 @@ def _pinned(tx: Reading, pin: Include, known: _Known) -> PromptVersion:
             field="pins",
             value=str(pin.version),
         )
-    here = known.by_digest.get(pin.digest) or actions.find_content(tx, name, pin.digest)
-    if here is None or here.name != name:
+    made = known.by_content.get((name, pin.digest))
+    here = made or actions.find_content(tx, name, pin.digest)
+    if here is None:
         raise NotFound(
             f"{{{{> {pin.written} }}}} was {pin.version} with the digest {pin.digest[:12]}, which "
             f"no version of {name!r} has here. Import that version too, or with it.",
