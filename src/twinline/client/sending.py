@@ -46,7 +46,7 @@ def send(
     """
     if wanted.labels:
         import_order.refuse_labels_on_two(items)
-    order = import_order.arranged(items)
+    order = import_order.arranged(items, labels=wanted.labels)
     if wanted.atomic and (unread or order.refused):
         wanted = wanted._replace(check=True)
     arranged = [items[place] for place in order.places]

@@ -109,7 +109,7 @@ def _taken(tx: Writing, wanted: PromptImport) -> tuple[ImportedItem, ...]:
     known = _Known()
     for one in wanted.renumbered:
         known.add(one.there, one.digest, one.here)
-    order = import_order.arranged(wanted.items)
+    order = import_order.arranged(wanted.items, labels=wanted.labels)
     found = {place: _refused(wanted.items[place], why) for place, why in order.refused.items()}
     for place in order.places:
         found[place] = _one(tx, wanted.items[place], known, labels=wanted.labels)
