@@ -80,7 +80,8 @@ def _parts(items: Sequence[PromptItem], *, whole: bool) -> Iterator[list[PromptI
                 raise TooLarge(
                     f"{len(items):,} items take more than one request may hold ({ITEMS_MAX:,} "
                     f"items, {BYTES_MAX:,} bytes), and only within one they can be checked, or "
-                    "all be kept or none. Take them folder by folder.",
+                    "all be kept or none. Take them folder by folder (twinline prompts import "
+                    "--domain), what others include first.",
                     items=len(items),
                 )
             yield part
