@@ -95,7 +95,7 @@ def _written(root: Path, texts: dict[str, str]) -> None:
         pytest.param(("--prompt", "xn/half"), ["xn/half"], ["xn/half/2.md"], id="numbered"),
         pytest.param(("--prompt", "xn/bad"), [], ["xn/bad.md"], id="one-file"),
         pytest.param(("--prompt", "xn/linked/one"), [], ["xn/linked"], id="below-a-link"),
-        pytest.param(("--prompt", "good"), ["good"], [], id="another"),
+        pytest.param(("--prompt", "xnot"), ["xnot"], [], id="another"),
         pytest.param(
             ("--domain", "xn"),
             ["xn/half"],
@@ -113,7 +113,7 @@ def test_a_part_is_taken_with_what_is_refused_of_it(
 ) -> None:
     text = "---\n---\nx"
     root = Path("files")
-    _written(root, {"good.md": text, "bad.md": "x", "xn/half/1.md": text})
+    _written(root, {"xnot.md": text, "bad.md": "x", "xn/half/1.md": text})
     _written(root, {"xn/half/2.md": "no front", "xn/bad.md": "no front"})
     (root / "xn" / "linked").symlink_to(root.resolve())
     ran = run("prompts", "import", "files", "--check", "--json", *narrowed)

@@ -20,6 +20,7 @@ from twinline.language.records import (
     PromptImport,
     PromptItem,
     PromptVersion,
+    Renumbered,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import actions, rules, store
@@ -48,9 +49,22 @@ class _Known:
     )
     """What a version here is called there, where that is not the same."""
 
+    renumbered: dict[PromptVersionRef, Renumbered] = field(
+        default_factory=dict[PromptVersionRef, Renumbered]
+    )
+    """What was found to have another number or digest here, by what it is called there."""
+
     def add(self, there: PromptVersionRef, digest: str, here: PromptVersionRef) -> None:
         self.by_content[here.name, digest] = here
         self.there[here] = there
+
+    def find(
+        self, there: PromptVersionRef, digest: str, here: PromptVersionRef, digest_here: str
+    ) -> None:
+        """Add a version that was found here, and tell it where it differs."""
+        self.add(there, digest, here)
+        if (there, digest) != (here, digest_here):
+            self.renumbered[there] = Renumbered(there=there, digest=digest, here=here)
 
 
 def take_over(tx: Writing, wanted: PromptImport) -> ImportReport:
@@ -68,11 +82,11 @@ def take_over(tx: Writing, wanted: PromptImport) -> ImportReport:
         import_order.refuse_labels_on_two(wanted.items)
     try:
         with tx.attempt():
-            items = _taken(tx, wanted)
+            items, renumbered = _taken(tx, wanted)
             refused = any(item.outcome == "refused" for item in items)
             if wanted.check or (wanted.atomic and refused):
                 raise _Undone(ImportReport(kept=False, items=items))
-            return ImportReport(kept=True, items=items)
+            return ImportReport(kept=True, items=items, renumbered=renumbered)
     except _Undone as undone:
         return undone.report
 
@@ -105,7 +119,9 @@ def give_out(
     )
 
 
-def _taken(tx: Writing, wanted: PromptImport) -> tuple[ImportedItem, ...]:
+def _taken(
+    tx: Writing, wanted: PromptImport
+) -> tuple[tuple[ImportedItem, ...], tuple[Renumbered, ...]]:
     known = _Known()
     for one in wanted.renumbered:
         known.add(one.there, one.digest, one.here)
@@ -113,7 +129,8 @@ def _taken(tx: Writing, wanted: PromptImport) -> tuple[ImportedItem, ...]:
     found = {place: _refused(wanted.items[place], why) for place, why in order.refused.items()}
     for place in order.places:
         found[place] = _one(tx, wanted.items[place], known, labels=wanted.labels)
-    return tuple(found[place] for place in range(len(wanted.items)))
+    items = tuple(found[place] for place in range(len(wanted.items)))
+    return items, tuple(known.renumbered.values())
 
 
 def _one(tx: Writing, item: PromptItem, known: _Known, *, labels: bool) -> ImportedItem:
@@ -123,8 +140,10 @@ def _one(tx: Writing, item: PromptItem, known: _Known, *, labels: bool) -> Impor
     except (Invalid, NotFound, Conflict, NotAllowed) as error:
         return _refused(item, error.detail)
     assert done.version is not None
+    assert done.digest is not None
     if item.number is not None and item.digest is not None:
-        known.add(PromptVersionRef(item.version.name, item.number), item.digest, done.version)
+        there = PromptVersionRef(item.version.name, item.number)
+        known.find(there, item.digest, done.version, done.digest)
     return done
 
 
@@ -189,7 +208,9 @@ def _pinned(tx: Reading, pin: Include, known: _Known) -> PromptVersion:
             kind="prompt version",
             name=str(pin.version),
         )
-    return actions.read_version(tx, here)
+    found = actions.read_version(tx, here)
+    known.find(pin.version, pin.digest, here, found.digest)
+    return found
 
 
 def _refuse_other_content(item: PromptItem, found: PromptCheck, known: _Known) -> None:
