@@ -17,6 +17,7 @@ from twinline.language.records import (
     NewKey,
     NewPromptVersion,
     Origin,
+    PromptImport,
     PromptItem,
     Role,
 )
@@ -187,6 +188,74 @@ def test_parts_of_an_import_know_what_earlier_ones_renumbered(
     report = elsewhere.prompts.import_(client.prompts.export(), progress=done.append)
     assert {one.outcome for one in report.items} == {"created"}, report
     assert done == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("together", [1, 100])
+def test_two_prompts_that_say_the_same_are_two(
+    client: Client, elsewhere: Client, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", together)
+    for name in ("parts/tone", "sales/tone"):
+        client.prompts.create(name, "Be calm.")
+        elsewhere.prompts.create(name, "Something else.")
+    client.prompts.create("support/answer", "{{> parts/tone@1 }}")
+    client.prompts.create("support/offer", "{{> sales/tone@1 }}")
+    report = elsewhere.prompts.import_(client.prompts.export())
+    assert {one.outcome for one in report.items} == {"created"}, report
+    pinned = [elsewhere.prompts.get(f"support/{name}").includes for name in ("answer", "offer")]
+    assert [str(one.version) for (one,) in pinned] == [
+        "prompts:/parts/tone/2",
+        "prompts:/sales/tone/2",
+    ]
+
+
+@pytest.mark.parametrize("together", [1, 100])
+def test_a_digest_is_true_of_what_inherits_from_a_version_that_was_here_before(
+    client: Client, elsewhere: Client, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", together)
+    declared = {"name": "mood", "type": "string", "default": "calm"}
+    client.prompts.create("parts/tone", "Be {{ mood }}.", variables=[declared])
+    client.prompts.create("parts/both", "{{> parts/tone@1 }} And brief.")
+    client.prompts.create("support/answer", "{{> parts/both@1 }}")
+    elsewhere.prompts.create("parts/tone", "Something else.")
+    tone, *rest = sorted(client.prompts.export(), key=lambda one: len(one.pins))
+    elsewhere.prompts.import_([tone])
+    report = elsewhere.prompts.import_(rest)
+    assert [one.outcome for one in report.items] == ["created", "created"], report
+
+
+class _Overheard(httpx.HTTPTransport):
+    """Keeps the imports that go through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.imports: list[PromptImport] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/prompts/import"):
+            self.imports.append(PromptImport.model_validate_json(request.read()))
+        return super().handle_request(request)
+
+
+def test_a_request_says_what_was_renumbered_of_what_its_own_items_hold(
+    elsewhere: Client, url: str, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", 1)
+    overheard = _Overheard()
+    with Client(url, issue(Role.ADMIN), transport=overheard) as here:
+        for name in ("a", "b", "c"):
+            here.prompts.create(name, "Something else.")
+            elsewhere.prompts.create(name, f"This is {name}.")
+        elsewhere.prompts.create("d", "{{> b@1 }}")
+        elsewhere.prompts.create("e", "{{> d@1 }}")
+        report = here.prompts.import_(elsewhere.prompts.export())
+    assert {one.outcome for one in report.items} == {"created"}
+    said = {
+        one.items[0].version.name: [renumbered.there.name for renumbered in one.renumbered]
+        for one in overheard.imports
+    }
+    assert said == {"a": [], "b": [], "c": [], "d": ["b"], "e": ["d", "b"]}
 
 
 def test_content_that_was_changed_is_refused_by_its_digest(client: Client) -> None:
