@@ -10,10 +10,11 @@ from sqlalchemy import text
 
 from tests.support.serving import served
 from twinline.access import actions as access
+from twinline.access.rules import GRANTED, Permission
 from twinline.app import make_app
 from twinline.client import Client, sending
 from twinline.db.session import Database
-from twinline.language.errors import DatabaseUnavailable, Invalid, NotFound, TooLarge
+from twinline.language.errors import DatabaseUnavailable, Invalid, NotAllowed, NotFound, TooLarge
 from twinline.language.records import (
     ImportedItem,
     ImportReport,
@@ -127,6 +128,19 @@ def test_a_protected_label_binds_an_import(client: Client, url: str, issue: Issu
     assert "protected" in report.items[0].reason
     with pytest.raises(NotFound):
         client.prompts.get("a")
+
+
+def test_labels_of_an_import_need_the_permission_to_move_labels(
+    client: Client, url: str, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = frozenset({Permission.READ, Permission.PROMPTS})
+    monkeypatch.setitem(GRANTED, Role.AUTHOR, only)
+    new = item("a", "x", labels=["live"])
+    with Client(url, issue(Role.AUTHOR)) as author:
+        with pytest.raises(NotAllowed, match="labels:write"):
+            author.prompts.import_([new], labels=True)
+        assert author.prompts.import_([new]).items[0].outcome == "created"
+    assert client.prompts.get("a").labels == ("latest",)
 
 
 def test_an_import_takes_what_is_there_by_name_and_so_into_no_deadlock(
