@@ -1,16 +1,20 @@
 """Import and export of prompts at the door: what is made, what stays, what is refused."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.support.serving import served
 from twinline.access import actions as access
+from twinline.access.rules import GRANTED, Permission
 from twinline.app import make_app
 from twinline.client import Client, sending
 from twinline.db.session import Database
-from twinline.language.errors import Invalid, NotFound, TooLarge
+from twinline.language.errors import DatabaseUnavailable, Invalid, NotAllowed, NotFound, TooLarge
 from twinline.language.records import (
     ImportedItem,
     ImportReport,
@@ -21,7 +25,9 @@ from twinline.language.records import (
     PromptItem,
     Role,
 )
+from twinline.prompts import store
 
+_WAITING = text("select exists(select from pg_locks where not granted)")
 Issue = Callable[[Role], str]
 
 
@@ -122,6 +128,49 @@ def test_a_protected_label_binds_an_import(client: Client, url: str, issue: Issu
     assert "protected" in report.items[0].reason
     with pytest.raises(NotFound):
         client.prompts.get("a")
+
+
+def test_labels_of_an_import_need_the_permission_to_move_labels(
+    client: Client, url: str, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = frozenset({Permission.READ, Permission.PROMPTS})
+    monkeypatch.setitem(GRANTED, Role.AUTHOR, only)
+    new = item("a", "x", labels=["live"])
+    with Client(url, issue(Role.AUTHOR)) as author:
+        with pytest.raises(NotAllowed, match="labels:write"):
+            author.prompts.import_([new], labels=True)
+        assert author.prompts.import_([new]).items[0].outcome == "created"
+    assert client.prompts.get("a").labels == ("latest",)
+
+
+def test_an_import_takes_what_is_there_by_name_and_so_into_no_deadlock(
+    client: Client, database: Database
+) -> None:
+    for name in ("a", "b"):
+        client.prompts.create(name, "old")
+    with ThreadPoolExecutor() as pool:
+        with database.writing("test") as tx:
+            store.lock_series(tx, "a")
+            done = pool.submit(client.prompts.import_, [item("b", "new"), item("a", "new")])
+            while not (tx.value(_WAITING) or done.done()):
+                time.sleep(0.01)
+            store.lock_series(tx, "b")
+        assert len(done.result().those("created")) == 2
+
+
+def _lock_at_once(database: Database, name: str) -> None:
+    with database.writing("test") as tx:
+        tx.run(text("set local lock_timeout = '50ms'"))
+        store.lock_series(tx, name)
+
+
+def test_a_lock_that_others_hold_is_told_as_such(database: Database) -> None:
+    with database.writing("test") as tx:
+        store.lock_series(tx, "a")
+    with database.writing("test") as first:
+        store.lock_series(first, "a")
+        with pytest.raises(DatabaseUnavailable, match="Somebody else is changing the same"):
+            _lock_at_once(database, "a")
 
 
 def test_what_is_refused_leaves_nothing_and_holds_nobody_up(client: Client) -> None:

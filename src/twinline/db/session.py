@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, Engine, Executable, RowMapping, create_engine, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -254,6 +255,10 @@ def named_errors() -> Generator[None]:
     except DataError as error:
         raise Invalid(f"A value does not fit its place: {_said(error)}") from error
     except (OperationalError, InterfaceError) as error:
+        if isinstance(error.orig, DeadlockDetected | LockNotAvailable):
+            raise DatabaseUnavailable(
+                f"Somebody else is changing the same; try again in a moment ({_said(error)})."
+            ) from error
         raise DatabaseUnavailable(f"The database does not answer: {_said(error)}") from error
 
 

@@ -125,6 +125,7 @@ def _taken(
     known = _Known()
     for one in wanted.renumbered:
         known.add(one.there, one.digest, one.here)
+    store.lock_those_there(tx, {item.version.name for item in wanted.items})
     order = import_order.arranged(wanted.items, labels=wanted.labels)
     found = {place: _refused(wanted.items[place], why) for place, why in order.refused.items()}
     for place in order.places:
