@@ -77,9 +77,64 @@ def test_what_is_refused_is_said_and_ends_in_one(run: Run) -> None:
     assert "front" in part.out
     _done(run("prompts", "show", "good"))
     only = run("prompts", "import", "files", "--prompt", "good")
-    assert "0 versions created, 1 the same, 0 refused." in only.err
+    assert (only.code, "0 versions created, 1 the same, 0 refused." in only.err) == (0, True)
     assert run("prompts", "import").code == 1
     assert run("prompts", "import", "nowhere").code == 1
+
+
+def _written(root: Path, texts: dict[str, str]) -> None:
+    for place, text in texts.items():
+        path = root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "created", "refused"),
+    [
+        pytest.param(("--prompt", "xn/half"), ["xn/half"], ["xn/half/2.md"], id="numbered"),
+        pytest.param(("--prompt", "xn/bad"), [], ["xn/bad.md"], id="one-file"),
+        pytest.param(("--prompt", "xn/linked/one"), [], ["xn/linked"], id="below-a-link"),
+        pytest.param(("--prompt", "xnot"), ["xnot"], [], id="another"),
+        pytest.param(
+            ("--domain", "xn"),
+            ["xn/half"],
+            ["xn/bad.md", "xn/half/2.md", "xn/linked"],
+            id="domain",
+        ),
+        pytest.param(("--domain", "xn/linked"), [], ["xn/linked"], id="domain-below-a-link"),
+        pytest.param(
+            ("--domain", "xn", "--prompt", "xn/half"), ["xn/half"], ["xn/half/2.md"], id="both"
+        ),
+    ],
+)
+def test_a_part_is_taken_with_what_is_refused_of_it(
+    run: Run, narrowed: tuple[str, ...], created: list[str], refused: list[str]
+) -> None:
+    text = "---\n---\nx"
+    root = Path("files")
+    _written(root, {"xnot.md": text, "bad.md": "x", "xn/half/1.md": text})
+    _written(root, {"xn/half/2.md": "no front", "xn/bad.md": "no front"})
+    (root / "xn" / "linked").symlink_to(root.resolve())
+    ran = run("prompts", "import", "files", "--check", "--json", *narrowed)
+    report = json.loads(ran.out)
+    said = [(one["outcome"], one["name"] or one["place"]) for one in report["items"]]
+    wanted = [("refused", place) for place in refused] + [("created", name) for name in created]
+    assert (sorted(said), ran.code) == (sorted(wanted), 1 if refused else 0)
+
+
+def test_a_part_of_which_there_is_nothing_is_not_found(run: Run) -> None:
+    _written(Path("files"), {"xo/good.md": "---\n---\nx", "xo/bad.md": "no front"})
+    misspelt = run("prompts", "import", "files", "--prompt", "xo/goood")
+    assert (misspelt.code, "did you mean xo/good" in misspelt.err) == (3, True), misspelt.err
+    assert run("prompts", "import", "files", "--domain", "xp").code == 3
+
+
+def test_all_or_nothing_of_a_prompt_counts_what_could_not_be_read(run: Run) -> None:
+    _written(Path("files"), {"xq/1.md": "---\n---\nx", "xq/2.md": "no front"})
+    ran = run("prompts", "import", "files", "--prompt", "xq", "--atomic")
+    assert (ran.code, "nothing of it was kept" in ran.err) == (1, True)
+    assert run("prompts", "show", "xq").code == 3
 
 
 def test_prompts_go_to_mlflow_and_come_from_it(run: Run, mlflow_registry: MlflowRegistry) -> None:
@@ -93,5 +148,6 @@ def test_prompts_go_to_mlflow_and_come_from_it(run: Run, mlflow_registry: Mlflow
     mlflow_registry.add_prompt("xm.there", "Bye {{ who }}")
     assert "1 version created" in run("prompts", "import", "--prompt", "xm.there", *mlflow).err
     assert "Bye" in _done(run("prompts", "show", "xm.there"))
+    assert run("prompts", "import", "--prompt", "xm/nowhere", *mlflow).code == 3
     assert run("prompts", "import", "--format", "mlflow").code == 1
     assert run("prompts", "import", "somewhere", *mlflow).code == 1

@@ -1,26 +1,33 @@
 """Import and export of prompts at the door: what is made, what stays, what is refused."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.support.serving import served
 from twinline.access import actions as access
+from twinline.access.rules import GRANTED, Permission
 from twinline.app import make_app
 from twinline.client import Client, sending
 from twinline.db.session import Database
-from twinline.language.errors import Invalid, NotFound, TooLarge
+from twinline.language.errors import DatabaseUnavailable, Invalid, NotAllowed, NotFound, TooLarge
 from twinline.language.records import (
     ImportedItem,
     ImportReport,
     NewKey,
     NewPromptVersion,
     Origin,
+    PromptImport,
     PromptItem,
     Role,
 )
+from twinline.prompts import exchange, store
 
+_WAITING = text("select exists(select from pg_locks where not granted)")
 Issue = Callable[[Role], str]
 
 
@@ -123,6 +130,53 @@ def test_a_protected_label_binds_an_import(client: Client, url: str, issue: Issu
         client.prompts.get("a")
 
 
+def test_labels_of_an_import_need_the_permission_to_move_labels(
+    client: Client, url: str, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = frozenset({Permission.READ, Permission.PROMPTS})
+    monkeypatch.setitem(GRANTED, Role.AUTHOR, only)
+    new = item("a", "x", labels=["live"])
+    with Client(url, issue(Role.AUTHOR)) as author:
+        with pytest.raises(NotAllowed, match="labels:write"):
+            author.prompts.import_([new], labels=True)
+        assert author.prompts.import_([new]).items[0].outcome == "created"
+    assert client.prompts.get("a").labels == ("latest",)
+
+
+def test_an_import_takes_what_is_there_by_name_and_so_into_no_deadlock(
+    database: Database,
+) -> None:
+    def take(said: str) -> ImportReport:  # not by the client, which would ask again
+        with database.writing("test") as tx:
+            items = tuple(item(name, said) for name in ("b", "a"))
+            return exchange.take_over(tx, PromptImport(items=items))
+
+    take("old")
+    with ThreadPoolExecutor() as pool:
+        with database.writing("test") as tx:
+            store.lock_series(tx, "a")
+            done = pool.submit(take, "new")
+            while not (tx.value(_WAITING) or done.done()):
+                time.sleep(0.01)
+            store.lock_series(tx, "b")
+        assert len(done.result().those("created")) == 2
+
+
+def _lock_at_once(database: Database, name: str) -> None:
+    with database.writing("test") as tx:
+        tx.run(text("set local lock_timeout = '50ms'"))
+        store.lock_series(tx, name)
+
+
+def test_a_lock_that_others_hold_is_told_as_such(database: Database) -> None:
+    with database.writing("test") as tx:
+        store.lock_series(tx, "a")
+    with database.writing("test") as first:
+        store.lock_series(first, "a")
+        with pytest.raises(DatabaseUnavailable, match="Somebody else is changing the same"):
+            _lock_at_once(database, "a")
+
+
 def test_what_is_refused_leaves_nothing_and_holds_nobody_up(client: Client) -> None:
     items = [item("a", "x"), item("b", "{{> nowhere@3 }}"), item("c", "y")]
     report = client.prompts.import_(items)
@@ -187,6 +241,74 @@ def test_parts_of_an_import_know_what_earlier_ones_renumbered(
     report = elsewhere.prompts.import_(client.prompts.export(), progress=done.append)
     assert {one.outcome for one in report.items} == {"created"}, report
     assert done == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("together", [1, 100])
+def test_two_prompts_that_say_the_same_are_two(
+    client: Client, elsewhere: Client, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", together)
+    for name in ("parts/tone", "sales/tone"):
+        client.prompts.create(name, "Be calm.")
+        elsewhere.prompts.create(name, "Something else.")
+    client.prompts.create("support/answer", "{{> parts/tone@1 }}")
+    client.prompts.create("support/offer", "{{> sales/tone@1 }}")
+    report = elsewhere.prompts.import_(client.prompts.export())
+    assert {one.outcome for one in report.items} == {"created"}, report
+    pinned = [elsewhere.prompts.get(f"support/{name}").includes for name in ("answer", "offer")]
+    assert [str(one.version) for (one,) in pinned] == [
+        "prompts:/parts/tone/2",
+        "prompts:/sales/tone/2",
+    ]
+
+
+@pytest.mark.parametrize("together", [1, 100])
+def test_a_digest_is_true_of_what_inherits_from_a_version_that_was_here_before(
+    client: Client, elsewhere: Client, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", together)
+    declared = {"name": "mood", "type": "string", "default": "calm"}
+    client.prompts.create("parts/tone", "Be {{ mood }}.", variables=[declared])
+    client.prompts.create("parts/both", "{{> parts/tone@1 }} And brief.")
+    client.prompts.create("support/answer", "{{> parts/both@1 }}")
+    elsewhere.prompts.create("parts/tone", "Something else.")
+    tone, *rest = sorted(client.prompts.export(), key=lambda one: len(one.pins))
+    elsewhere.prompts.import_([tone])
+    report = elsewhere.prompts.import_(rest)
+    assert [one.outcome for one in report.items] == ["created", "created"], report
+
+
+class _Overheard(httpx.HTTPTransport):
+    """Keeps the imports that go through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.imports: list[PromptImport] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/prompts/import"):
+            self.imports.append(PromptImport.model_validate_json(request.read()))
+        return super().handle_request(request)
+
+
+def test_a_request_says_what_was_renumbered_of_what_its_own_items_hold(
+    elsewhere: Client, url: str, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "TOGETHER", 1)
+    overheard = _Overheard()
+    with Client(url, issue(Role.ADMIN), transport=overheard) as here:
+        for name in ("a", "b", "c"):
+            here.prompts.create(name, "Something else.")
+            elsewhere.prompts.create(name, f"This is {name}.")
+        elsewhere.prompts.create("d", "{{> b@1 }}")
+        elsewhere.prompts.create("e", "{{> d@1 }}")
+        report = here.prompts.import_(elsewhere.prompts.export())
+    assert {one.outcome for one in report.items} == {"created"}
+    said = {
+        one.items[0].version.name: [renumbered.there.name for renumbered in one.renumbered]
+        for one in overheard.imports
+    }
+    assert said == {"a": [], "b": [], "c": [], "d": ["b"], "e": ["d", "b"]}
 
 
 def test_content_that_was_changed_is_refused_by_its_digest(client: Client) -> None:

@@ -370,3 +370,23 @@ def test_what_the_database_does_not_say_is_asked_again(rehearsal: Rehearsal) -> 
         assert _told(memory, "a") is None
         _until(lambda: _told(memory, "a") == "new")
     assert len(asked) == 2
+
+
+def test_what_changed_again_while_it_was_read_anew_is_read_once_more(
+    rehearsal: Rehearsal,
+) -> None:
+    """A process hears of its own commits twice: at once, and from the database."""
+    announcements = Announcements(rehearsal)
+    memory, asked = Memory(rehearsal, announcements), list[str]()
+
+    def changing(_tx: Reading) -> PromptVersion:
+        asked.append("changing")
+        if len(asked) == 1:
+            announcements.tell("prompt a")
+        return version(f"new {len(asked)}")
+
+    memory.keep(("a", 1), changing, version("old"), memory.changes)
+    with _following(memory):
+        announcements.tell("prompt a")
+        _until(lambda: _told(memory, "a") == "new 2")
+    assert len(asked) == 2

@@ -19,6 +19,7 @@ from twinline.language.errors import (
     NothingToRollBack,
     Stale,
     UntestedPair,
+    VersionWithdrawn,
 )
 from twinline.language.records import NewEvaluation, NewOutcome, RecallDetails, SlotPlan
 from twinline.language.refs import CustomRef, PromptVersionRef, parse_ref
@@ -110,9 +111,12 @@ def test_recalling_what_is_recalled_answers_with_the_standing_recall(
 
 
 def test_nothing_downstream_can_go_live_and_what_is_live_stays(catalog: Catalog) -> None:
+    downstream = catalog.bundle(2, 1)
     made = catalog.client.recalls.create(DATA_2, WHY)
     with pytest.raises(BundleWithdrawn, match="tickets/2 is recalled"):
-        catalog.deploy("other@production", catalog.bundle(2, 1))
+        catalog.deploy("other@production", downstream)
+    with pytest.raises(VersionWithdrawn, match="No new bundle is made"):
+        catalog.bundle(2, 2)
     live = catalog.client.slots.get(SLOT).live
     assert live is not None
     assert live.number == 3

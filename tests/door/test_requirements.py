@@ -203,7 +203,6 @@ def test_going_back_is_not_held_up_but_says_what_is_missing(
 def test_going_to_what_was_never_live_here_is_no_way_back(
     client: Client, catalog: Catalog, score: Callable[..., None]
 ) -> None:
-    catalog.bundle(1, 3)
     never = prompt(3)
     catalog.deploy("other@dev", catalog.bundle(1, 3))
     score(never, 0.1)
@@ -221,6 +220,19 @@ def test_going_to_what_was_never_live_here_is_no_way_back(
     (change,) = client.slots.preview_rollback(SLOT, "prompt", to=never).changes
     assert change.was_live
     assert client.slots.roll_back(SLOT, "prompt", to=never, expected=3, **back).number == 4
+
+
+def test_an_arm_that_some_got_is_no_version_to_go_back_to(
+    client: Client, catalog: Catalog, score: Callable[..., None]
+) -> None:
+    for number in (1, 2):
+        score(prompt(number), 0.9)
+    policy = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref, 0.01)
+    client.slots.deploy(SLOT, policy=policy, reason="because", expected=1)
+    score(prompt(2), 0.1)
+    back: dict[str, Any] = {"reason": "we like it", "accept_untested": True}
+    with pytest.raises(NotEvaluated, match="failed it"):
+        client.slots.roll_back(SLOT, "prompt", to=prompt(2), expected=2, **back)
 
 
 def test_a_ramp_gives_no_arm_more_than_it_had_before_it_has_passed(

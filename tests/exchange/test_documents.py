@@ -147,17 +147,22 @@ BOMB = "a: &a [x, x]\n" + "".join(
         pytest.param(
             "a:\n" + "".join(" " * n + "- \n" for n in range(90)), "deeper|expected", id="d"
         ),
-        pytest.param("a: !!python/object/apply:os.system [id]", "constructor", id="an object"),
-        pytest.param("a: !!binary aGk=", "constructor", id="bytes"),
-        pytest.param("a: !!timestamp 2026-01-01", "constructor", id="a date"),
-        pytest.param("a: !mine x", "constructor", id="a tag of somebody's"),
+        *(
+            pytest.param(f"a: {tagged}", "tags are not read", id=tagged)
+            for tagged in (
+                *("!!python/object/apply:os.system [id]", "!!binary aGk=", "!mine x", "! x"),
+                *("!!timestamp 2026-01-01", "!!float .nan", "!!float 1:2", "!!int 0o7"),
+                *("!!bool x", "!!bool yes", "!!int ''", "!!float ''", "!!map [1]", "!!str 1"),
+            )
+        ),
+        pytest.param('a: "\\UFFFFFFFF"', "too large", id="no character"),
+        pytest.param("a: 1e999", "too large|Infinity", id="a number beyond all"),
         pytest.param("a: 1\na: 2", "'a' is there twice", id="twice"),
         pytest.param("1: 2", "a name is no text", id="a number as a name"),
         pytest.param("? [a]\n: 2", "a name is no text", id="a list as a name"),
         pytest.param("- a", "a list, not names", id="a list"),
         pytest.param('a: "\\0"', "NUL", id="NUL"),
         pytest.param('a: "\\ud800"', "surrogate", id="a lone surrogate"),
-        pytest.param("a: !!float .nan", "NaN", id="NaN"),
         pytest.param("a: " + "9" * 5000, "digits", id="a number without end"),
         pytest.param("a: [", "expected", id="not closed"),
         pytest.param("a: 1\n--- \nb: 2", "single document", id="two documents"),
@@ -175,7 +180,7 @@ def test_yaml_that_is_more_than_json_is_refused(text: str, why: str) -> None:
     [
         ("x", "does not begin with front matter"),
         ("", "does not begin with front matter"),
-        ("\ufeff---\n---\nx", "does not begin with front matter"),
+        ("\ufeff---\n---\nx", "byte order mark"),
         ("---\nname: a/b\n", "does not end"),
         ("---\nname: a/c\n---\nx", "says the name 'a/c', and its path says 'a/b'"),
         ("---\nname: ../b\n---\nx", "says the name '../b'"),
@@ -188,6 +193,9 @@ def test_yaml_that_is_more_than_json_is_refused(text: str, why: str) -> None:
         ("---\nkind: chat\n---\nx", "begin it with `>>> ROLE`"),
         ("---\nkind: chat\n---\n>>> a b\nx", "say `>>> ROLE`"),
         ("---\nkind: chat\n---\n>>> placeholder a\nx", "has a text"),
+        ('---\nkind: chat\n---\n>>> user\nx\n>>> "\\q"\nx', "Line 3 of the chat"),
+        ('---\nkind: chat\n---\n>>> "a\tb"\nx', "Line 1 of the chat"),
+        ('---\nkind: chat\n---\n>>> "\\ud800"\nx', "role"),
         ("---\nkind: chat\n---\n", "template"),
         ("---\nincludes: [{written: a}]\n---\nx", "includes.0.version"),
     ],
@@ -204,7 +212,21 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 
 def test_front_matter_may_end_in_windows_lines() -> None:
-    text = "---\r\nmessage: hi\r\nkind: chat\r\n---\r\n>>> user\r\nx\r\n"
-    read = documents.read(text, "a/b/7.md", name="a/b", number=7)
+    text = "---\nmessage: hi\nkind: chat\n---\n>>> placeholder history\n\n>>> user\nx\n\ny\n"
+    read = documents.read(text.replace("\n", "\r\n"), "a/b/7.md", name="a/b", number=7)
     assert read.version.message == "hi"
-    assert read.version.template == (Message(role="user", content="x\r"),)
+    assert read.version.template == (
+        Placeholder(type="placeholder", name="history"),
+        Message(role="user", content="x\r\n\r\ny"),
+    )
+
+
+def test_line_breaks_that_were_changed_are_named_where_a_digest_would_not_fit() -> None:
+    def changed(template: str, digest: str | None) -> PromptItem:
+        file = documents.written(item(template).model_copy(update={"digest": digest}))
+        return documents.read(file.replace("\n", "\r\n"), "x", name="a/b", number=7)
+
+    with pytest.raises(Invalid, match="autocrlf"):
+        changed("one\ntwo", "0" * 64)
+    assert changed("one", "0" * 64).version.template == "one"
+    assert changed("one\ntwo", None).version.template == "one\r\ntwo"

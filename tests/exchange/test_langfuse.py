@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from twinline.client import Client
-from twinline.exchange import langfuse
+from twinline.exchange import found, langfuse
+from twinline.exchange.beside import beside
 from twinline.language.errors import Invalid, MalformedJson
+from twinline.language.records import Json, NewPromptVersion
 
 CHAT = [
     {"role": "system", "content": "{{> parts/tone@live }} Go."},
@@ -56,14 +58,14 @@ def test_what_was_written_says_what_langfuse_reads_and_is_read_the_same(
     }
     assert row["prompt"][0]["content"] == "Be {{ mood }}. Go."
     assert (row["commitMessage"], row["config"]["temperature"]) == ("begun", 0.2)
-    found = langfuse.read(file)
-    assert found.refused == ()
-    assert [one.version for one in found.items] == [one.version for one in out]
-    assert [one.pins for one in found.items] == [one.pins for one in out]
-    pairs = zip(found.items, out, strict=True)
+    read = langfuse.read(file)
+    assert read.refused == ()
+    assert [one.version for one in read.items] == [one.version for one in out]
+    assert [one.pins for one in read.items] == [one.pins for one in out]
+    pairs = zip(read.items, out, strict=True)
     again = [one.model_copy(update={"composed": other.composed}) for one, other in pairs]
     assert langfuse.written(again) == file.read_text()
-    assert {one.outcome for one in client.prompts.import_(found.items).items} == {"same"}
+    assert {one.outcome for one in client.prompts.import_(read.items).items} == {"same"}
 
 
 def test_a_text_that_was_edited_there_keeps_its_declarations(client: Client, file: Path) -> None:
@@ -93,10 +95,10 @@ def test_what_langfuse_itself_gives_is_read(file: Path, client: Client) -> None:
         "\n".join(map(json.dumps, rows)) + "\n",
     ):
         file.write_text(text)
-        found = langfuse.read(file)
-        assert (len(found.items), found.refused) == (2, ())
-    assert found.items[0].origin.author == "ada"
-    client.prompts.import_(found.items, labels=True)
+        read = langfuse.read(file)
+        assert (len(read.items), read.refused) == (2, ())
+    assert read.items[0].origin.author == "ada"
+    client.prompts.import_(read.items, labels=True)
     assert client.prompts.get("movie", label="production").number == 2
     assert client.prompts.get("movie", version=1).template == "Say {{film}} 1"
     file.write_text(json.dumps(rows[0]))
@@ -118,25 +120,49 @@ def test_what_langfuse_itself_gives_is_read(file: Path, client: Client) -> None:
         pytest.param(
             {"name": "a", "prompt": [{"role": "user", "content": None}]}, "content", id="no text"
         ),
-        pytest.param(
-            {
-                "name": "a",
-                "prompt": "x",
-                "config": {"twinline": {"item": {"version": {"name": 7}}, "shown": "x"}},
-            },
-            "",
-            id="ours, broken",
-        ),
     ],
 )
 def test_what_is_no_version_is_refused_by_its_place(file: Path, row: Any, why: str) -> None:
     file.write_text(json.dumps([{"name": "good", "prompt": "x"}, row]))
-    found = langfuse.read(file)
-    assert [one.version.name for one in found.items[:1]] == ["good"]
-    if why:
-        (refused,) = found.refused
-        assert refused.place == "prompts.json[1]"
-        assert why in refused.reason
+    read = langfuse.read(file)
+    assert [one.version.name for one in read.items] == ["good"]
+    (refused,) = read.refused
+    assert refused.place == "prompts.json[1]"
+    assert why in refused.reason
+
+
+def carrying(file: Path, version: Json, **members: Any) -> None:
+    """Write a row that shows ``a`` with a text, beside which that is carried."""
+    shown = NewPromptVersion(name="a", template="hi", parameters={})
+    carried = beside(found.item({"origin": {"place": "x"}, "version": shown}), shown)
+    carried["item"] |= members
+    carried["item"]["version"] |= version
+    row = {"name": "a", "prompt": "hi", "config": {"twinline": carried}}
+    file.write_text(json.dumps([row]))
+
+
+def test_a_name_and_labels_are_those_that_are_shown(file: Path) -> None:
+    carrying(file, {"name": "critical/p", "labels": ["production"], "message": "mine"})
+    (item,) = langfuse.read(file).items
+    assert (item.version.name, item.version.labels, item.version.message) == ("a", (), "mine")
+
+
+def test_another_template_that_is_carried_needs_its_digest(file: Path) -> None:
+    carrying(file, {"template": "quite another text"})
+    (refused,) = langfuse.read(file).refused
+    assert "without its digest" in refused.reason
+    carrying(file, {"template": "quite another text"}, digest="0" * 64)
+    assert langfuse.read(file).refused == ()
+
+
+@pytest.mark.parametrize("origin", [5, None, "x", []])
+def test_what_is_carried_but_not_as_we_write_it_is_left_alone(file: Path, origin: Any) -> None:
+    carrying(file, {"message": "mine"}, origin=origin)
+    (item,) = langfuse.read(file).items
+    assert (item.version.template, item.version.message) == ("hi", "")
+    carrying(file, {"name": 7})
+    (item,) = langfuse.read(file).items
+    assert item.version.name == "a"
 
 
 def test_a_file_that_is_no_json_is_refused(file: Path) -> None:

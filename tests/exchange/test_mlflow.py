@@ -125,6 +125,29 @@ def test_what_mlflow_cannot_hold_is_refused_and_the_rest_is_written(
     assert "It is version 2 there, but" in second.reason
 
 
+def test_a_prompt_is_not_made_for_what_mlflow_cannot_hold(
+    client: Client, server: MlflowServer, mlflow_registry: MlflowRegistry, name: str
+) -> None:
+    client.prompts.create(name, [{"type": "placeholder", "name": "history"}])
+    report = mlflow.write(server, client.prompts.export(name=name), labels=True)
+    assert [one.outcome for one in report.items] == ["refused"]
+    assert mlflow_registry.series(name) == {}
+
+
+@pytest.mark.parametrize("carried", ["", "[" * 3000, '"\\ud800"', "7"])
+def test_what_a_tag_carries_renames_nothing_and_breaks_nothing(
+    client: Client, server: MlflowServer, mlflow_registry: MlflowRegistry, name: str, carried: str
+) -> None:
+    client.prompts.create(f"{name}/a", "hi", message="mine")
+    mlflow.write(server, client.prompts.export(name=f"{name}/a"), labels=False)
+    tags = {tag["key"]: tag["value"] for tag in mlflow_registry.versions(f"{name}.a")[1]["tags"]}
+    copy = f"{name}.copy"
+    mlflow_registry.make(copy, prompt=True)
+    mlflow_registry.add_prompt(copy, "hi", **{mlflow.CARRIED: carried or tags[mlflow.CARRIED]})
+    found = mlflow.read(server, name=copy)
+    assert ([one.version.name for one in found.items], found.refused) == ([copy], ())
+
+
 def test_versions_that_are_no_prompts_of_ours_are_refused(
     server: MlflowServer, mlflow_registry: MlflowRegistry, name: str
 ) -> None:

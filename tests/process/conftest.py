@@ -71,10 +71,16 @@ def launch(home: Path, log: Path, *words: str, **more: str) -> Up:
             stdout=file,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_heed_ctrl_c,
         )
     url = _wait_for(process, log)
     key = _KEY.search(log.read_text())
     return Up(process, url, key[1] if key else None, log)
+
+
+def _heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores it, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from twinline.evaluations.rules import Candidate, compare, missing, refuse_nothing, threshold_for
 from twinline.language.errors import Invalid
@@ -195,6 +196,11 @@ def test_a_result_counts_by_what_passes_its_suite_today(
     )
     lacks = missing([suite(threshold=today)], [PAIR], {("golden", PROMPT): found}, frozenset())
     assert [one.why for one in lacks] == ([] if why is None else [why])
+
+
+def test_what_is_no_object_is_no_evaluation() -> None:
+    with pytest.raises(ValidationError, match="object"):
+        Evaluation.model_validate_json('"passed"')
 
 
 # --- comparison -------------------------------------------------------------------------

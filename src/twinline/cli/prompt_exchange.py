@@ -1,7 +1,7 @@
 """``twinline prompts export`` and ``import``: from and to files, Langfuse and MLflow."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -10,6 +10,7 @@ from twinline.cli.session import client
 from twinline.exchange import folder, langfuse, mlflow
 from twinline.exchange.found import Found
 from twinline.language.errors import Invalid
+from twinline.language.nearest import not_found
 from twinline.language.records import ImportReport
 from twinline.mirror.remote import MlflowServer
 from twinline.settings import Settings
@@ -55,6 +56,7 @@ def import_prompts(
     path: PathArgument = None,
     format: FormatOption = "folder",
     prompt: Annotated[str | None, typer.Option(help="Only this prompt.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Only this folder of prompts.")] = None,
     labels: Annotated[bool, typer.Option("--labels", help="Move labels as it says.")] = False,
     atomic: Annotated[
         bool, typer.Option("--atomic", help="Keep nothing when one version is refused.")
@@ -68,7 +70,8 @@ def import_prompts(
     """Make the versions that are not there yet, from files, Langfuse's JSON or MLflow.
 
     Labels stay where they are without --labels. What is refused is said with its reason, does
-    not hold up the rest without --atomic, and makes the exit code 1.
+    not hold up the rest without --atomic, and makes the exit code 1. With --prompt or --domain
+    only what is known to be of others is left out.
     """
     match format:
         case "folder":
@@ -76,9 +79,9 @@ def import_prompts(
         case "langfuse":
             found = langfuse.read(_given(path))
         case "mlflow":
-            found = mlflow.read(_server(context, path, tracking_uri))
-    if prompt is not None:
-        found = Found(tuple(one for one in found.items if one.version.name == prompt), ())
+            called = prompt.replace("/", ".") if prompt else None
+            found = mlflow.read(_server(context, path, tracking_uri), name=called)
+    found = _Narrowed(prompt, domain).of(found, by_place=format == "folder")
     report = client(context).prompts.import_(
         found.items,
         refused=found.refused,
@@ -88,6 +91,41 @@ def import_prompts(
         progress=lambda done: err.print(f"{done:,} of {len(found.items):,}", highlight=False),
     )
     _show(report, as_json)
+
+
+class _Narrowed(NamedTuple):
+    """What is wanted of what was found: one prompt, those in a domain, or all."""
+
+    prompt: str | None
+    domain: str | None
+
+    def of(self, found: Found, *, by_place: bool) -> Found:
+        """The items that are wanted, and the refusals that may be of those: where the place
+        says the prompt, those at its places, otherwise all.
+
+        Raises:
+            NotFound: there is nothing of a prompt or in a domain.
+        """
+        items = tuple(one for one in found.items if self._has(one.version.name))
+        refused = tuple(one for one in found.refused if not by_place or self._may_be(one.place))
+        if not items and not refused and (self.prompt or self.domain):
+            kind = "prompt" if self.prompt else "prompt in the folder"
+            known = {one.version.name for one in found.items}
+            raise not_found(kind, self.prompt or self.domain or "", sorted(known))
+        return Found(items, refused)
+
+    def _has(self, name: str) -> bool:
+        inside = self.domain is None or name.startswith(f"{self.domain}/")
+        return inside and self.prompt in (None, name)
+
+    def _may_be(self, place: str) -> bool:
+        """Whether the file or folder at a place holds what is wanted, or might."""
+        name, suffix, _ = place.rpartition(".md")
+        head, _, number = name.rpartition("/")
+        if suffix:
+            return self._has(head if head and number.isdecimal() else name)
+        inner = f"{self.prompt or self.domain or ''}/"
+        return inner.startswith(f"{place}/") or self._has(f"{place}/")
 
 
 def _given(path: Path | None) -> Path:

@@ -83,7 +83,7 @@ class Prompts:
             NotFound: it includes, or is derived from, what is not there.
             Invalid: what it includes does not fit, or a label is `latest`.
             TooLarge: it takes more than a million bytes with what it includes.
-            VersionRetired: it is new and includes what is retired, or a label would move to it.
+            VersionWithdrawn: it is new and includes what is retired, or a label would move to it.
             NotAllowed: a label is protected, or the key may not make versions.
         """
         content = _content(name, template, syntax, variables, examples, parameters)
@@ -212,7 +212,7 @@ class Prompts:
             Stale: the label does not point to ``expected``; 0 is nowhere.
             Conflict: it is a semantic version, which stays where it was put.
             NotAllowed: it is protected, or the key may not move labels.
-            VersionRetired: nobody should build on the version any more.
+            VersionWithdrawn: nobody should build on the version any more.
         """
         change = LabelChange(number=number, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/labels/{segment(label)}"
@@ -294,7 +294,7 @@ class Prompts:
 
         Raises:
             NotFound: there is no such prompt, or no label ``source``.
-            Stale, Conflict, NotAllowed, VersionRetired: as for `move_label`.
+            Stale, Conflict, NotAllowed, VersionWithdrawn: as for `move_label`.
         """
         promotion = Promotion(source=source, target=target, reason=reason, expected=expected)
         path = f"/prompts/{segment(name)}/promote"

@@ -1,6 +1,6 @@
 """How the versions of an import reach the server: in as many requests as they take."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from twinline.client.http import Http
@@ -46,22 +46,23 @@ def send(
     """
     if wanted.labels:
         import_order.refuse_labels_on_two(items)
-    order = import_order.arranged(items)
+    order = import_order.arranged(items, labels=wanted.labels)
     if wanted.atomic and (unread or order.refused):
         wanted = wanted._replace(check=True)
     arranged = [items[place] for place in order.places]
     done: list[ImportedItem] = []
-    renumbered: list[Renumbered] = []
+    renumbered: dict[PromptVersionRef, Renumbered] = {}
+    pinned = _pinned(items)
     kept = not wanted.check
     for part in _parts(arranged, whole=wanted.atomic or wanted.check):
-        body = PromptImport(items=tuple(part), **wanted._asdict(), renumbered=tuple(renumbered))
+        below = [renumbered[ref] for ref in _below(part, pinned) if ref in renumbered]
+        body = PromptImport(items=tuple(part), **wanted._asdict(), renumbered=tuple(below))
         report = http.write(
             ImportReport, "POST", "/prompts/import", body, timeout_seconds=_TIMEOUT_SECONDS
         )
         done += report.items
         kept = kept and report.kept
-        pairs = zip(part, report.items, strict=True)
-        renumbered += [one for pair in pairs if (one := _renumbered(*pair))]
+        renumbered |= {one.there: one for one in report.renumbered}
         if progress is not None:
             progress(len(done))
     found = {place: _refused(items[place], why) for place, why in order.refused.items()}
@@ -80,7 +81,8 @@ def _parts(items: Sequence[PromptItem], *, whole: bool) -> Iterator[list[PromptI
                 raise TooLarge(
                     f"{len(items):,} items take more than one request may hold ({ITEMS_MAX:,} "
                     f"items, {BYTES_MAX:,} bytes), and only within one they can be checked, or "
-                    "all be kept or none. Take them folder by folder.",
+                    "all be kept or none. Take them folder by folder (twinline prompts import "
+                    "--domain), what others include first.",
                     items=len(items),
                 )
             yield part
@@ -91,14 +93,26 @@ def _parts(items: Sequence[PromptItem], *, whole: bool) -> Iterator[list[PromptI
         yield part
 
 
-def _renumbered(item: PromptItem, done: ImportedItem) -> Renumbered | None:
-    """What later requests have to know of a version that has another digest here."""
-    if item.number is None or item.digest is None or done.version is None:
-        return None
-    there = PromptVersionRef(item.version.name, item.number)
-    if (there, item.digest) == (done.version, done.digest):
-        return None
-    return Renumbered(there=there, digest=item.digest, here=done.version)
+def _pinned(items: Iterable[PromptItem]) -> dict[PromptVersionRef, list[PromptVersionRef]]:
+    """What each item is pinned to, where it comes from."""
+    return {
+        PromptVersionRef(item.version.name, item.number): [pin.version for pin in item.pins]
+        for item in items
+        if item.number is not None
+    }
+
+
+def _below(
+    part: Iterable[PromptItem], pinned: Mapping[PromptVersionRef, Iterable[PromptVersionRef]]
+) -> Iterable[PromptVersionRef]:
+    """What items are pinned to, and what that is pinned to, and so on."""
+    found = dict.fromkeys(pin.version for item in part for pin in item.pins)
+    waiting = [*found]
+    while waiting:
+        new = [ref for ref in pinned.get(waiting.pop(), ()) if ref not in found]
+        found |= dict.fromkeys(new)
+        waiting += new
+    return found
 
 
 def _refused(item: PromptItem, reason: str) -> ImportedItem:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import psycopg
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import (
     Connection,
     Engine,
@@ -283,6 +284,10 @@ def named_errors() -> Generator[None]:
     except DataError as error:
         raise Invalid(f"A value does not fit its place: {_said(error)}") from error
     except (OperationalError, InterfaceError) as error:
+        if isinstance(error.orig, DeadlockDetected | LockNotAvailable):
+            raise DatabaseUnavailable(
+                f"Somebody else is changing the same; try again in a moment ({_said(error)})."
+            ) from error
         raise DatabaseUnavailable(f"The database does not answer: {_said(error)}") from error
 
 

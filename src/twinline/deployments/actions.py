@@ -267,8 +267,9 @@ def undo_stack(
 
 
 def was_live(tx: Reading, ref: SlotRef, version: PromptVersionRef | ModelVersionRef) -> bool:
-    """Whether any deployment of a slot could serve a version."""
-    return store.was_live(tx, ref, version)
+    """Whether a slot was ever at a version: an arm that some requests got is not enough."""
+    side = "prompt" if isinstance(version, PromptVersionRef) else "model"
+    return any(row[side] == str(version) for row in store.sides(tx, ref))
 
 
 def _version_ref(text: str) -> PromptVersionRef | ModelVersionRef:

@@ -20,7 +20,7 @@ from twinline.language.records import (
     RampRequest,
     RampWanted,
 )
-from twinline.language.refs import SlotRef
+from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing import splits
 from twinline.routing.policy import read_policy, split_of, with_split
 from twinline.routing.splits import Move, Split
@@ -74,7 +74,10 @@ def _missing(
     tx: Reading, ref: SlotRef, after: Split, moves: Iterable[Move]
 ) -> tuple[MissingEvaluation, ...]:
     """What arms lack that would get more than they ever had in the slot."""
-    size = {(arm := after.arm(move.receiver)).bundle: arm.size for move in moves}
+    size = dict[BundleRef, int]()
+    for move in moves:
+        arm = after.arm(move.receiver)
+        size[arm.bundle] = max(arm.size, size.get(arm.bundle, 0))
     lacks = requirements.missing_of_all(tx, ref, size)
     new = {
         bundle

@@ -21,13 +21,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
-from twinline.db.schema import bundle, deployment, edge, node, ownership, slot
+from twinline.db.schema import bundle, deployment, node, ownership, slot
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Deployment, DeploymentKind, Owner, Ownership, Slot
 from twinline.language.refs import (
     BundleRef,
     DeploymentRef,
-    ModelVersionRef,
     PromptVersionRef,
     SlotRef,
 )
@@ -191,23 +190,6 @@ def sides(tx: Reading, ref: SlotRef) -> tuple[RowMapping, ...]:
         .order_by(deployment.c.number)
     )
     return tuple(tx.rows(query))
-
-
-def was_live(tx: Reading, ref: SlotRef, version: PromptVersionRef | ModelVersionRef) -> bool:
-    """Whether a bundle with a version was in the policy of any deployment of a slot."""
-    side = (
-        bundle.c.prompt_version if isinstance(version, PromptVersionRef) else bundle.c.model_version
-    )
-    query = (
-        select(deployment.c.number)
-        .join(slot, slot.c.id == deployment.c.slot_id)
-        .join(edge, and_(edge.c.target == deployment.c.node_id, edge.c.kind == "deployed_as"))
-        .join(bundle, bundle.c.node_id == edge.c.source)
-        .join(node, node.c.id == side)
-        .where(_is(ref), node.c.ref == str(version))
-        .limit(1)
-    )
-    return tx.value(query) is not None
 
 
 def find_slot(tx: Reading, ref: SlotRef) -> Slot | None:

@@ -2,7 +2,8 @@
 examples, includes, the author, the digest.
 
 It counts only for what it was written for. Where somebody has since edited the text there, the
-text is a new one, which keeps its declarations and examples.
+text is a new one, which keeps its declarations and examples. A name and labels are always those
+that are shown, and another template needs the digest that the server compares.
 """
 
 from typing import Any
@@ -46,12 +47,18 @@ def restored(carried: Any, shown: NewPromptVersion, item: Json) -> PromptItem:
     kept, version, of = _parted(carried)
     if of is None:
         return found.item({**item, "version": there})
-    origin = {**item["origin"], **kept.get("origin", {})}
+    origin = {**item["origin"], **kept.pop("origin", {})}
     if of != _digest(shown):
         edited = {name: version[name] for name in ("variables", "examples") if name in version}
-        return found.item({**item, "version": {**there, **edited, "name": version["name"]}})
-    whole = {name: there[name] for name in (*_SHOWN_THERE, "labels")} | version
-    return found.item({**item, **kept, "origin": origin, "version": whole})
+        return found.item({**item, "version": {**there, **edited}})
+    if "template" in version and "digest" not in kept:
+        raise Invalid(
+            "What is carried beside it holds another template without its digest; take that away.",
+            field="digest",
+        )
+    whole = {name: there[name] for name in _SHOWN_THERE} | version
+    shown_always = {"name": there["name"], "labels": there["labels"]}
+    return found.item({**item, **kept, "origin": origin, "version": whole | shown_always})
 
 
 def name_of(carried: Any) -> str | None:
@@ -67,9 +74,11 @@ def _parted(carried: Any) -> tuple[Json, Json, str | None]:
     """The item that is carried, its version, and of what; None: nothing of ours is carried."""
     match carried:
         case {"item": {"version": {"name": str()} as version, **kept}, "shown": str(of)}:
-            return kept, version, of  # pyright: ignore[reportUnknownVariableType] -- any JSON objects
+            if isinstance(kept.get("origin", {}), dict):  # pyright: ignore[reportUnknownMemberType] -- any JSON object
+                return kept, version, of  # pyright: ignore[reportUnknownVariableType] -- any JSON objects
         case _:
-            return {}, {}, None
+            pass
+    return {}, {}, None
 
 
 def _digest(shown: NewPromptVersion) -> str | None:

@@ -15,15 +15,23 @@ the text that begins like that, whatever backslashes stand before it, gets one b
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from twinline.language.errors import Invalid
 from twinline.language.records import Message, Placeholder
 
-_head = re.compile(r'>>> (placeholder )?([\w.-]+|"(?:[^"\\]|\\.)*")\r?')
+_heads = re.compile(r'>>> (placeholder )?([\w.-]+|"(?:[^"\\]|\\.)*")\r?')
 _like_a_head = re.compile(r"^(\\*>>>)", re.MULTILINE)
 _escaped = re.compile(r"^\\(\\*>>>)", re.MULTILINE)
 _plain = re.compile(r"[\w.-]+")
+
+
+class _Head(NamedTuple):
+    """The line above a message, or that names a placeholder."""
+
+    name: str
+    is_placeholder: bool
+    end: str  # of the line, before its line feed; that of its message is the same
 
 
 def written(template: Sequence[Message | Placeholder]) -> str:
@@ -37,16 +45,10 @@ def read(text: str) -> list[dict[str, Any]]:
     Raises:
         Invalid: it does not begin with a message, or a line that begins with ``>>>`` is none.
     """
-    found: list[tuple[re.Match[str], list[str]]] = []
+    found: list[tuple[_Head, list[str]]] = []
     for number, line in enumerate(_lines(text), start=1):
         if line.startswith(">>>"):
-            head = _head.fullmatch(line)
-            if head is None:
-                raise Invalid(
-                    f"Line {number} of the chat is {line[:60]!r}; say `>>> ROLE`, or write a "
-                    "backslash before it where it is text."
-                )
-            found.append((head, []))
+            found.append((_head(line, number), []))
         elif found:
             found[-1][1].append(line)
         else:
@@ -72,11 +74,24 @@ def _word(role: str) -> str:
     return role if _plain.fullmatch(role) and role.isascii() else json.dumps(role)
 
 
-def _read(head: re.Match[str], lines: Sequence[str]) -> dict[str, Any]:
-    name: str = json.loads(head[2]) if head[2].startswith('"') else head[2]
-    text = "\n".join(_escaped.sub(r"\1", line) for line in lines)
-    if head[1] is None:
-        return {"role": name, "content": text}
-    if text:
-        raise Invalid(f"The placeholder {name!r} has a text; it only names a place.")
-    return {"type": "placeholder", "name": name}
+def _head(line: str, number: int) -> _Head:
+    said = _heads.fullmatch(line)
+    try:
+        if said is not None:
+            name = json.loads(said[2]) if said[2].startswith('"') else said[2]
+            return _Head(name, said[1] is not None, "\r" if line.endswith("\r") else "")
+    except ValueError:
+        pass  # what is in quotes is no JSON
+    raise Invalid(
+        f"Line {number} of the chat is {line[:60]!r}; say `>>> ROLE`, a role with other characters "
+        "as a JSON string, or write a backslash before it where it is text."
+    )
+
+
+def _read(head: _Head, lines: Sequence[str]) -> dict[str, Any]:
+    text = "\n".join(_escaped.sub(r"\1", line) for line in lines).removesuffix(head.end)
+    if not head.is_placeholder:
+        return {"role": head.name, "content": text}
+    if text.strip():
+        raise Invalid(f"The placeholder {head.name!r} has a text; it only names a place.")
+    return {"type": "placeholder", "name": head.name}

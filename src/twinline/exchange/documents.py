@@ -84,6 +84,12 @@ def read(text: str, place: str, *, name: str, number: int | None = None) -> Prom
     """
     above, body = _parted(text)
     front = _front(above)
+    if front.digest is not None and above.endswith("\r\n") and "\r\n" in body:
+        raise Invalid(
+            "It has a digest, and its line breaks are CR LF, which an export does not write above "
+            "a template: did git's autocrlf change them? Say `*.md -text` in .gitattributes and "
+            "check it out anew, or leave the digest out where that was meant."
+        )
     _refuse_other("name", front.name, name)
     _refuse_other("version", front.version, number)
     return found.item(
@@ -140,6 +146,8 @@ def _sorted(value: Any) -> Any:
 
 def _parted(text: str) -> tuple[str, str]:
     first, _, rest = text.partition("\n")
+    if first.startswith("\ufeff"):
+        raise Invalid("It begins with a byte order mark; save it as UTF-8 without one.")
     if first.rstrip("\r") != FENCE:
         raise Invalid(
             f"It does not begin with front matter: write a line {FENCE}, what is to be said of the "

@@ -1,12 +1,16 @@
 """What was found somewhere: the versions that could be read, and what could not, and why."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from twinline.language.errors import Invalid
 from twinline.language.records import ImportedItem, PromptItem
+
+FILE_BYTES_MAX = 4 << 20
+"""What a file with one version may hold; no template is larger than a quarter of it."""
 
 
 class Found(NamedTuple):
@@ -43,6 +47,14 @@ def item(members: Mapping[str, Any]) -> PromptItem:
         return PromptItem.model_validate(members)
     except ValidationError as error:
         raise Invalid(said(error)) from error
+
+
+def instant(seconds: float) -> datetime | None:
+    """The moment so many seconds after 1970 began; None: it is in no year from 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def said(error: ValidationError) -> str:

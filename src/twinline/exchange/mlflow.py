@@ -6,14 +6,14 @@ has no place for rides in a tag of the version.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 from twinline.exchange.beside import beside, name_of, restored
-from twinline.exchange.found import Found, gathered, refusal
-from twinline.language.errors import Invalid
+from twinline.exchange.found import Found, gathered, instant, refusal
+from twinline.language import strict_json
+from twinline.language.errors import Invalid, MalformedJson
 from twinline.language.identity import as_json
 from twinline.language.records import ImportedItem, ImportReport, Json, NewPromptVersion, PromptItem
 from twinline.language.refs import PromptVersionRef
@@ -65,7 +65,7 @@ def write(server: MlflowServer, items: Iterable[PromptItem], *, labels: bool) ->
     names: dict[str, str] = {}
     ordered = sorted(items, key=lambda item: (item.version.name, item.number or 0))
     for name, group in groupby(ordered, key=lambda item: item.version.name):
-        called = name.replace("/", ".")
+        called = _called(name)
         series = list(group)
         if names.setdefault(called, name) != name:
             why = f"MLflow's name for it, {called!r}, is that of {names[called]!r} too."
@@ -84,14 +84,27 @@ class _Series:
         self._labels = labels
 
     def write(self, items: Sequence[PromptItem]) -> Iterator[ImportedItem]:
-        try:
-            there = self._ensured(items)
-        except Invalid as error:
-            yield from (_refused(item, self._called, error.detail) for item in items)
-            return
+        """Write what MLflow can hold; where that is nothing, the prompt is not made either."""
+        fitting: list[tuple[PromptItem, NewPromptVersion]] = []
         for item in items:
             try:
-                yield self._one(item, there)
+                fitting.append((item, _shown(item, self._called)))
+            except Invalid as error:
+                yield _refused(item, self._called, error.detail)
+        if fitting:
+            yield from self._write(fitting)
+
+    def _write(
+        self, items: Sequence[tuple[PromptItem, NewPromptVersion]]
+    ) -> Iterator[ImportedItem]:
+        try:
+            there = self._ensured([item for item, _ in items])
+        except Invalid as error:
+            yield from (_refused(item, self._called, error.detail) for item, _ in items)
+            return
+        for item, shown in items:
+            try:
+                yield self._one(item, shown, there)
             except Invalid as error:
                 yield _refused(item, self._called, error.detail)
 
@@ -112,8 +125,7 @@ class _Series:
         known = self._server.ask(ask, seconds=_PROMPT_SECONDS)
         return read(self._server, name=self._called) if known else Found((), ())
 
-    def _one(self, item: PromptItem, there: Found) -> ImportedItem:
-        shown = _shown(item, self._called)
+    def _one(self, item: PromptItem, shown: NewPromptVersion, there: Found) -> ImportedItem:
         same = next((one for one in there.items if _is_same(one, item, shown)), None)
         number = same.number if same else self._made(item, shown)
         assert number is not None
@@ -198,18 +210,28 @@ def _item(
     carried = _carried(said.get(CARRIED))
     newest = version.version == model.newest
     aliases = tuple(one.alias for one in model.aliases if one.version == version.version)
-    shown = content.prompt(name_of(carried) or version.name, version)
+    shown = content.prompt(_name(carried, version.name), version)
     more: Json = {"labels": aliases, "tags": (_own(model.tags) or None) if newest else None}
-    at = datetime.fromtimestamp(version.created_ms / 1000, UTC) if version.created_ms else None
+    at = instant(version.created_ms / 1000) if version.created_ms else None
     origin = {"place": _place(server, version), "at": at, "tags": _own(version.tags)}
     members = {"origin": origin, "number": version.version}
     return restored(carried, shown.model_copy(update=more), members)
 
 
+def _name(carried: Any, called: str) -> str:
+    """The prompt that MLflow calls so; what is carried only says where its slashes are."""
+    name = name_of(carried)
+    return name if name is not None and _called(name) == called else called
+
+
+def _called(name: str) -> str:
+    return name.replace("/", ".")
+
+
 def _carried(text: str | None) -> Any:
     try:
-        return json.loads(text) if text else None
-    except ValueError:
+        return strict_json.loads(text.encode()) if text else None
+    except (MalformedJson, UnicodeEncodeError):
         return None
 
 

@@ -1,7 +1,7 @@
 """YAML as far as it says what JSON can: what was written by hand or by `dump`, both ways.
 
 Scalars are read as YAML 1.2's core schema has them, so that ``no`` is a word, ``1e-5`` a number
-and ``2026-01-01`` no date. Anchors, aliases and other tags are refused, for they make a small
+and ``2026-01-01`` no date. Anchors, aliases and tags are refused, for they make a small
 file into a large value or into an object of somebody's choice.
 """
 
@@ -24,7 +24,6 @@ _PLAIN = {
     "tag:yaml.org,2002:int": (re.compile(r"[-+]?(?:0|[1-9][0-9]*)"), [*"-+0123456789"]),
     "tag:yaml.org,2002:float": (_NUMBER, [*"-+.0123456789"]),
 }
-_KNOWN = {*_PLAIN, *(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))}
 
 
 def load(text: str) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def load(text: str) -> dict[str, Any]:
     try:
         found: object = yaml.load(text, _Loader)  # noqa: S506 -- a safe loader, made narrower
         value = strict_json.loads(json.dumps({} if found is None else found).encode())
-    except (yaml.YAMLError, MalformedJson, ValueError) as error:
+    except (yaml.YAMLError, MalformedJson, ValueError, OverflowError) as error:
         raise Invalid(" ".join(str(error).split())) from error
     if not isinstance(value, dict):
         raise Invalid(f"It is a {type(value).__name__}, not names with values.")
@@ -53,11 +52,6 @@ def dump(value: dict[str, Any]) -> str:
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 -- yaml's own way
-    yaml_constructors = {  # noqa: RUF012 -- likewise
-        tag: construct
-        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
-        if tag is None or tag in _KNOWN
-    }
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -68,6 +62,8 @@ class _Loader(yaml.SafeLoader):
         event = reader.peek_event()
         if getattr(event, "anchor", None) is not None:
             raise _refused("anchors and aliases are not read", event)
+        if getattr(event, "tag", None) is not None:
+            raise _refused(f"tags are not read, and {event.tag!r} is one", event)
         if self._depth > strict_json.DEPTH_MAX:
             raise _refused(f"it is nested deeper than {strict_json.DEPTH_MAX}", event)
         self._depth += 1

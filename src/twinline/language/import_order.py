@@ -1,8 +1,8 @@
 """In which order versions can be made: older ones of a prompt before newer ones, and what is
 included before what includes it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from graphlib import CycleError, TopologicalSorter
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -12,6 +12,9 @@ from twinline.language.names import LATEST
 from twinline.language.records import PromptItem
 from twinline.language.refs import PromptVersionRef
 
+NAMED_MAX = 12
+"""How many stations of a way round are named."""
+
 
 class Order(NamedTuple):
     """The places of items in the order in which to make them, and why others cannot be."""
@@ -20,75 +23,153 @@ class Order(NamedTuple):
     refused: dict[int, str]
 
 
-def arranged(items: Sequence[PromptItem]) -> Order:
-    """The order of items. Those that include one another in a circle are refused, with the
-    way round; what includes those is left to find that they are missing."""
-    before = _before(items)
+def arranged(items: Sequence[PromptItem], *, labels: bool) -> Order:
+    """The order of items. Those that include one another in a circle are refused, with a way
+    round; what includes those is left to find that they are missing.
+
+    With ``labels`` an include by a label means the item that the label moves to, otherwise
+    whatever the label is on already. The time is linear in what the items hold.
+    """
+    before = _before(items, labels=labels)
+    places: list[int] = []
     refused: dict[int, str] = {}
-    while True:
-        try:
-            return Order(tuple(TopologicalSorter(before).static_order()), refused)
-        except CycleError as error:
-            circle: list[int] = list(reversed(error.args[1]))
-            way = " > ".join(_called(items[place]) for place in circle)
-            refused |= dict.fromkeys(circle, f"It would come before itself: {way}.")
-            before = {
-                place: earlier - refused.keys()
-                for place, earlier in before.items()
-                if place not in refused
-            }
+    for group in _components(before):
+        way = _way_round(before, group)
+        if way:
+            why = f"It would come before itself: {_round(items, way)}."
+            refused |= dict.fromkeys(group, why)
+        else:
+            places += group
+    return Order(tuple(places), refused)
 
 
-def refuse_labels_on_two(items: Iterable[PromptItem]) -> None:
+def refuse_labels_on_two(items: Sequence[PromptItem]) -> None:
     """Raise Invalid when a label is to move to two versions of one prompt."""
-    on: dict[tuple[str, str], str] = {}
-    for item in items:
+    on: dict[tuple[str, str], int] = {}
+    for place, item in enumerate(items):
         for label in dict.fromkeys(item.version.labels):
-            place = on.setdefault((item.version.name, label), item.origin.place)
-            if place != item.origin.place:
+            first = on.setdefault((item.version.name, label), place)
+            if first != place:
                 raise Invalid(
-                    f"The label {label!r} of {item.version.name!r} is on {place} and on "
-                    f"{item.origin.place}; leave it on one.",
+                    f"The label {label!r} is on {_placed(items[first])} and on {_placed(item)}; "
+                    "leave it on one.",
                     field="labels",
                     value=label,
                 )
 
 
-def _before(items: Sequence[PromptItem]) -> dict[int, set[int]]:
-    """What each item has to wait for, by their places."""
-    before: dict[int, set[int]] = {place: set() for place in range(len(items))}
-    series: dict[str, list[int]] = {}
-    for place in sorted(before, key=lambda place: (items[place].number or 0, place)):
-        series.setdefault(items[place].version.name, []).append(place)
-    for places in series.values():
-        for earlier, later in pairwise(places):
-            before[later].add(earlier)
+def _before(items: Sequence[PromptItem], *, labels: bool) -> list[list[int]]:
+    """What each item has to wait for, by their places.
+
+    Of several that an include may mean it waits for the last of their prompt, which waits for
+    the others.
+    """
+    before: list[list[int]] = [[] for _ in items]
+    meant: dict[tuple[str, int | str | None], int] = {}
+    for name, series in _series(items).items():
+        for earlier, later in pairwise(series):
+            before[later].append(earlier)
+        for place in series:
+            said = items[place].version.labels if labels else ()
+            meant |= {(name, which): place for which in (items[place].number, *said)}
+        meant[name, LATEST] = series[-1]
     for place, item in enumerate(items):
-        for name, which in _included(item):
-            before[place].update(_meant(items, series.get(name, ()), which))
+        before[place] += [meant[one] for one in _included(item) if one in meant]
     return before
 
 
+def _series(items: Sequence[PromptItem]) -> dict[str, list[int]]:
+    """The places of each prompt's versions, the oldest first."""
+    series: dict[str, list[int]] = {}
+    for place in sorted(range(len(items)), key=lambda place: items[place].number or 0):
+        series.setdefault(items[place].version.name, []).append(place)
+    return series
+
+
 def _included(item: PromptItem) -> Iterator[tuple[str, int | str]]:
-    """The prompts that an item includes, each by a number or a label."""
-    pinned = {pin.written: pin.version for pin in item.pins}
+    """The prompts that an item includes, each by a number or a label; none of an item that
+    whoever makes it refuses for them."""
     if item.version.syntax == "jinja2":
         return
     try:
         written = templates.includes(item.version.template)
     except Invalid:
-        return  # whoever makes it says what is wrong with it
+        return
+    if len(written) > templates.INCLUDES_MAX:
+        return
+    pinned = {pin.written: pin.version for pin in item.pins}
     for one in written:
         ref = pinned.get(one.text, one.ref)
         yield ref.name, ref.number if isinstance(ref, PromptVersionRef) else ref.label
 
 
-def _meant(items: Sequence[PromptItem], series: Sequence[int], which: int | str) -> list[int]:
-    if which == LATEST:
-        return [*series[-1:]]
-    if isinstance(which, int):
-        return [place for place in series if items[place].number == which]
-    return [place for place in series if which in items[place].version.labels]
+def _components(before: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """The places in groups of those that wait for one another, mostly of one; each group
+    after all that it waits for.
+
+    H. N. Gabow, Path-based depth-first search for strong and biconnected components,
+    Information Processing Letters 74 (2000); without recursion, for series are long.
+    """
+    at: dict[int, int] = {}
+    ended: set[int] = set()
+    open_places: list[int] = []
+    firsts: list[int] = []
+    way: list[tuple[int, Iterator[int]]] = []
+
+    def enter(place: int) -> None:
+        at[place] = len(open_places)
+        open_places.append(place)
+        firsts.append(place)
+        way.append((place, iter(before[place])))
+
+    for start in range(len(before)):
+        if start not in ended:
+            enter(start)
+        while way:
+            place, rest = way[-1]
+            earlier = next((one for one in rest if one not in ended), None)
+            if earlier is None:
+                way.pop()
+                if firsts[-1] == place:
+                    firsts.pop()
+                    group = open_places[at[place] :]
+                    del open_places[at[place] :]
+                    ended.update(group)
+                    yield group
+            elif earlier in at:
+                while at[firsts[-1]] > at[earlier]:
+                    firsts.pop()
+            else:
+                enter(earlier)
+
+
+def _way_round(before: Sequence[Sequence[int]], group: Sequence[int]) -> list[int]:
+    """A shortest way from the first of a group back to it; empty when there is none."""
+    start, inside = group[0], set(group)
+    came: dict[int, int] = {}
+    waiting = deque([start])
+    while waiting and start not in came:
+        place = waiting.popleft()
+        new = [one for one in before[place] if one in inside and one not in came]
+        came |= dict.fromkeys(new, place)
+        waiting.extend(new)
+    if start not in came:
+        return []
+    way = [start, came[start]]
+    while way[-1] != start:
+        way.append(came[way[-1]])
+    return way[::-1]
+
+
+def _round(items: Sequence[PromptItem], way: Sequence[int]) -> str:
+    named = [_called(items[place]) for place in way]
+    if len(named) > NAMED_MAX:
+        named[NAMED_MAX - 1 : -1] = [f"{len(named) - NAMED_MAX:,} more"]
+    return " > ".join(named)
+
+
+def _placed(item: PromptItem) -> str:
+    return f"{_called(item)} ({item.origin.place})"
 
 
 def _called(item: PromptItem) -> str:

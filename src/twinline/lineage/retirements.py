@@ -80,6 +80,7 @@ def _refuse_live(tx: Reading, ids: Sequence[int]) -> None:
         middle = len(ids) // 2
         _refuse_live(tx, ids[:middle])
         _refuse_live(tx, ids[middle:])
+        return  # nothing in either half: it moved on between the looks
     (ref,) = store.refs(tx, ids)
     raise Conflict(
         f"{ref} is live in {', '.join(slot.short for slot in live)}; deploy something else there "

@@ -20,6 +20,7 @@ from twinline.language.records import (
     PromptImport,
     PromptItem,
     PromptVersion,
+    Renumbered,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
 from twinline.prompts import actions, rules, store
@@ -39,15 +40,31 @@ class _Undone(Exception):
 class _Known:
     """What is here of the place that is imported from."""
 
-    by_digest: dict[str, PromptVersionRef] = field(default_factory=dict[str, PromptVersionRef])
+    by_content: dict[tuple[str, str], PromptVersionRef] = field(
+        default_factory=dict[tuple[str, str], PromptVersionRef]
+    )
+    """By the prompt and the digest there, for two prompts may say the same."""
     there: dict[PromptVersionRef, PromptVersionRef] = field(
         default_factory=dict[PromptVersionRef, PromptVersionRef]
     )
     """What a version here is called there, where that is not the same."""
 
+    renumbered: dict[PromptVersionRef, Renumbered] = field(
+        default_factory=dict[PromptVersionRef, Renumbered]
+    )
+    """What was found to have another number or digest here, by what it is called there."""
+
     def add(self, there: PromptVersionRef, digest: str, here: PromptVersionRef) -> None:
-        self.by_digest[digest] = here
+        self.by_content[here.name, digest] = here
         self.there[here] = there
+
+    def find(
+        self, there: PromptVersionRef, digest: str, here: PromptVersionRef, digest_here: str
+    ) -> None:
+        """Add a version that was found here, and tell it where it differs."""
+        self.add(there, digest, here)
+        if (there, digest) != (here, digest_here):
+            self.renumbered[there] = Renumbered(there=there, digest=digest, here=here)
 
 
 def take_over(tx: Writing, wanted: PromptImport) -> ImportReport:
@@ -65,11 +82,11 @@ def take_over(tx: Writing, wanted: PromptImport) -> ImportReport:
         import_order.refuse_labels_on_two(wanted.items)
     try:
         with tx.attempt():
-            items = _taken(tx, wanted)
+            items, renumbered = _taken(tx, wanted)
             refused = any(item.outcome == "refused" for item in items)
             if wanted.check or (wanted.atomic and refused):
                 raise _Undone(ImportReport(kept=False, items=items))
-            return ImportReport(kept=True, items=items)
+            return ImportReport(kept=True, items=items, renumbered=renumbered)
     except _Undone as undone:
         return undone.report
 
@@ -102,15 +119,19 @@ def give_out(
     )
 
 
-def _taken(tx: Writing, wanted: PromptImport) -> tuple[ImportedItem, ...]:
+def _taken(
+    tx: Writing, wanted: PromptImport
+) -> tuple[tuple[ImportedItem, ...], tuple[Renumbered, ...]]:
     known = _Known()
     for one in wanted.renumbered:
         known.add(one.there, one.digest, one.here)
-    order = import_order.arranged(wanted.items)
+    store.lock_those_there(tx, {item.version.name for item in wanted.items})
+    order = import_order.arranged(wanted.items, labels=wanted.labels)
     found = {place: _refused(wanted.items[place], why) for place, why in order.refused.items()}
     for place in order.places:
         found[place] = _one(tx, wanted.items[place], known, labels=wanted.labels)
-    return tuple(found[place] for place in range(len(wanted.items)))
+    items = tuple(found[place] for place in range(len(wanted.items)))
+    return items, tuple(known.renumbered.values())
 
 
 def _one(tx: Writing, item: PromptItem, known: _Known, *, labels: bool) -> ImportedItem:
@@ -120,8 +141,10 @@ def _one(tx: Writing, item: PromptItem, known: _Known, *, labels: bool) -> Impor
     except (Invalid, NotFound, Conflict, NotAllowed) as error:
         return _refused(item, error.detail)
     assert done.version is not None
+    assert done.digest is not None
     if item.number is not None and item.digest is not None:
-        known.add(PromptVersionRef(item.version.name, item.number), item.digest, done.version)
+        there = PromptVersionRef(item.version.name, item.number)
+        known.find(there, item.digest, done.version, done.digest)
     return done
 
 
@@ -177,15 +200,18 @@ def _pinned(tx: Reading, pin: Include, known: _Known) -> PromptVersion:
             field="pins",
             value=str(pin.version),
         )
-    here = known.by_digest.get(pin.digest) or actions.find_content(tx, name, pin.digest)
-    if here is None or here.name != name:
+    made = known.by_content.get((name, pin.digest))
+    here = made or actions.find_content(tx, name, pin.digest)
+    if here is None:
         raise NotFound(
             f"{{{{> {pin.written} }}}} was {pin.version} with the digest {pin.digest[:12]}, which "
             f"no version of {name!r} has here. Import that version too, or with it.",
             kind="prompt version",
             name=str(pin.version),
         )
-    return actions.read_version(tx, here)
+    found = actions.read_version(tx, here)
+    known.find(pin.version, pin.digest, here, found.digest)
+    return found
 
 
 def _refuse_other_content(item: PromptItem, found: PromptCheck, known: _Known) -> None:

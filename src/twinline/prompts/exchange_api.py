@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from twinline.access import actions as access
 from twinline.access.gate import Cursor, Limit, OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
@@ -23,8 +24,10 @@ def import_prompts(
     The same content is the same version, so an import can be repeated. Labels stay where they
     are unless `labels` is said. An item that is refused does not hold up the others unless
     `atomic` is said; the answer is 200 also then, and says of each item what became of it.
-    A body may have 16 MB.
+    A body may have 16 MB. `labels` needs the permission `labels:write` too.
     """
+    if body.labels:
+        access.require(tx, Permission.LABELS, "Moving the labels of an import")
     return once(tx, lambda: (200, exchange.take_over(tx, body)))
 
 

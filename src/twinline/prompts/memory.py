@@ -211,6 +211,9 @@ class Memory:
         else:
             if not self.keep(place, ask, answer, seen):
                 self.forget(place)
+                if seen != self.changes:  # perhaps of this, and perhaps after it was read
+                    with self._turn:
+                        self._noted.setdefault(place, ask)
         return True
 
 

@@ -82,6 +82,13 @@ def lock_series(tx: Writing, name: str) -> int:
     )
 
 
+def lock_those_there(tx: Writing, names: Collection[str]) -> None:
+    """Lock the series of these prompts that there are, by name, as whoever takes several does;
+    `lock_series` then does not wait for them."""
+    query = select(prompt.c.id).where(prompt.c.name.in_(names))
+    tx.run(query.order_by(prompt.c.name.collate("C")).with_for_update(key_share=True))
+
+
 def describe(tx: Writing, id: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Change a prompt's description or tags; those that it had before."""
     before = tx.row(select(prompt.c.description, prompt.c.tags).where(prompt.c.id == id))

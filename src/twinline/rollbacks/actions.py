@@ -68,7 +68,7 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
         BlockedPair: a resulting pair is declared incompatible, killed, or built on something
             recalled.
         UntestedPair: a resulting pair has no evidence, and that was not accepted.
-        NotEvaluated: ``to`` was never live here, and a resulting pair has not passed a suite
+        NotEvaluated: the slot was never at ``to``, and a resulting pair has not passed a suite
             that the slot requires.
         NotFound, NothingLive, NothingToRollBack: as for `preview`.
     """

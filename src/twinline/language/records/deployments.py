@@ -121,8 +121,8 @@ class SideChange(Record):
     )
     was_live: bool = Field(
         default=True,
-        description="Whether `put_back` was ever live here. What was not has to pass what the "
-        "slot requires, as for a deployment.",
+        description="Whether the slot was ever at `put_back`, not only with an arm of a split. "
+        "What it was not at has to pass what the slot requires, as for a deployment.",
     )
 
 

@@ -73,7 +73,10 @@ class PromptImport(Request):
     check: Annotated[bool, Field(description="Say what would become of it, keep nothing.")] = False
     renumbered: Annotated[
         tuple[Renumbered, ...],
-        Field(description="What earlier requests of the same import made under other numbers."),
+        Field(
+            description="Of what earlier requests of the same import said, what the items' "
+            "includes are pinned to, and what those are pinned to."
+        ),
     ] = ()
 
 
@@ -90,7 +93,7 @@ class ImportedItem(Record):
     )
     digest: Digest | None = Field(default=None, description="Of that version.")
     labels: tuple[str, ...] = Field(default=(), description="The labels that were moved to it.")
-    reason: str = Field(default="", description="Why it was refused.")
+    reason: str = Field(default="", description="Why it was refused, or written anew.")
 
 
 class ImportReport(Record):
@@ -101,6 +104,11 @@ class ImportReport(Record):
         "refused and it was to be all or nothing. The items say what would have become of them."
     )
     items: tuple[ImportedItem, ...]
+    renumbered: tuple[Renumbered, ...] = Field(
+        default=(),
+        description="What has another number or digest here, of the items and of what they are "
+        "pinned to: for later requests of the same import.",
+    )
 
     def those(self, outcome: ImportOutcome) -> tuple[ImportedItem, ...]:
         """The items with this outcome."""
