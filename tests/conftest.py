@@ -131,7 +131,8 @@ def client(url: str, key: str) -> Iterator[Client]:
 @pytest.fixture
 def http(url: str, key: str) -> Iterator[httpx.Client]:
     """A plain HTTP client at the API, with an admin's key."""
-    with httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": key}) as made:
+    headers = {"X-API-Key": key}
+    with httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=30) as made:
         yield made
 
 

@@ -54,12 +54,13 @@ def deliver(
         "X-MLflow-Signature": sign(id, timestamp, body, secret),
     }
     sent = {name: text.encode("latin-1") for name, text in (headers | other).items() if text}
-    return httpx.post(f"{door}/api/v1/mlflow/webhooks/{server}", content=body, headers=sent)
+    url = f"{door}/api/v1/mlflow/webhooks/{server}"
+    return httpx.post(url, content=body, headers=sent, timeout=30)
 
 
 def refused(door: str) -> dict[str, int]:
     """By reason, as Prometheus sees them."""
-    lines = httpx.get(f"{door}/metrics").text.splitlines()
+    lines = httpx.get(f"{door}/metrics", timeout=30).text.splitlines()
     ours = [line.split() for line in lines if line.startswith("twinline_mirror_refused_total{")]
     return {name.split('"')[1]: int(count) for name, count in ours}
 
@@ -75,7 +76,7 @@ def test_a_delivery_is_kept_and_answered_before_anything_is_read(
     answer = deliver(door, id="one")
     assert (answer.status_code, answer.json()) == (202, {"delivery_id": "one"})
     assert waiting(rehearsal) == 1
-    assert "twinline_mirror_inbox 1\n" in httpx.get(f"{door}/metrics").text
+    assert "twinline_mirror_inbox 1\n" in httpx.get(f"{door}/metrics", timeout=30).text
 
 
 def test_hints_about_one_name_are_one_mark(door: str, rehearsal: Rehearsal) -> None:
