@@ -141,7 +141,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
     ("text", "why"),
     [
         pytest.param(BOMB, "anchors and aliases", id="a bomb of aliases"),
-        pytest.param("a: &x 1", "anchors and aliases", id="an anchor"),
+        pytest.param("a: &x 1", r"aliases are not read \(its line 1, column 4\)$", id="an anchor"),
         pytest.param("a: *x", "anchors and aliases", id="an alias"),
         pytest.param("a: " + "[" * 100_000, "nested deeper than 64", id="deep lists"),
         pytest.param(

@@ -1,7 +1,8 @@
 """Hear what transactions announce: of this process at once, of others from PostgreSQL.
 
 While the listening connection is lost, subscribers are told every second that anything
-may have changed; they compare versions, so no change is missed.
+may have changed, and once more when it is back; each then looks at what it holds, or reads
+it anew, so no change is missed.
 """
 
 import asyncio

@@ -39,10 +39,18 @@ def load(text: str) -> dict[str, Any]:
         found: object = yaml.load(text, _Loader)  # noqa: S506 -- a safe loader, made narrower
         value = strict_json.loads(json.dumps({} if found is None else found).encode())
     except (yaml.YAMLError, MalformedJson, ValueError, OverflowError) as error:
-        raise Invalid(" ".join(str(error).split())) from error
+        raise Invalid(_said(error)) from error
     if not isinstance(value, dict):
         raise Invalid(f"It is a {type(value).__name__}, not names with values.")
     return value  # pyright: ignore[reportUnknownVariableType] -- any JSON object
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        why = ", ".join(said for said in (error.context, error.problem) if said)
+        return f"{why} (its line {mark.line + 1}, column {mark.column + 1})"
+    return " ".join(str(error).split())
 
 
 def dump(value: dict[str, Any]) -> str:
