@@ -71,7 +71,8 @@ left join node model on model.id = bundle.model_version
 left join node prompt on prompt.id = bundle.prompt_version
 left join slot on slot.id = inference.slot_id
 left join lateral (
-    select {_NEWEST_KNOWN} from outcome where inference_id = inference.id
+    select {_NEWEST_KNOWN} from outcome
+    where inference_id = inference.id and inference_id >= :begin and inference_id < :before
 ) later on true
 order by inference.id desc
 """)
