@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import threading
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from twinline import AsyncClient, Client
 from twinline.client import aio_nouns
 from twinline.client.frames import to_polars
 from twinline.client.tables import Table
+from twinline.client.waiting import AT_ONCE
 from twinline.language.errors import NotFound
 from twinline.language.records import Role
 
@@ -53,6 +55,22 @@ def test_a_method_is_awaited_iterated_over_or_answers_at_once(
             where = f"{name}.{method}"
             assert inspect.isasyncgenfunction(found) == (kind is Iterator), where
             assert inspect.iscoroutinefunction(found) == (kind not in (Iterator, Table)), where
+
+
+def test_calls_that_wait_leave_the_threads_of_the_event_loop_to_others(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    async def busy() -> str:
+        async with _asynchronous(tmp_path) as client:
+            calls = [asyncio.create_task(client.run(answered.wait, 60)) for _ in range(2 * AT_ONCE)]
+            await asyncio.sleep(0)
+            try:
+                return await asyncio.wait_for(asyncio.to_thread(str, "looked up"), 30)
+            finally:
+                answered.set()
+                await asyncio.gather(*calls)
+
+    assert asyncio.run(busy()) == "looked up"
 
 
 def test_the_types_are_those_of_the_client() -> None:

@@ -25,14 +25,18 @@ def made() -> str:
     client = Client("http://127.0.0.1:1")
     kinds = {name: type(noun) for name, noun in aio_nouns.nouns(client).items()}
     client.close()
-    imports = {f"from {_CLIENT}.client import Client", "from collections.abc import AsyncIterator"}
+    imports = {
+        f"from {_CLIENT}.client import Client",
+        f"from {_CLIENT}.waiting import Waiting",
+        "from collections.abc import AsyncIterator",
+    }
     classes = [_class(kind, imports) for kind in kinds.values()]
     members = [f"    {name}: Async{kind.__name__}" for name, kind in kinds.items()]
     nouns = [
         "class AsyncNouns:",
         f'    """{inspect.getdoc(aio_nouns.AsyncNouns)}"""',
         *members,
-        "    def __init__(self, client: Client) -> None: ...",
+        "    def __init__(self, client: Client, waiting: Waiting) -> None: ...",
     ]
     return _formatted("\n".join([_HEAD, *sorted(imports), *classes, *nouns]))
 

@@ -1,20 +1,17 @@
 """The client for asyncio: resolving never waits for anything, and so never blocks the loop."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 from twinline.client.aio_nouns import AsyncNouns
 from twinline.client.client import Client
 from twinline.client.local.calls import Call
 from twinline.client.local.resolved import Resolved
+from twinline.client.waiting import Answer, Given, Waiting
 from twinline.language.records import Divergences
-
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
 
 
 class AsyncClient(AsyncNouns):
@@ -29,14 +26,15 @@ class AsyncClient(AsyncNouns):
             async with await client.inference("support-answer", context) as call:
                 reply = await model(call.bundle.prompt.template)
 
-    It has the nouns and methods of `Client`, each of which waits in a thread: what is
-    cancelled is not waited for any longer, and may be done all the same. Tables become
-    frames by `run`: ``await client.run(to_polars, client.inferences.table())``.
+    It has the nouns and methods of `Client`, each of which waits in a thread of the
+    client's: what is cancelled is not waited for any longer, and may be done all the same.
+    Tables become frames by `run`: ``await client.run(to_polars, client.inferences.table())``.
     """
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.client = Client(*arguments, **more)
-        super().__init__(self.client)
+        self._waiting = Waiting()
+        super().__init__(self.client, self._waiting)
 
     async def resolve(
         self, route: str, context: dict[str, Any] | None = None, **more: Any
@@ -101,11 +99,12 @@ class AsyncClient(AsyncNouns):
         self, method: Callable[Given, Answer], *arguments: Given.args, **more: Given.kwargs
     ) -> Answer:
         """Call something that waits in a thread."""
-        return await asyncio.to_thread(method, *arguments, **more)
+        return await self._waiting.run(method, *arguments, **more)
 
     async def aclose(self) -> None:
         """Ship what is spooled, as far as the server takes it, and close the connections."""
         await self.run(self.client.close)
+        self._waiting.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,7 +5,6 @@ asked for before it is read; everything else is awaited. How each looks is said 
 beside this file, which is made from the nouns (``python -m tests.support.async_nouns``).
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import wraps
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import Any, get_origin, get_type_hints
 
 from twinline.client.client import Client
 from twinline.client.tables import Table
+from twinline.client.waiting import Waiting
 
 _AT_ONCE = 100
 """Items that a thread is asked for: a page of the server's."""
@@ -21,17 +21,17 @@ _AT_ONCE = 100
 class AsyncNouns:
     """Has every noun of a client, by the same name."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, waiting: Waiting) -> None:
         for name, noun in nouns(client).items():
-            setattr(self, name, AsyncNoun(noun))
+            setattr(self, name, AsyncNoun(noun, waiting))
 
 
 class AsyncNoun:
     """A noun whose methods are awaited, or iterated over."""
 
-    def __init__(self, noun: object) -> None:
+    def __init__(self, noun: object, waiting: Waiting) -> None:
         for name in methods(type(noun)):
-            setattr(self, name, _asynchronous(getattr(noun, name)))
+            setattr(self, name, _asynchronous(getattr(noun, name), waiting))
 
 
 def nouns(client: Client) -> dict[str, object]:
@@ -54,25 +54,27 @@ def answer_of(method: Callable[..., Any]) -> Any:
     return get_origin(found) or found
 
 
-def _asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
+def _asynchronous(method: Callable[..., Any], waiting: Waiting) -> Callable[..., Any]:
     kind = answer_of(method)
     if kind is Table:
         return method
     if kind is Iterator:
-        return _listing(method)
+        return _listing(method, waiting)
 
     @wraps(method)
     async def awaited(*given: Any, **more: Any) -> Any:
-        return await asyncio.to_thread(method, *given, **more)
+        return await waiting.run(method, *given, **more)
 
     return awaited
 
 
-def _listing(method: Callable[..., Iterator[Any]]) -> Callable[..., AsyncGenerator[Any]]:
+def _listing(
+    method: Callable[..., Iterator[Any]], waiting: Waiting
+) -> Callable[..., AsyncGenerator[Any]]:
     @wraps(method)
     async def listed(*given: Any, **more: Any) -> AsyncGenerator[Any]:
         items = method(*given, **more)
-        while found := await asyncio.to_thread(lambda: list(islice(items, _AT_ONCE))):
+        while found := await waiting.run(lambda: list(islice(items, _AT_ONCE))):
             for item in found:
                 yield item
 

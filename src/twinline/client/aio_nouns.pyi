@@ -8,6 +8,7 @@ from uuid import UUID
 
 from twinline.client import bundles, evaluations, exports, runner, slots, tables
 from twinline.client.client import Client
+from twinline.client.waiting import Waiting
 from twinline.language.names import LATEST
 from twinline.language.records import (
     AffectedDecision,
@@ -821,4 +822,4 @@ class AsyncNouns:
     mlflow_changes: AsyncMlflowChanges
     keys: AsyncKeys
     audit: AsyncAudit
-    def __init__(self, client: Client) -> None: ...
+    def __init__(self, client: Client, waiting: Waiting) -> None: ...
