@@ -1,7 +1,7 @@
 """What differs between two prompt versions as an HTML table."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from itertools import chain
 
@@ -109,13 +109,14 @@ def _note(said: str) -> str:
 
 def _line(line: DiffLine) -> str:
     numbers = "".join(f'<td class="nr">{number or ""}</td>' for number in (line.old, line.new))
-    parts = (_part(part, line.parts[place + 1 :]) for place, part in enumerate(line.parts))
+    places = [place for place, part in enumerate(line.parts) if part.text.strip(_END)]
+    last = places[-1] if places else -1
+    parts = (_part(part, follows=place < last) for place, part in enumerate(line.parts))
     return f'<tr>{numbers}<td class="text">{"".join(parts)}</td></tr>'
 
 
-def _part(part: DiffPart, rest: Sequence[DiffPart]) -> str:
+def _part(part: DiffPart, *, follows: bool) -> str:
     """Its last spaces are at the end of a line only when nothing else follows."""
-    follows = "".join(one.text for one in rest).strip(_END)
     text = part.text if part.op != "equal" and follows else part.text.removesuffix(_END)
     said = legible(f"{text}|")[:-1] if follows else legible(text)
     tag = _TAGS.get(part.op)

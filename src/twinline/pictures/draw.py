@@ -179,7 +179,9 @@ def _card(placed: Placed, address: Address | None) -> str:
 
 def _row(row: Row, corner: Point, is_last: bool, address: Address | None) -> str:
     where = address(row.ref) if address and row.ref else None
-    named = f' id="{_safe(quote(row.ref, safe=":/@+.-_~"))}"' if row.ref else ""
+    named = ""  # in a notebook, which may hold the same picture twice
+    if address and row.ref:
+        named = f' id="{_safe(quote(row.ref, safe=":/@+.-_~"))}"'
     tag = f'a href="{_safe(where)}" aria-label="{_safe(row.title)}"' if where else "g"
     ground = _rounded(*corner, CARD_WIDTH, ROW, above=False) if is_last else _square(corner)
     notes = "".join(_notes(row, corner))
