@@ -5,7 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
-#       format_version: "1.3"
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -22,12 +23,13 @@
 # Without `TWINLINE_URL` the first cell plays four weeks of a demo catalog on this machine.
 
 # %%
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import networkx as nx
 from matplotlib import pyplot as plt
 
 from twinline.client.frames import to_networkx, to_pandas
+from twinline.language.records import RequestFilter
 from twinline.notebooks import COLOURS, GREY, connect, use_style
 
 client = connect()
@@ -41,10 +43,16 @@ DECISION = None  # one of yours; None takes the one that met most pairs
 
 # %%
 if DECISION is None:
-    requests = to_pandas(client.inferences.table()).dropna(subset=["decision", "slot"])
+    lately = RequestFilter(begin=datetime.now(UTC) - timedelta(days=35))
+    requests = to_pandas(client.inferences.table(lately)).dropna(subset=["decision", "deployment"])
+    if requests.empty:
+        raise LookupError("no request of these weeks carries a decision: name one in DECISION")
     met = requests.astype({"bundle": str}).groupby("decision")["bundle"].agg(["nunique", "size"])
     DECISION = met.sort_values(["nunique", "size"], kind="stable").index[-1]
-story = sorted(client.inferences.find(decision=DECISION), key=lambda one: one.at)
+carrying = [one for one in client.inferences.find(decision=DECISION) if one.deployment]
+if not carrying:
+    raise LookupError(f"no request of a slot carries {DECISION}")
+story = sorted(carrying, key=lambda one: one.at)
 told = [client.inferences.explain(one.id) for one in story]
 columns = ["at", "deployment", "served_from", "measured.status", "measured.score"]
 to_pandas(story)[columns].assign(
@@ -57,7 +65,8 @@ to_pandas(story)[columns].assign(
 # author and reason, both sides of the pair, and the run and datasets behind the model.
 
 # %%
-worst = min(told, key=lambda one: one.inference.measured.score or 0)
+scored = [one for one in told if one.inference.measured.score is not None]
+worst = min(scored, key=lambda one: one.inference.measured.score, default=told[-1])
 deployment = worst.deployment
 print(f"{worst.inference.ref} at {worst.inference.at:%Y-%m-%d %H:%M} UTC")
 print(f"  outcome   {worst.inference.measured.status}, score {worst.inference.measured.score}")
@@ -65,8 +74,8 @@ print(
     f"  chosen by {deployment.ref}: {deployment.reason} ({deployment.actor}, {deployment.at:%d %b})"
 )
 print(f"  prompt    {worst.prompt.ref} by {worst.prompt.author}: {worst.prompt.message}")
-print(f"  model     {worst.model.ref} from {worst.run.ref}")
-print(f"  trained on {', '.join(str(one.ref) for one in worst.datasets)}")
+print(f"  model     {worst.model.ref} from {worst.run.ref if worst.run else 'no run'}")
+print(f"  trained on {', '.join(str(one.ref) for one in worst.datasets) or 'nothing known'}")
 for one in worst.evaluations:
     print(f"  evaluated {one.suite}: {one.verdict}, {one.passed} of {one.passed + one.failed}")
 
@@ -83,7 +92,7 @@ walk
 graph = to_networkx(walk)
 print(" → ".join(nx.dag_longest_path(graph)))
 upstream = nx.ancestors(graph, str(worst.bundle.ref))
-stated = {str(one.ref) for one in (worst.prompt, worst.model, worst.run, *worst.datasets)}
+stated = {str(one.ref) for one in (worst.prompt, worst.model, worst.run, *worst.datasets) if one}
 assert stated <= upstream, stated - upstream
 assert nx.is_directed_acyclic_graph(graph)
 
@@ -101,6 +110,7 @@ marks = {"ok": ("o", COLOURS[0]), "error": ("X", COLOURS[1])}
 rows = {str(entry.deployment.ref): row for row, entry in enumerate(entries)}
 for status, (mark, colour) in marks.items():
     answered = [one for one in story if one.measured.status == status]
+    answered = [one for one in answered if str(one.deployment) in rows]  # of this slot
     heights = [rows[str(one.deployment)] for one in answered]
     axes.scatter(
         [one.at for one in answered], heights, marker=mark, color=colour, s=60, label=status

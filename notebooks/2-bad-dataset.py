@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -22,12 +23,15 @@
 # Without `TWINLINE_URL` the first cell plays four weeks of a demo catalog on this machine.
 
 # %%
+from datetime import UTC, datetime
+
 import networkx as nx
 import pandas as pd
 from matplotlib import pyplot as plt
 
 from twinline.client.frames import to_networkx, to_pandas
 from twinline.experiments.rules import proportion, proportion_difference
+from twinline.language.records import RequestFilter
 from twinline.notebooks import COLOURS, GREY, connect, use_style
 
 client = connect()
@@ -35,16 +39,21 @@ use_style()
 DATASET = None  # one of yours, as datasets:/NAME/DIGEST; None takes the newest that was recalled
 if DATASET is None:
     recalled = (one.node for one in client.recalls.list())
-    DATASET = next(node for node in recalled if node.startswith("datasets:/"))
+    DATASET = next((node for node in recalled if node.startswith("datasets:/")), None)
+if DATASET is None:
+    raise LookupError("no dataset was recalled yet: name one in DATASET")
 
 # %% [markdown]
 # ## How much, and where
 # The counts come from rollups, the table from the requests themselves: two ways to the same
-# number.
+# number. Both end with the last full hour, because requests go on.
 
 # %%
-impact = client.lineage.impact(DATASET)
-touched = to_pandas(client.lineage.table(DATASET))
+END = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+impact = client.lineage.impact(DATASET, RequestFilter(end=END))
+touched = to_pandas(client.lineage.table(DATASET, RequestFilter(end=END)))
+if touched.empty:
+    raise LookupError(f"no request was served by what was built on {DATASET}")
 print(
     f"{DATASET}: {impact.service.requests:,} requests, {touched['decision'].nunique():,} decisions,"
 )
@@ -57,9 +66,11 @@ assert touched["decision"].notna().sum() == impact.service.decision_requests
 to_pandas(impact.slots)[["slot", "live", "service.requests", "service.errors", "service.score"]]
 
 # %%
-everything = to_pandas(client.inferences.table()).astype({"slot": str, "bundle": str, "model": str})
+since = RequestFilter(begin=touched["at"].min().floor("D").to_pydatetime(), end=END)
+everything = to_pandas(client.inferences.table(since)).astype({"slot": str, "bundle": str})
 everything["touched"] = everything["id"].isin(touched["id"])
 days = everything.groupby([everything["at"].dt.floor("D"), "touched"]).size().unstack(fill_value=0)
+days = days.reindex(columns=[False, True], fill_value=0)
 figure, axes = plt.subplots(figsize=(8, 3))
 axes.bar(days.index, days[False], color=GREY, alpha=0.5, label="other requests")
 axes.bar(days.index, days[True], bottom=days[False], color=COLOURS[1], label="built on it")
@@ -78,7 +89,7 @@ assert days[True].sum() == sum(day.requests for day in impact.days)
 
 # %%
 known = everything.dropna(subset=["measured.status"]).sort_values("at")
-firsts = known.drop_duplicates("decision")
+firsts = known[~known["decision"].fillna(known["id"]).duplicated()]
 prompts = set(touched["prompt"].astype(str))
 alike = firsts[
     firsts["prompt"].astype(str).isin(prompts) & firsts["slot"].str.startswith("routes:/")
@@ -87,7 +98,7 @@ rows = []
 for slot, asked in alike.groupby("slot"):
     errors = asked["measured.status"].astype(str) == "error"
     inside, outside = errors[asked["touched"]], errors[~asked["touched"]]
-    if len(inside):
+    if len(inside) and len(outside):
         found, others = (proportion(int(side.sum()), len(side)) for side in (inside, outside))
         worse = proportion_difference(found, others)
         rows.append(

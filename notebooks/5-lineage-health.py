@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -22,7 +23,7 @@
 # Without `TWINLINE_URL` the first cell plays four weeks of a demo catalog on this machine.
 
 # %%
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import networkx as nx
 import pandas as pd
@@ -30,6 +31,7 @@ from matplotlib import pyplot as plt
 
 from twinline.client.frames import to_networkx, to_pandas
 from twinline.experiments.rules import proportion
+from twinline.language.records import RequestFilter
 from twinline.notebooks import COLOURS, GREY, connect, use_style
 from twinline.routing.policy import read_policy
 
@@ -74,7 +76,7 @@ for ref in orphans:
 
 # %% [markdown]
 # ## What requests say, against what was declared
-# Each request is put into the first of these classes that fits:
+# Each request of the last five weeks is put into the first of these classes that fits:
 # - *unresolved*: it names a model or a prompt that the catalog does not know;
 # - *undeclared*: it names no slot;
 # - *not permitted*: its deployment does not serve its bundle;
@@ -82,7 +84,9 @@ for ref in orphans:
 # - *as declared*: the rest.
 
 # %%
-asked = to_pandas(client.inferences.table()).astype({"deployment": "string", "bundle": "string"})
+begin = datetime.now(UTC) - timedelta(days=35)
+asked = to_pandas(client.inferences.table(RequestFilter(begin=begin)))
+asked = asked.astype({"deployment": "string", "bundle": "string"})
 deployments = {
     str(entry.deployment.ref): entry
     for slot in client.slots.list()
@@ -117,12 +121,13 @@ assert counts.sum() == len(asked)
 # a request twice that is both late and not permitted, and tells of slots that nobody asks.
 
 # %%
-found = client.divergences(since=asked["at"].min().to_pydatetime(), limit=100)
-assert found.counts.get("no-longer-live", 0) == late.sum()
-assert found.counts.get("bundle-not-permitted", 0) == other.sum()
+found = client.divergences(since=begin, limit=100)
+assert found.counts.get("no-longer-live", 0) >= late.sum()  # more, while requests go on
+assert found.counts.get("bundle-not-permitted", 0) >= other.sum()
 unseen = [str(one.slot) for one in found.items if one.kind == "not-seen"]
 print("live, but nobody asks:", ", ".join(unseen) or "none")
-to_pandas(found.items)[["kind", "slot", "deployment", "requests", "off_seconds"]].head(8)
+columns = ["kind", "slot", "deployment", "requests", "off_seconds"]
+to_pandas(found.items).reindex(columns=columns).head(8)
 
 # %%
 order = ["as declared", "late", "not permitted", "undeclared", "unresolved"]

@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -75,6 +76,8 @@ for slot, entries in timelines.items():
                     "reason": back.deployment.reason,
                 }
             )
+if not rows:
+    raise LookupError(f"nothing was ever taken back in {ENVIRONMENT}")
 backs = pd.DataFrame(rows).sort_values("at", ignore_index=True)
 backs.round({"hours": 1})
 
@@ -136,12 +139,9 @@ helped.round(3)
 # another.
 
 # %%
-good = [
-    proportion(last.errors, last.requests).value
-    for one in backs.itertuples()
-    for last in [timelines[one.slot][one.number - 1].service]
-]
-cost = backs.assign(spared=(backs["errors"] - backs["requests"] * pd.Series(good)).clip(lower=0))
+after = [timelines[one.slot][one.number - 1].service for one in backs.itertuples()]
+good = pd.Series([one.error_rate for one in after], dtype=float)  # NaN: nothing asked since
+cost = backs.assign(spared=(backs["errors"] - backs["requests"] * good).clip(lower=0))
 figure, axes = plt.subplots(figsize=(8, 3.4))
 for kind, mark in (("rollback", "o"), ("recall", "D")):
     some = cost[cost["kind"] == kind]

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from twinline.client import Client
+from twinline.language.records import Role
 
 _running = ExitStack()
 
@@ -52,7 +53,9 @@ def _start_demo() -> None:
     atexit.register(_running.close)
     folder = _running.enter_context(passing_folder())
     server = _running.enter_context(served_history(folder))
-    os.environ |= {"TWINLINE_URL": server.url, "TWINLINE_API_KEY": server.admin_key()}
+    with Client(server.url, server.admin_key()) as admin:
+        reads = admin.keys.issue("notebooks", Role.VIEWER)
+    os.environ |= {"TWINLINE_URL": server.url, "TWINLINE_API_KEY": reads.key}
 
 
 @contextmanager
