@@ -136,7 +136,7 @@ helped.round(3)
 # ## What waiting cost
 # Errors beyond the share of what came back, over all requests between: what a rollback in the
 # first minute would have spared. A rollback of one side only, that did not help, is followed by
-# another.
+# another. Where nobody has asked since, it is not known.
 
 # %%
 after = [timelines[one.slot][one.number - 1].service for one in backs.itertuples()]
