@@ -10,11 +10,11 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.process.conftest import Up
+from tests.support.readme import snippet
 from twinline.cli.profiles import Config, Options, choose, parse_config
 from twinline.cli.session import key_of
 from twinline.language.errors import Invalid, NotFound
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
 BOTH = f"""
 profile = "here"
@@ -186,7 +186,7 @@ def test_a_wrong_value_is_not_written_and_an_empty_one_goes(
 
 
 def test_the_readme_s_file_is_one() -> None:
-    (text,) = re.findall(r"<!-- example: config -->\n```toml\n(.*?)```", README, re.DOTALL)
+    text = snippet("config")
     found = parse_config(text, Path("README.md"))
     assert found == Config.model_validate(tomllib.loads(text))
     assert set(found.profiles) == {"local", "work"}
