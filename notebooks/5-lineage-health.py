@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -122,7 +123,8 @@ assert found.counts.get("no-longer-live", 0) == late.sum()
 assert found.counts.get("bundle-not-permitted", 0) == other.sum()
 unseen = [str(one.slot) for one in found.items if one.kind == "not-seen"]
 print("live, but nobody asks:", ", ".join(unseen) or "none")
-to_pandas(found.items)[["kind", "slot", "deployment", "requests", "off_seconds"]].head(8)
+columns = ["kind", "slot", "deployment", "requests", "off_seconds"]
+to_pandas(found.items).reindex(columns=columns).head(8)
 
 # %%
 order = ["as declared", "late", "not permitted", "undeclared", "unresolved"]

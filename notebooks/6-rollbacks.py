@@ -6,6 +6,7 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -75,6 +76,7 @@ for slot, entries in timelines.items():
                     "reason": back.deployment.reason,
                 }
             )
+assert rows, f"nothing was rolled back or recalled in {ENVIRONMENT} yet"
 backs = pd.DataFrame(rows).sort_values("at", ignore_index=True)
 backs.round({"hours": 1})
 
@@ -133,15 +135,12 @@ helped.round(3)
 # ## What waiting cost
 # Errors beyond the share of what came back, over all requests between: what a rollback in the
 # first minute would have spared. A rollback of one side only, that did not help, is followed by
-# another.
+# another. Where nobody has asked since, it is not known.
 
 # %%
-good = [
-    proportion(last.errors, last.requests).value
-    for one in backs.itertuples()
-    for last in [timelines[one.slot][one.number - 1].service]
-]
-cost = backs.assign(spared=(backs["errors"] - backs["requests"] * pd.Series(good)).clip(lower=0))
+came_back = [timelines[one.slot][one.number - 1].service for one in backs.itertuples()]
+good = pd.Series([one.error_rate for one in came_back], dtype=float)
+cost = backs.assign(spared=(backs["errors"] - backs["requests"] * good).clip(lower=0))
 figure, axes = plt.subplots(figsize=(8, 3.4))
 for kind, mark in (("rollback", "o"), ("recall", "D")):
     some = cost[cost["kind"] == kind]
