@@ -121,6 +121,8 @@ def test_a_key_comes_out_of_a_file_or_from_a_command(file: Path, tmp_path: Path)
         return key_of(choose(Options(profile="x")).settings)
 
     assert said(f"api_key_file = '{kept}'") == "twl_kept"
+    with pytest.raises(Invalid, match=r"The file for the key, .* `twinline config show`"):
+        said(f"api_key_file = '{tmp_path / 'nowhere'}'")
     assert said("api_key_command = ['printf', 'twl_printed\\nmore']") == "twl_printed"
     for wrong, why in (("false", "failed"), ("nowhere-at-all", "failed"), ("true", "printed noth")):
         with pytest.raises(Invalid, match=why):
