@@ -24,7 +24,7 @@ from tests.process.conftest import Up
 from tests.support.readme import README, ROOT, executed, exported, snippet, snippets
 from twinline.cli import main
 from twinline.client import Client
-from twinline.language.records import Role
+from twinline.language.records import NewOutcome, Role
 
 _uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _time = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?Z)?")
@@ -102,6 +102,9 @@ def test_the_client_resolves_and_records_what_came_of_it(
     assert program["model"] == "openai:/gpt-4o-2024-08-06"
     newest = next(iter(client.inferences.find(decision="ticket-4711")))
     assert (newest.measured.score, newest.measured.output_tokens) == (0.9, 210)
+    client.inferences.add_outcome(program["call"].id, NewOutcome(score=0.2))
+    later = client.inferences.get(newest.id)
+    assert (later.measured.score, later.measured.output_tokens) == (0.2, 210)
 
 
 def test_the_policy_can_go_live_when_its_bundles_are_there(
