@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -215,17 +215,17 @@ def test_a_console_shows_nothing_but_commands_of_ours_and_what_they_print() -> N
 
 def test_what_is_not_run_here_is_run_by_ci() -> None:
     script = (ROOT / ".ci" / "run").read_text("utf-8")
-    for name in ("demo", "test", "notebooks"):
-        said = {one.name: one.text for one in snippets()}[name].removeprefix("pytest ").strip()
-        assert f"$(readme {name})" in script or said in script, name
+    said = {one.name: one.text for one in snippets()}
+    assert all(f"$(readme {name})" in script for name in ("demo", "test"))
+    assert said["notebooks"].removeprefix("pytest ").strip() in script
+    extras = _project()["optional-dependencies"]["test"][0]
+    assert set(_extras(said["install"])) <= set(re.findall(r"\w+", extras))
 
 
 def test_every_extra_that_the_readme_installs_is_one() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    named = re.findall(r"pip install [^`\n]*'(?:\.|twinline)\[([a-z0-9,]+)\]'", README)
-    extras = {extra for one in named for extra in one.split(",")}
+    extras = set(_extras(README))
     assert len(extras) >= 6
-    assert extras <= project["optional-dependencies"].keys()
+    assert extras <= _project()["optional-dependencies"].keys()
     constraints = set(re.findall(r"pip install [^\n]*-c (\S+)", README))
     assert constraints == {"constraints.txt"}
     assert (ROOT / "constraints.txt").exists()
@@ -243,6 +243,16 @@ def _conversation() -> list[tuple[str, str]]:
     parts = [part for block in blocks for part in block.split("$ twinline ")[1:]]
     lines = [part.split("\n", 1) for part in parts]
     return [(command, output) for command, output in lines if command != "up"]
+
+
+def _project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def _extras(text: str) -> list[str]:
+    """What a text has pip install of ours."""
+    named = re.findall(r"pip install [^`\n]*'(?:\.|twinline)\[([a-z0-9,]+)\]'", text)
+    return [extra for one in named for extra in one.split(",")]
 
 
 def _key(client: Client, role: Role) -> str:
