@@ -6,7 +6,6 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
-#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -34,12 +33,15 @@ from twinline.notebooks import COLOURS, GREY, connect, use_style
 
 client = connect()
 use_style()
-DATASET = None  # one of yours, as datasets:/NAME/DIGEST; None takes the newest that was recalled
+DATASET = None  # one of yours, as datasets:/NAME/DIGEST
+if DATASET is None:  # the newest that was recalled, or else one that something live is built on
+    bad = [one.node for one in client.recalls.list()]
+    live = [slot.live.ref for slot in client.slots.list() if slot.live]
+    below = [client.lineage.walk(ref, direction="upstream", limit=2000) for ref in live]
+    found = [*bad, *(node.ref for walk in below for node in walk.nodes)]
+    DATASET = next((ref for ref in found if ref.startswith("datasets:/")), None)
 if DATASET is None:
-    recalled = (one.node for one in client.recalls.list())
-    DATASET = next((node for node in recalled if node.startswith("datasets:/")), None)
-if DATASET is None:
-    raise LookupError("no dataset was recalled yet: name one in DATASET")
+    raise LookupError("nothing live is built on a dataset that MLflow knows: name one in DATASET")
 
 # %% [markdown]
 # ## How much, and where
@@ -70,8 +72,8 @@ to_pandas(impact.slots)[["slot", "live", "service.requests", "service.errors", "
 since = RequestFilter(begin=touched["at"].min().floor("D").to_pydatetime())
 everything = to_pandas(client.inferences.table(since)).astype({"slot": str, "bundle": str})
 everything["touched"] = everything["id"].isin(touched["id"])
-days = everything.groupby([everything["at"].dt.floor("D"), "touched"]).size().unstack(fill_value=0)
-days = days.reindex(columns=[False, True], fill_value=0)
+days = everything.groupby([everything["at"].dt.floor("D"), "touched"]).size().unstack()
+days = days.reindex(columns=[False, True]).fillna(0)
 figure, axes = plt.subplots(figsize=(8, 3))
 axes.bar(days.index, days[False], color=GREY, alpha=0.5, label="other requests")
 axes.bar(days.index, days[True], bottom=days[False], color=COLOURS[1], label="built on it")
@@ -86,7 +88,8 @@ assert days[True].sum() == len(touched)
 # In each slot: the error share of requests that were built on it, less that of all others on the
 # same prompts. A customer who writes again is counted once, by the first request, so that
 # requests are independent. Shares have Wilson's interval, differences Newcombe's (method 10),
-# both 95 %; a wide interval says that there was little to see, not that all was well.
+# both 95 %; a wide interval says that there was little to see, not that all was well. A slot
+# where everything was built on it has no others to compare with, and is left out.
 
 # %%
 known = everything.dropna(subset=["measured.status"]).sort_values("at")

@@ -346,6 +346,23 @@ def test_every_address_of_the_api_has_its_version(routes: list[Route]) -> None:
     assert all(versioned.match(path) or others.match(path) for path in mine)
 
 
+def test_every_address_that_the_readme_names_is_one(routes: list[Route]) -> None:
+    """Whole, or where addresses begin or end that stand beside it."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"`(?:(?P<method>[A-Z]+) )?(/[a-z][\w./]*)[^`]*`", readme))
+    assert len(named) >= 15
+    assert {one for one in named if not any(_names(*one, route) for route in routes)} == set()
+    gone = "/api/v1/prompts/NAME/nothing"
+    assert not any(_names("GET", gone, route) for route in routes)
+
+
+def _names(method: str, address: str, route: Route) -> bool:
+    said = ["{}" if one.isupper() else one for one in address.strip("/").split("/")]
+    there = ["{}" if one.startswith("{") else one for one in route.path.strip("/").split("/")]
+    within = said in (there[: len(said)], there[-len(said) :])
+    return method in route.methods and said == there if method else within
+
+
 def test_every_word_that_follows_a_prompt_s_name_where_it_is_read_is_reserved(
     routes: list[Route],
 ) -> None:

@@ -12,9 +12,6 @@ from typer.main import get_command
 from tests.cli.conftest import Ran, Run
 from twinline.cli.root import app
 from twinline.language.ids import new_id
-from twinline.settings import Settings
-
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -70,7 +67,7 @@ def test_no_name_of_a_command_is_given_twice() -> None:
         assert {word for word, times in given.items() if times > 1} == set(), name
 
 
-def test_every_command_has_a_help_text_and_stands_in_the_readme() -> None:
+def test_every_command_has_a_help_text() -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
     commands = dict(group.commands)
@@ -85,21 +82,6 @@ def test_every_command_has_a_help_text_and_stands_in_the_readme() -> None:
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None) or parameter.name == "help", (name, parameter)
-    rows = [line for line in README.splitlines() if line.startswith("| `twinline")]
-    for name in nested:
-        noun, verb = name.split()
-        own = [row for row in rows if row.startswith(f"| `twinline {noun} ")]
-        assert any(f"`{verb}`" in row or f"{noun} {verb}`" in row for row in own), name
-    for name, command in commands.items():
-        if not isinstance(command, TyperGroup):
-            assert any(f"twinline {name}`" in row or f"`{name}`" in row for row in rows), name
-
-
-def test_every_setting_stands_in_the_readme_with_its_default() -> None:
-    for name, field in Settings.model_fields.items():
-        assert field.description, name
-        assert f"TWINLINE_{name.upper()}" in README, name
-    assert f"`{Settings.model_fields['port'].default}`" in README
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.process.conftest import Up
+from tests.support.readme import snippet
 from twinline.cli.profiles import Config, Options, choose, parse_config
 from twinline.cli.session import key_of
 from twinline.language.errors import Invalid, NotFound
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 HERE, THERE = "http://127.0.0.1:1", "http://127.0.0.1:2"
 BOTH = f"""
 profile = "here"
@@ -121,6 +121,8 @@ def test_a_key_comes_out_of_a_file_or_from_a_command(file: Path, tmp_path: Path)
         return key_of(choose(Options(profile="x")).settings)
 
     assert said(f"api_key_file = '{kept}'") == "twl_kept"
+    with pytest.raises(Invalid, match=r"The file for the key, .* `twinline config show`"):
+        said(f"api_key_file = '{tmp_path / 'nowhere'}'")
     assert said("api_key_command = ['printf', 'twl_printed\\nmore']") == "twl_printed"
     for wrong, why in (("false", "failed"), ("nowhere-at-all", "failed"), ("true", "printed noth")):
         with pytest.raises(Invalid, match=why):
@@ -186,7 +188,7 @@ def test_a_wrong_value_is_not_written_and_an_empty_one_goes(
 
 
 def test_the_readme_s_file_is_one() -> None:
-    (text,) = re.findall(r"<!-- example: config -->\n```toml\n(.*?)```", README, re.DOTALL)
+    text = snippet("config")
     found = parse_config(text, Path("README.md"))
     assert found == Config.model_validate(tomllib.loads(text))
     assert set(found.profiles) == {"local", "work"}

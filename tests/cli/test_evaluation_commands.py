@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import Ran, Run
 from tests.process.conftest import Up, environment
+from tests.support.readme import snippet
 
 _numbers = count(1)
 
@@ -142,8 +143,7 @@ def test_the_runner_in_the_readme_scores_what_waits(
     run: Run, suite: tuple[str, str], tmp_path: Path
 ) -> None:
     name, prompt = suite
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    (tmp_path / "score.py").write_text(readme.partition("# score.py\n")[2].partition("```")[0])
+    (tmp_path / "score.py").write_text(snippet("score"))
     words = ("--suite", name, "--until-empty", "--command", f"{sys.executable} score.py")
     assert "passed with 1" in _done(run("evaluate", "worker", *words)).err
     (made,) = _json(run("evaluate", "newest", f"prompts:/{prompt}/1", "--json"))

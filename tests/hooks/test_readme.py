@@ -1,24 +1,15 @@
 """The README's example of hooks is a program that works."""
 
-import re
-from pathlib import Path
-from typing import Any
-
 from tests.hooks.conftest import Stage, mlflow
 from tests.hooks.test_calls import Shipped, Traces
+from tests.support.readme import executed
 from twinline.client import Client
-
-README = Path(__file__).parents[2] / "README.md"
-EXAMPLE = re.compile(r"<!-- example: hooks -->\n```python\n(.*?)```", re.DOTALL)
 
 
 def test_the_example_answers_and_is_traced(
     stage: Stage, application: Client, shipped: Shipped, traces: Traces
 ) -> None:
-    (example,) = EXAMPLE.findall(README.read_text("utf-8"))
-    program: dict[str, Any] = {"client": application}
-    exec(compile(example, str(README), "exec"), program)
-    team = program["answer"]("The invoice is wrong")
+    team = executed("hooks", application)["answer"]("The invoice is wrong")
     asked = "Which team should answer The invoice is wrong?"
     assert team == stage.trained[0].model.predict([asked])[0]
     trace = mlflow.get_trace(mlflow.get_last_active_trace_id(thread_local=True), flush=True)

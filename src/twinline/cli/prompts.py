@@ -43,7 +43,8 @@ Retired = Annotated[
 ]
 TemplateOption = Annotated[str | None, typer.Option("--template", "-t", help="The text.")]
 FileOption = Annotated[
-    Path | None, typer.Option("--file", "-f", help="A file that holds the text; - for stdin.")
+    Path | None,
+    typer.Option("--file", "-f", help="A file with the text and nothing else; - for stdin."),
 ]
 MessagesOption = Annotated[
     Path | None, typer.Option("--messages", help="A JSON file with the messages of a chat.")

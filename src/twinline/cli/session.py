@@ -39,11 +39,21 @@ def key_of(settings: Settings) -> str | None:
     if settings.api_key is not None:
         return settings.api_key.get_secret_value() or None
     if settings.api_key_file is not None:
-        path = settings.api_key_file.expanduser()
-        text = read_text(path)
-        refuse_if_open(path)
-        return text.strip()
+        return _kept(settings.api_key_file.expanduser())
     return _printed(settings.api_key_command) if settings.api_key_command else None
+
+
+def _kept(path: Path) -> str:
+    """The key that a file holds, which nobody else may read."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"The file for the key, {path}, cannot be read: {error}; `twinline config show` says "
+            "where it comes from."
+        ) from error
+    refuse_if_open(path)
+    return text.strip()
 
 
 def _printed(command: Sequence[str]) -> str:
