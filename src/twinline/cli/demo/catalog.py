@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from twinline.cli.demo.replies import PROMPT, PROMPTS, reply
 from twinline.cli.demo.tickets import Ticket
-from twinline.cli.demo.training import TrainedVersion
+from twinline.cli.demo.trained import TrainedVersion
 from twinline.client import Client
 from twinline.language.records import Bundle, Deployment, NewOutcome, PromptVersion, Resolution
 from twinline.language.refs import SlotRef

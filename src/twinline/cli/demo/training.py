@@ -10,7 +10,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -23,12 +23,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
 from sklearn.pipeline import Pipeline
 
-from twinline.cli.demo.classifiers import PLANS, Classifier, Plan, accuracy, fitted
+from twinline.cli.demo.classifiers import PLANS, Plan, accuracy, fitted
 from twinline.cli.demo.mlflow_server import QUIET
 from twinline.cli.demo.tickets import Ticket, tickets
+from twinline.cli.demo.trained import MODEL, Classifier, TrainedVersion
 from twinline.language.refs import DatasetRef
 
-MODEL = "ticket-triage"
 CHAMPION = "champion"
 EXPERIMENT = "support-ticket-triage"
 STEPS = 5
@@ -42,20 +42,6 @@ _CLIENT_ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
-
-
-@dataclass(frozen=True)
-class TrainedVersion:
-    """A registered version of the demo's model, and the fitted model itself.
-
-    ``accuracy`` is on the held-out tickets of both quarters, in [0, 1].
-    """
-
-    name: str
-    number: int
-    run_id: str
-    accuracy: float
-    model: Classifier
 
 
 def train(
