@@ -17,8 +17,8 @@ from twinline.cli.output import show_list
 from twinline.language.csv_lines import line
 from twinline.language.records import Slot
 
-WRITTEN_OTHERWISE = {"impact", "_decisions", "explain", "_show_withdrawals"}
-"""To a file by ``impact --csv``; stories and what was changed, which are no lists."""
+WRITTEN_OTHERWISE = {"impact", "_decisions", "_show_withdrawals"}
+"""To a file by ``impact --csv``; what was changed, which is no list."""
 
 
 class Part(BaseModel):

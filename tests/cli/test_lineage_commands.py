@@ -61,6 +61,10 @@ def test_impact_counts_and_lists_and_writes_a_spreadsheet(
     assert [row["id"] for row in rows] == served.requests[::-1]
     assert served.requests[0] in _done(run("impact", served.prompt, "--list"))
     assert run("impact", served.prompt, "--list", "--decisions").code == 1
+    assert run("impact", served.prompt, "--list", "--csv", "-").code == 1
+    _done(run("impact", served.prompt, "--decisions", "--csv", str(sheet)))
+    (row,) = csv.DictReader(io.StringIO(sheet.read_text()))
+    assert (row["decision"], row["requests"]) == (decision["decision"], "3")
     kept = sheet.read_bytes()
     assert run("impact", "prompts:/none/1", "--csv", str(sheet)).code == 3
     assert sheet.read_bytes() == kept
@@ -72,7 +76,11 @@ def test_explain_takes_an_id_a_reference_a_trace_or_a_decision(run: Run, served:
     assert served.prompt in _done(run("explain", f"inferences:/{one}"))
     decision = json.loads(_done(run("explain", one, "--json")))["inference"]["decision"]
     assert all(id in _done(run("explain", f"decisions:/{decision}")) for id in served.requests)
+    for what, ids in ((f"decisions:/{decision}", served.requests), (one, [one])):
+        rows = csv.DictReader(io.StringIO(_done(run("explain", what, "--csv"))))
+        assert {row["id"] for row in rows} == set(ids)
     assert "gives the same again" in _done(run("explain", one, "--replay"))
+    assert run("explain", one, "--replay", "--csv").code == 1
     assert run("explain", "no-such-trace").code == 1
     assert run("explain", one, "--context", "{}").code == 1
 

@@ -10,7 +10,7 @@ from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.app import make_app
 from twinline.cli.demo.mlflow_server import MlflowProcess
-from twinline.cli.demo.training import MODEL, TrainedVersion
+from twinline.cli.demo.trained import MODEL, TrainedVersion
 from twinline.client import Client
 from twinline.language.errors import MlflowUnavailable, NotFound
 from twinline.language.records import Role

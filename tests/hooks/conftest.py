@@ -24,7 +24,7 @@ from twinline.mlflow import tracing
 with warnings.catch_warnings(action="ignore"):  # MLflow's own, at import
     import mlflow
 
-    from twinline.cli.demo.training import MODEL, TrainedVersion
+    from twinline.cli.demo.trained import MODEL, TrainedVersion
 
 ROUTE, PROMPT = "triage", "support/triage"
 TEMPLATE = "Which team should answer {{ question }}?"

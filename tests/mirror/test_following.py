@@ -8,7 +8,7 @@ import pytest
 from tests.mirror.conftest import Mirror
 from tests.support.apps import asked, managed
 from tests.support.mlflow_registry import TEXT, MlflowRegistry
-from twinline.cli.demo.training import MODEL
+from twinline.cli.demo.trained import MODEL
 from twinline.language.errors import BundleWithdrawn
 from twinline.language.records import MlflowImport, ModelVersion, PromptVersion
 from twinline.mirror import actions

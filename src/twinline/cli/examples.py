@@ -12,7 +12,7 @@ EXIT_CODES_SAID = (
 
 EXAMPLES = """
 up --port 8420
-demo --exit
+demo --scene recall --exit
 deploy support@production --bundle bundles:/3f9a1c22b1d0 -r 'first release'
 rollback support@production --side prompt -r 'answers became too long'
 live --watch

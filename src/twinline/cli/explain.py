@@ -9,7 +9,17 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from twinline.cli.output import UNKNOWN, AsJson, facts, number, short, show, show_list, table_of
+from twinline.cli.output import (
+    UNKNOWN,
+    AsCsv,
+    AsJson,
+    facts,
+    number,
+    short,
+    show,
+    show_list,
+    table_of,
+)
 from twinline.cli.output import model as marked
 from twinline.cli.session import client, read_json
 from twinline.client.ledger import Inferences
@@ -32,17 +42,20 @@ def explain(
         typer.Option("--context", help="With --replay: the context, as JSON, if it was not kept."),
     ] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """The whole story of one request, up to the datasets, as things were at its time.
 
-    A trace or a decision with several requests lists them.
+    A trace or a decision with several requests lists them; --csv lists always.
     """
     if about is not None and not replay:
         raise Invalid("--context goes with --replay.", field="--context")
+    if replay and as_csv:
+        raise Invalid("--csv lists requests, and --replay looks at one; give one.", field="--csv")
     api = client(context).inferences
     found = _meant(api, what)
-    if len(found) > 1:
-        show_list(found, as_json, requests, "No requests.")
+    if len(found) > 1 or as_csv:
+        show_list(found, as_json, requests, "No requests.", as_csv=as_csv)
     elif replay:
         again = api.replay(found[0].id, read_json(about, "--context") if about else None)
         show(again, as_json, lambda: replayed(again))

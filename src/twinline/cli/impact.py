@@ -1,6 +1,7 @@
 """Count, list and foresee what a version touches."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,17 @@ from rich.text import Text
 from twinline.cli import times
 from twinline.cli.explain import requests
 from twinline.cli.lineage import NodeArgument
-from twinline.cli.output import AsJson, facts, number, percent, plural, show, show_list, table_of
+from twinline.cli.output import (
+    AsJson,
+    csv_lines,
+    facts,
+    number,
+    percent,
+    plural,
+    show,
+    show_list,
+    table_of,
+)
 from twinline.cli.session import client
 from twinline.client.lineage import LineageGraph
 from twinline.language.errors import Invalid
@@ -37,7 +48,11 @@ def impact(
         bool, typer.Option("--decisions", help="List the decisions, each once.")
     ] = False,
     csv: Annotated[
-        Path | None, typer.Option(help="Write every request to this file as CSV; - prints it.")
+        Path | None,
+        typer.Option(
+            help="Write every request, or with --decisions every decision, to this file as CSV; "
+            "- prints it."
+        ),
     ] = None,
     begin: Annotated[str | None, typer.Option("--from", help=f"Since when. {times.HELP}")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Until when.")] = None,
@@ -52,10 +67,9 @@ def impact(
 ) -> None:
     """Everything that a version touched: requests, decisions, slots, days, arms; where it is
     live now, and whom to tell."""
-    ways = {"--list": list_requests, "--decisions": list_decisions, "--csv": csv is not None}
-    wished = [way for way, wanted in ways.items() if wanted]
-    if len(wished) > 1:
-        raise Invalid(f"{' and '.join(wished)} were given; give one of them.", field=wished[0])
+    if list_requests and (list_decisions or csv is not None):
+        other = "--decisions" if list_decisions else "--csv"
+        raise Invalid(f"--list and {other} were given; give one of them.", field="--list")
     wanted = RequestFilter(
         environment=environment,
         slot=SlotRef.parse(slot) if slot else None,
@@ -67,7 +81,8 @@ def impact(
     )
     graph = client(context).lineage
     if csv is not None:
-        _write(graph, node, wanted, csv)
+        chunks = _decision_lines(graph, node, wanted) if list_decisions else graph.csv(node, wanted)
+        _write(chunks, csv)
     elif list_requests:
         show_list(graph.affected(node, wanted), as_json, requests, "No requests.")
     elif list_decisions:
@@ -115,13 +130,16 @@ def _decisions(graph: LineageGraph, node: str, wanted: RequestFilter, as_json: b
     )
 
 
-def _write(graph: LineageGraph, node: str, wanted: RequestFilter, path: Path) -> None:
+def _decision_lines(graph: LineageGraph, node: str, wanted: RequestFilter) -> Iterator[bytes]:
+    return (one.encode() for one in csv_lines(graph.decisions(node, wanted)))
+
+
+def _write(chunks: Iterator[bytes], path: Path) -> None:
     """As it comes, so that any number of requests fits into memory."""
-    chunks = graph.csv(node, wanted)
     if str(path) == "-":
         sys.stdout.buffer.writelines(chunks)
         return
-    first = next(chunks)  # what is wrong with the question leaves the file as it is
+    first = next(chunks, b"")  # what is wrong with the question leaves the file as it is
     try:
         with path.open("wb") as file:
             file.write(first)

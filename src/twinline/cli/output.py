@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -80,15 +80,22 @@ def _refuse_both(as_json: bool, as_csv: bool) -> None:
         raise Invalid("--json and --csv were given; give one of them.", field="--csv")
 
 
-def _print_csv(records: Iterable[BaseModel], empty: str) -> None:
+def csv_lines(records: Iterable[BaseModel]) -> Iterator[str]:
     """Line by line as the records come; names of columns first, when there is a record."""
     columns: Sequence[str] = ()
     for record in records:
         if not columns:
             columns = columns_of(type(record))
-            sys.stdout.write(line(columns))
-        sys.stdout.write(line(cells_of(record, columns)))
-    if not columns:
+            yield line(columns)
+        yield line(cells_of(record, columns))
+
+
+def _print_csv(records: Iterable[BaseModel], empty: str) -> None:
+    printed = False
+    for one in csv_lines(records):
+        sys.stdout.write(one)
+        printed = True
+    if not printed:
         err.print(Text(empty, style="dim"))
 
 

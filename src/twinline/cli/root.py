@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.markup import escape
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -40,11 +39,11 @@ from twinline.cli import (
 )
 from twinline.cli.demo import command as demo
 from twinline.cli.examples import EXIT_CODES_SAID, add_examples
-from twinline.cli.output import err
+from twinline.cli.next_steps import Typed, tell
 from twinline.cli.profiles import choose
 from twinline.cli.session import options
 from twinline.cli.watching import Watched
-from twinline.language.errors import TwinlineError
+from twinline.language.errors import Invalid, TwinlineError
 
 EXIT_CODES = {401: 5, 403: 5, 404: 3, 409: 4, 412: 4, 428: 4, 503: 6}
 
@@ -137,21 +136,18 @@ def command_line() -> TyperGroup:
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one clear line and an exit code."""
+    """Run the command line; errors of ours become one clear line, what to type next, and an
+    exit code."""
+    commands = command_line()
     try:
-        command_line()()
+        commands()
     except TwinlineError as error:
-        err.print(f"[bold red]{escape(error.title)}:[/] {escape(error.detail)}")
-        if error.status == 401:
-            err.print(
-                "The command line sends TWINLINE_API_KEY, or what --api-key or the profile says; "
-                "`twinline config show` tells which."
-            )
+        tell(error, Typed.read(sys.argv[1:], commands))
         sys.exit(EXIT_CODES.get(error.status, 1))
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or error.title}: {item['msg']}"
             for item in error.errors()
         ).replace(": Value error, ", ": ")
-        err.print(f"[bold red]Invalid:[/] {escape(found)}")
+        tell(Invalid(found), Typed.read(sys.argv[1:], commands))
         sys.exit(2)

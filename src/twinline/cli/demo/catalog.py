@@ -1,15 +1,17 @@
-"""What the demo puts into the catalog: versions, pairs, deployments, traffic."""
+"""What the demo puts into the catalog: versions, pairs, traffic."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import httpx
+
 from twinline.cli.demo.replies import PROMPT, PROMPTS, reply
 from twinline.cli.demo.tickets import Ticket
-from twinline.cli.demo.training import TrainedVersion
+from twinline.cli.demo.trained import TrainedVersion
 from twinline.client import Client
-from twinline.language.records import Bundle, Deployment, NewOutcome, PromptVersion, Resolution
+from twinline.language.records import NewOutcome, PromptVersion, Resolution
 from twinline.language.refs import SlotRef
 
 ROUTE = "support-reply"
@@ -19,20 +21,12 @@ CALLERS = 4
 
 
 @dataclass(frozen=True)
-class Release:
-    """One thing that goes live in production, why, and how many requests it answers."""
+class Asked:
+    """How many customers write to a slot; ``on_answer`` is called after each."""
 
-    model: int
-    prompt: int
-    reason: str
-    requests: int
-
-
-RELEASES = (
-    Release(1, 1, "the first model and the first prompt", 600),
-    Release(2, 2, "the model that knows the second quarter, and a fuller reply", 800),
-    Release(2, 3, "a friendlier tone", 600),
-)
+    slot: SlotRef
+    count: int
+    on_answer: Callable[[], None]
 
 
 def register(
@@ -49,38 +43,36 @@ def register(
     return tuple(prompts)
 
 
-def pair(client: Client, model: TrainedVersion, prompt: PromptVersion) -> Bundle:
-    """The bundle of two versions, with the word that they were made for each other."""
-    ref = f"models:/{model.name}/{model.number}"
+def try_in_staging(client: Client, model: str, prompt: str, reason: str) -> None:
+    """Say that two versions were made for each other, and let people see them in staging."""
     client.bundles.state_pairing(
-        ref, prompt.ref, "designed_for", reason="tried together before release"
+        model, prompt, "designed_for", reason="tried together before release"
     )
-    return client.bundles.pair(ref, prompt.ref)
-
-
-def release(client: Client, bundle: Bundle, reason: str) -> Deployment:
-    """Deploy to staging, then to production."""
-    for slot in (STAGING, PRODUCTION):
-        live = _live_number(client, slot)
-        made = client.slots.deploy(slot, bundle.ref, reason=reason, expected=live)
-    return made  # pyright: ignore[reportPossiblyUnboundVariable] -- there are two slots
+    live = next((one.live for one in client.slots.list() if one.ref == STAGING), None)
+    bundle = client.bundles.pair(model, prompt)
+    client.slots.deploy(STAGING, bundle.ref, reason=reason, expected=live.number if live else 0)
 
 
 def answer(
     client: Client,
-    models: dict[str, TrainedVersion],
+    asked: Asked,
+    models: Mapping[str, TrainedVersion],
     tickets: tuple[Ticket, ...],
-    count: int,
-    on_answer: Callable[[], None],
 ) -> list[Resolution]:
-    """Answer ``count`` tickets as the application would: resolve, reply, say what came."""
-    dice = random.Random(count)  # noqa: S311 -- the same tickets every time
-    asked = [(dice.choice(tickets), dice.random()) for _ in range(count)]
+    """Answer tickets as the application would: resolve, reply, say what came.
+
+    Every customer writes twice, about the same decision.
+    """
+    dice = random.Random(asked.count)  # noqa: S311 -- the same tickets every time
+    customers = [(dice.choice(tickets), dice.random()) for _ in range(asked.count)]
 
     def one(number: int, customer: tuple[Ticket, float]) -> Resolution:
         ticket, patience = customer
         found = client.inferences.resolve(
-            ROUTE, "production", {"length": len(ticket.text)}, decision=f"ticket-{number // 2}"
+            asked.slot.route,
+            asked.slot.environment,
+            {"length": len(ticket.text), "customer": f"customer-{number // 2}"},
+            decision=f"ticket-{number // 2}",
         )
         template = found.bundle.prompt.template
         assert isinstance(template, str)
@@ -88,14 +80,17 @@ def answer(
         assert found.inference_id is not None
         outcome = NewOutcome.model_validate(made.measured.model_dump() | {"source": "checker"})
         client.inferences.add_outcome(found.inference_id, outcome)
-        on_answer()
+        asked.on_answer()
         return found
 
     with ThreadPoolExecutor(CALLERS) as callers:
-        return list(callers.map(one, range(count), asked))
+        return list(callers.map(one, range(asked.count), customers))
 
 
-def _live_number(client: Client, slot: SlotRef) -> int:
-    known = {found.ref: found.live for found in client.slots.list()}
-    live = known.get(slot)
-    return live.number if live else 0
+def fetched(url: str, key: str) -> str:
+    """What an application gets that has an HTTP client and nothing of ours.
+
+    Raises:
+        httpx.HTTPStatusError: the server refused.
+    """
+    return httpx.get(url, headers={"X-API-Key": key}, trust_env=False).raise_for_status().text

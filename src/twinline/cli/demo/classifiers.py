@@ -8,21 +8,13 @@ Importing this imports scikit-learn.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from twinline.cli.demo.tickets import Ticket
-
-
-class Classifier(Protocol):
-    """A fitted scikit-learn pipeline, as far as the demo uses it."""
-
-    def predict(self, texts: Sequence[str], /) -> Sequence[str]:
-        """The team for each text."""
-        ...
+from twinline.cli.demo.trained import Classifier
 
 
 class Remembering:

@@ -9,8 +9,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from twinline.cli.demo.classifiers import Classifier
 from twinline.cli.demo.tickets import Ticket
+from twinline.cli.demo.trained import Classifier
 from twinline.language.records import Measured
 
 PROMPT = "support/reply"

@@ -23,7 +23,8 @@ from sklearn.metrics import f1_score
 
 from twinline.cli.demo.replies import reply
 from twinline.cli.demo.tickets import Ticket, tickets
-from twinline.cli.demo.training import TrainedVersion, champion, log_dataset
+from twinline.cli.demo.trained import TrainedVersion
+from twinline.cli.demo.training import champion, log_dataset
 from twinline.client import Client
 from twinline.client.runner import Score
 from twinline.language.records import CaseResult, PendingEvaluation, Suite, SuiteResult

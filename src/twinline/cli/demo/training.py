@@ -9,8 +9,8 @@ Importing this imports MLflow, pandas and scikit-learn.
 import logging
 import os
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -23,16 +23,18 @@ from mlflow.exceptions import MlflowException
 from mlflow.telemetry import set_telemetry_client
 from sklearn.pipeline import Pipeline
 
-from twinline.cli.demo.classifiers import PLANS, Classifier, Plan, accuracy, fitted
+from twinline.cli.demo.classifiers import PLANS, Plan, accuracy, fitted
 from twinline.cli.demo.mlflow_server import QUIET
 from twinline.cli.demo.tickets import Ticket, tickets
+from twinline.cli.demo.trained import MODEL, Classifier, TrainedVersion
 from twinline.language.refs import DatasetRef
 
-MODEL = "ticket-triage"
 CHAMPION = "champion"
 EXPERIMENT = "support-ticket-triage"
-STEPS = 5
-"""How often ``train`` calls ``on_step``."""
+STEPS_EACH = 2
+"""How often ``train_on`` calls ``on_step``."""
+STEPS = 1 + len(PLANS) * STEPS_EACH
+"""How often ``train`` does."""
 
 _CLIENT_ENVIRONMENT = {
     **QUIET,
@@ -42,20 +44,6 @@ _CLIENT_ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
-
-
-@dataclass(frozen=True)
-class TrainedVersion:
-    """A registered version of the demo's model, and the fitted model itself.
-
-    ``accuracy`` is on the held-out tickets of both quarters, in [0, 1].
-    """
-
-    name: str
-    number: int
-    run_id: str
-    accuracy: float
-    model: Classifier
 
 
 def train(
@@ -76,10 +64,43 @@ def train(
     _point_mlflow_at(url)
     with warnings.catch_warnings(action="ignore"):
         mlflow.set_experiment(EXPERIMENT)
-        versions = tuple(_trained(plan, folder, on_step) for plan in PLANS)
+        versions = tuple(
+            _trained(plan, known, folder, "-".join(plan.quarters), on_step)[0]
+            for plan, known in _lessons()
+        )
         client = mlflow.MlflowClient()
         client.set_registered_model_alias(MODEL, CHAMPION, str(versions[-1].number))
     return versions
+
+
+def train_on(
+    url: str,
+    folder: Path,
+    plan: Plan,
+    known: Sequence[Ticket],
+    name: str,
+    on_step: Callable[[str], None] = lambda _step: None,
+) -> tuple[TrainedVersion, DatasetRef]:
+    """Train, log and register one more version, on a dataset of this name.
+
+    MLflow in this process talks to ``url`` from then on, as after ``train``.
+    """
+    _point_mlflow_at(url)
+    with warnings.catch_warnings(action="ignore"):
+        mlflow.set_experiment(EXPERIMENT)
+        return _trained(plan, known, folder, name, on_step)
+
+
+def point(url: str, alias: str, number: int) -> None:
+    """Move an alias of the model in MLflow, as anybody there may."""
+    _point_mlflow_at(url)
+    mlflow.MlflowClient().set_registered_model_alias(MODEL, alias, str(number))
+
+
+def aliased(url: str, alias: str) -> int:
+    """The number of the version that an alias of the model points to in MLflow."""
+    _point_mlflow_at(url)
+    return int(mlflow.MlflowClient().get_model_version_by_alias(MODEL, alias).version)
 
 
 def champion(url: str) -> TrainedVersion:
@@ -109,13 +130,18 @@ def _point_mlflow_at(url: str) -> None:
     mlflow.set_tracking_uri(url)
 
 
-def _trained(plan: Plan, folder: Path, on_step: Callable[[str], None]) -> TrainedVersion:
+def _lessons() -> Iterator[tuple[Plan, list[Ticket]]]:
+    return ((plan, [one for one in tickets() if plan.may_learn(one)]) for plan in PLANS)
+
+
+def _trained(
+    plan: Plan, known: Sequence[Ticket], folder: Path, name: str, on_step: Callable[[str], None]
+) -> tuple[TrainedVersion, DatasetRef]:
     held_out = [ticket for ticket in tickets() if ticket.held_out]
-    known = [ticket for ticket in tickets() if plan.may_learn(ticket)]
     with mlflow.start_run(run_name=plan.run_name) as run:
         run_id = run.info.run_id
         on_step(f"Training {MODEL} on {len(known)} tickets")
-        log_dataset(known, folder, "-".join(plan.quarters), "training")
+        dataset = log_dataset(known, folder, name, "training")
         log_dataset(held_out, folder, "held-out", "evaluation")
         pipeline = fitted(plan, known)
         model = cast("Classifier", pipeline)
@@ -124,10 +150,10 @@ def _trained(plan: Plan, folder: Path, on_step: Callable[[str], None]) -> Traine
         mlflow.log_metric("accuracy", share)
         on_step(f"Registering it: {share:.0%} of {len(held_out)} held-out tickets are right")
         number = _registered(pipeline, run_id)
-    return TrainedVersion(MODEL, number, run_id, share, model)
+    return TrainedVersion(MODEL, number, run_id, share, model), dataset
 
 
-def log_dataset(rows: list[Ticket], folder: Path, name: str, context: str) -> DatasetRef:
+def log_dataset(rows: Sequence[Ticket], folder: Path, name: str, context: str) -> DatasetRef:
     """Log tickets as a dataset of the active run; ``context`` is its part in the run."""
     frame = pd.DataFrame([asdict(row) for row in rows], columns=["text", "team"])
     source = folder.resolve() / f"tickets-{name}.csv"

@@ -38,7 +38,10 @@ class TwinlineProcess(ChildServer):
             for name, value in super().environment().items()
             if not name.startswith("TWINLINE_") or name == "TWINLINE_POSTGRES_BIN"
         }
-        return kept | ({"TWINLINE_MLFLOW_URL": self._mlflow_url} if self._mlflow_url else {})
+        if self._mlflow_url is None:
+            return kept
+        soon = {"TWINLINE_MLFLOW_ALIAS_SECONDS": "1"}  # nobody waits ten seconds in a demo
+        return kept | soon | {"TWINLINE_MLFLOW_URL": self._mlflow_url}
 
     def admin_key(self) -> str:
         """The key that the server printed at its very first start.

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twinline.cli.demo.classifiers import Classifier
 from twinline.cli.demo.history.traffic import Request
 from twinline.cli.demo.replies import reply
+from twinline.cli.demo.trained import Classifier
 from twinline.db.session import Writing
 from twinline.inferences import actions as inferences
 from twinline.language.ids import new_id

@@ -13,7 +13,7 @@ from typing import cast
 
 from twinline.access import actions as access
 from twinline.bundles import actions as bundles
-from twinline.cli.demo.classifiers import Classifier, Remembering, accuracy, fitted
+from twinline.cli.demo.classifiers import Remembering, accuracy, fitted
 from twinline.cli.demo.history import script
 from twinline.cli.demo.history.clock import played_clock
 from twinline.cli.demo.history.desk import Desk, Live
@@ -31,6 +31,7 @@ from twinline.cli.demo.history.script import (
 from twinline.cli.demo.history.traffic import Traffic
 from twinline.cli.demo.replies import reply
 from twinline.cli.demo.tickets import Ticket, tickets
+from twinline.cli.demo.trained import Classifier
 from twinline.db.session import Database, Writing, connect
 from twinline.deployments import actions as deployments
 from twinline.evaluations import actions as evaluations
