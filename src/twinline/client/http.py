@@ -189,7 +189,7 @@ class Http:
             sent["content"] = body.model_dump_json(exclude_unset=True)
             sent["headers"]["Content-Type"] = "application/json"
         silence: float = self._settings["timeout"] if timeout is None else timeout
-        left = Tries(tries, max(self._total_seconds, silence))
+        left = Tries(tries, max(self._total_seconds, timeout or 0))
         while True:
             try:
                 answer = self._client.request(method, path, timeout=left.timeout(silence), **sent)
