@@ -54,6 +54,11 @@ def test_a_model_that_its_provider_may_change_is_marked_and_named(run: Run) -> N
     assert "No names yet" in _done(run("models", "names", "list")).out
 
 
+def test_a_digest_is_whole_also_in_a_narrow_terminal(run: Run, slot: str) -> None:
+    shown = _done(run("live", slot, COLUMNS="80")).out
+    assert _live(run, slot)["bundle"] in "".join(shown.split())
+
+
 def test_no_name_of_a_command_is_given_twice() -> None:
     """The later one would hide the other without a word."""
     groups = {

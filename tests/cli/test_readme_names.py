@@ -15,12 +15,11 @@ from twinline.cli.root import command_line
 from twinline.settings import Settings
 
 COMMANDS = command_line()
-OF_OTHERS = {
-    *("--backend-store-uri", "--registry-store-uri"),  # mlflow server
-    *("--dist", "--nbmake"),  # pytest
-    *("--autogenerate", "--sync"),  # alembic, jupytext
-}
-"""Options in the README that are not ours."""
+PROSE = re.sub(r"^```(?!console).*?^```$|<!--.*?-->", "", README, flags=re.MULTILINE | re.DOTALL)
+"""The README without what is no command of ours; its snippets are run."""
+
+OF_OTHERS = {"--autogenerate", "--sync"}  # alembic, jupytext
+"""Options in the README's prose that are not ours."""
 
 
 def _options(command: TyperGroup | TyperCommand) -> set[str]:
@@ -52,7 +51,7 @@ def _all(group: TyperGroup = COMMANDS, within: str = "") -> Iterator[tuple[str, 
 
 def _called() -> list[list[str]]:
     """The words of each ``twinline ...`` that stands in the README's prose."""
-    said = re.findall(r"(?<!`)`twinline ([^`]+)`", README)
+    said = re.findall(r"(?<!`)`twinline ([^`]+)`", PROSE)
     return [shlex.split(one.replace("|", " ")) for one in said if not one.startswith("--install")]
 
 
@@ -76,7 +75,7 @@ def test_the_table_has_every_command_and_no_other() -> None:
 
 def test_every_option_that_the_readme_names_is_one() -> None:
     ours = {one for _, options in _all() for one in options} | _options(COMMANDS)
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"<!--.*?-->", "", README)))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PROSE))
     assert len(named) > 30
     assert named - ours == OF_OTHERS
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from twinline.cli.columns import cells_of, columns_of
@@ -117,7 +117,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> Table:
     """Names and values of one thing, one a line; what is not known is left out."""
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     for name, value in pairs:
         if value not in (None, "", UNKNOWN, (), {}):
             table.add_row(Text(name, style="dim"), _cell(value))
