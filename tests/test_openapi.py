@@ -1,0 +1,75 @@
+"""What the OpenAPI document promises to whoever makes a client from it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from twinline.app import make_app
+from twinline.db.session import connect
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    return make_app(connect("postgresql://nowhere.invalid/x")).openapi()
+
+
+def operations(document: Json) -> Iterator[tuple[str, Json]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def answers(document: Json) -> Iterator[tuple[str, Json]]:
+    """Every answer, of success and of failure, with its operation and status."""
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            yield f"{name} {status}", answer
+
+
+def named(document: Json, place: Any) -> set[str]:
+    """The schemas that something names, and those that they name."""
+    found: set[str] = set()
+    open_ends = [place]
+    while open_ends:
+        match open_ends.pop():
+            case {"$ref": str(ref)} if (name := ref.rpartition("/")[2]) not in found:
+                found.add(name)
+                open_ends.append(document["components"]["schemas"][name])
+            case dict() as members:
+                open_ends += members.values()
+            case list() as items:
+                open_ends += items
+            case _:
+                pass
+    return found
+
+
+def test_an_answer_has_all_its_members(document: Json) -> None:
+    """None, an empty list: a member that has nothing to say is there."""
+    answered = named(document, [answer for _, answer in answers(document)])
+    assert {"PromptVersion", "Resolution", "Impact", "Example-Output"} <= answered
+    schemas = document["components"]["schemas"]
+    optional = {
+        f"{name}.{member}"
+        for name in answered
+        for member in schemas[name].get("properties", {})
+        if member not in schemas[name].get("required", ())
+    }
+    assert optional == set()
+
+
+def test_what_has_a_default_may_be_left_out_of_a_request(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    sent = named(document, [one.get("requestBody") for _, one in operations(document)])
+    assert set(schemas["ResolveRequest"]["required"]) == {"route", "environment"}
+    assert schemas["Example-Input"]["properties"].keys() > set(schemas["Example-Input"]["required"])
+    demanded = {
+        f"{name}.{member}"
+        for name in sent
+        for member, schema in schemas[name].get("properties", {}).items()
+        if "default" in schema and member in schemas[name].get("required", ())
+    }
+    assert demanded == set()
