@@ -1,5 +1,6 @@
 """What the OpenAPI document promises to whoever makes a client from it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,16 @@ def named(document: Json, place: Any) -> set[str]:
             case _:
                 pass
     return found
+
+
+def test_every_operation_has_a_name_of_its_own_noun_then_verb(document: Json) -> None:
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert {"prompts_create_version", "slots_roll_back", "inferences_resolve"} <= set(ids)
+    assert len(set(ids)) == len(ids)
+    assert {id for id in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)+", id)} == set()
+    for name, operation in operations(document):
+        (tag,) = operation["tags"]
+        assert operation["operationId"].startswith(tag.replace(" ", "_") + "_"), name
 
 
 def test_an_answer_has_all_its_members(document: Json) -> None:

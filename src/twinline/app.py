@@ -74,6 +74,7 @@ from twinline.rollbacks import api as rollbacks
 from twinline.suites import api as suites
 from twinline.timelines import api as timelines
 from twinline.web import docs
+from twinline.web.openapi import operation_id
 
 CHORES_SECONDS = 3600
 Chore = Callable[[Writing], object]
@@ -150,6 +151,7 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         telemetry={"exclude": otel.is_export},
         responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
     )
