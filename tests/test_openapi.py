@@ -8,6 +8,7 @@ import pytest
 
 from twinline.app import make_app
 from twinline.db.session import connect
+from twinline.language.errors import NotFound, UntestedPair
 
 Json = dict[str, Any]
 
@@ -24,10 +25,11 @@ def operations(document: Json) -> Iterator[tuple[str, Json]]:
 
 
 def answers(document: Json) -> Iterator[tuple[str, Json]]:
-    """Every answer, of success and of failure, with its operation and status."""
+    """Every answer of success, with its operation and status."""
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
-            yield f"{name} {status}", answer
+            if status.startswith("2"):
+                yield f"{name} {status}", answer
 
 
 def named(document: Json, place: Any) -> set[str]:
@@ -84,3 +86,30 @@ def test_what_has_a_default_may_be_left_out_of_a_request(document: Json) -> None
         if "default" in schema and member in schemas[name].get("required", ())
     }
     assert demanded == set()
+
+
+def test_every_failure_is_a_problem(document: Json) -> None:
+    """Where others wrote the protocol, their words come first."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for name, operation in operations(document):
+        failures = operation["responses"]
+        assert [failures[status]["content"] for status in ("4XX", "5XX")] == [problem] * 2, name
+
+
+def test_a_problem_names_every_error_that_a_program_may_decide_by(document: Json) -> None:
+    kinds = document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+    assert {"about:blank", "urn:twinline:problem:stale"} <= set(kinds)
+    assert {"urn:twinline:problem:" + kind.code for kind in (NotFound, UntestedPair)} <= set(kinds)
+    assert not any("already-running" in kind for kind in kinds)
+
+
+def test_what_is_refused_without_its_precondition_says_so(document: Json) -> None:
+    demanding = {
+        operation["operationId"]: parameter
+        for _, operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "If-Match"
+    }
+    assert {"slots_deploy", "slots_roll_back", "slots_ramp"} <= demanding.keys()
+    for parameter in demanding.values():
+        assert (parameter["required"], parameter["schema"]["type"]) == (True, "string")

@@ -1,6 +1,48 @@
 """The OpenAPI document, for people and for programs that make clients from it."""
 
+from typing import Any, cast
+
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
+
+from twinline.language import errors
+from twinline.language.errors import PROBLEM_PREFIX, StartRefused, TwinlineError
+
+_REFUSED = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "What is wrong with the request", "content": _REFUSED},
+    "5XX": {"description": "What the server could not do", "content": _REFUSED},
+}
+"""What every route may answer beside what it is there for."""
+
+
+_FINDING: dict[str, Any] = {
+    "title": "Finding",
+    "description": "What is wrong with one part of a malformed request.",
+    "type": "object",
+    "required": ["field", "message", "value"],
+    "properties": {
+        "field": {"type": "string", "description": "Where: `body.reason`, `query.limit`."},
+        "message": {"type": "string", "description": "What is wrong with it."},
+        "value": {"type": "string", "description": "What was sent, shortened."},
+    },
+}
+
+
+class Api(FastAPI):
+    """An application whose document also says what FastAPI cannot be told at a route."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document; made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["components"]["schemas"] |= {"Finding": _FINDING, "Problem": _problem()}
+            for methods in document["paths"].values():
+                for operation in methods.values():
+                    _demand_precondition(operation)
+        return cast(dict[str, Any], self.openapi_schema)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -10,3 +52,48 @@ def operation_id(route: APIRoute) -> str:
     """
     words = (*map(str, route.tags[:1]), route.name)
     return "_".join(words).replace(" ", "_")
+
+
+def _demand_precondition(operation: dict[str, Any]) -> None:
+    """Without it the answer is 428, which is ours to say, so FastAPI thinks it may be left out."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "If-Match":
+            parameter |= {"required": True, "schema": {"type": "string", "examples": ['"12"']}}
+
+
+def _problem() -> dict[str, Any]:
+    texts = {"type": "array", "items": {"type": "string"}}
+    return {
+        "title": "Problem",
+        "description": "Why there is no answer (RFC 9457). Further members are the values that "
+        "`detail` speaks of.",
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {
+                "type": "string",
+                "enum": ["about:blank", *_problem_types()],
+                "description": "What a program decides by. `about:blank`: `status` says it all. A "
+                "newer server may know more.",
+            },
+            "title": {"type": "string", "description": "The type in words."},
+            "status": {"type": "integer", "description": "The HTTP status."},
+            "detail": {"type": "string", "description": "What is wrong, and what to do about it."},
+            "errors": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Finding"},
+                "description": "Of a malformed request: everything that is wrong with it.",
+            },
+            "nearest": texts
+            | {"description": "Of what was not found: the names that are most like it."},
+        },
+        "additionalProperties": True,
+    }
+
+
+def _problem_types() -> list[str]:
+    """Of every error but those of a server that does not start."""
+    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    ours = (kind for kind in kinds if issubclass(kind, TwinlineError))
+    served = {kind.code for kind in ours if not issubclass(kind, StartRefused)}
+    return sorted(PROBLEM_PREFIX + code for code in served)
