@@ -113,3 +113,16 @@ def test_what_is_refused_without_its_precondition_says_so(document: Json) -> Non
     assert {"slots_deploy", "slots_roll_back", "slots_ramp"} <= demanding.keys()
     for parameter in demanding.values():
         assert (parameter["required"], parameter["schema"]["type"]) == (True, "string")
+
+
+SENT_AND_ANSWERED = "CaseResult Declaration Example NewPromptVersion Origin PromptItem"
+"""What is sent with less than it is answered with: of each there is an -Input and an -Output."""
+
+
+def test_no_two_schemas_share_a_name(document: Json) -> None:
+    """Else FastAPI tells them apart by the modules that they are in, or takes them for one."""
+    names = set(document["components"]["schemas"])
+    assert {name for name in names if "__" in name} == set()
+    apart = {name.partition("-")[0] for name in names if "-" in name}
+    assert sorted(apart) == SENT_AND_ANSWERED.split()
+    assert names >= {f"{name}-{way}" for name in apart for way in ("Input", "Output")}

@@ -51,7 +51,7 @@ FLAGS = "/ofrep/v1/evaluate/flags"
 IN_ENVIRONMENT = "/environments/{environment}"
 
 
-class Evaluation(Sent):
+class FlagContext(Sent):
     """What an OFREP client sends."""
 
     context: Annotated[Json, Field(default_factory=dict)]
@@ -67,14 +67,14 @@ Where = Annotated[Environment, Path()]
 
 
 @router.post(f"{FLAGS}/{{key:path}}", dependencies=ALLOWED)
-async def evaluate_flag(key: Key, body: Evaluation, resolver: LiveResolver) -> JSONResponse:
+async def evaluate_flag(key: Key, body: FlagContext, resolver: LiveResolver) -> JSONResponse:
     """The bundle that answers a request to a route in production; it is recorded."""
     return await _one(resolver, "production", key, body)
 
 
 @router.post(f"{IN_ENVIRONMENT}{FLAGS}/{{key:path}}", dependencies=ALLOWED)
 async def evaluate_flag_in(
-    environment: Where, key: Key, body: Evaluation, resolver: LiveResolver
+    environment: Where, key: Key, body: FlagContext, resolver: LiveResolver
 ) -> JSONResponse:
     """The bundle that answers a request to a route in an environment; it is recorded."""
     return await _one(resolver, environment, key, body)
@@ -82,7 +82,7 @@ async def evaluate_flag_in(
 
 @router.post(FLAGS, dependencies=ALLOWED)
 async def evaluate_flags(
-    body: Evaluation,
+    body: FlagContext,
     resolver: LiveResolver,
     if_none_match: Annotated[
         str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
@@ -95,7 +95,7 @@ async def evaluate_flags(
 @router.post(f"{IN_ENVIRONMENT}{FLAGS}", dependencies=ALLOWED)
 async def evaluate_flags_in(
     environment: Where,
-    body: Evaluation,
+    body: FlagContext,
     resolver: LiveResolver,
     if_none_match: Annotated[
         str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
@@ -105,13 +105,13 @@ async def evaluate_flags_in(
     return await _all(resolver, environment, body, if_none_match)
 
 
-async def _one(resolver: Resolver, environment: str, key: str, body: Evaluation) -> JSONResponse:
+async def _one(resolver: Resolver, environment: str, key: str, body: FlagContext) -> JSONResponse:
     status, answer = await _evaluate(resolver, environment, key, body.context, record=True)
     return JSONResponse(rules.aged(answer, resolver.feed.stale_seconds(environment)), status)
 
 
 async def _all(
-    resolver: Resolver, environment: str, body: Evaluation, known: str | None
+    resolver: Resolver, environment: str, body: FlagContext, known: str | None
 ) -> Response:
     try:
         held = await resolver.feed.newest(environment)
