@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from twinline.app import make_app
 from twinline.db.session import connect
 from twinline.language.errors import NotFound, UntestedPair
 
 Json = dict[str, Any]
+POLICY = {"$ref": "#/components/schemas/Policy"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_an_answer_has_all_its_members(document: Json) -> None:
     schemas = document["components"]["schemas"]
     optional = {
         f"{name}.{member}"
-        for name in answered
+        for name in answered - named(document, POLICY)  # which is kept as it was sent
         for member in schemas[name].get("properties", {})
         if member not in schemas[name].get("required", ())
     }
@@ -126,3 +128,27 @@ def test_no_two_schemas_share_a_name(document: Json) -> None:
     apart = {name.partition("-")[0] for name in names if "-" in name}
     assert sorted(apart) == SENT_AND_ANSWERED.split()
     assert names >= {f"{name}-{way}" for name in apart for way in ("Input", "Output")}
+
+
+def test_a_policy_has_its_shape_wherever_it_is_sent_or_answered(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    carriers = {
+        name: schema["properties"]["policy"]
+        for name, schema in schemas.items()
+        if "policy" in schema.get("properties", {})
+    }
+    assert {"NewDeployment", "Deployment"} <= carriers.keys()
+    shapes = {"null", POLICY["$ref"], "#/components/schemas/PolicyDifference"}
+    for name, member in carriers.items():
+        said = {shape.get("$ref", shape.get("type")) for shape in member.get("anyOf", [member])}
+        assert said <= shapes, name
+    assert {"Rule", "All", "Leaf", "Split", "Arm"} <= named(document, schemas["Policy"])
+    assert schemas["Split"]["required"] == ["arms"]
+
+
+def test_what_is_added_to_the_document_hides_nothing(document: Json) -> None:
+    added = {"Problem", "FieldFinding", "Policy"} | named(document, POLICY)
+    bare = FastAPI.openapi(make_app(connect("postgresql://nowhere.invalid/x")))
+    schemas = bare["components"]["schemas"].keys()
+    assert schemas & added == set()
+    assert schemas | added == document["components"]["schemas"].keys()

@@ -7,9 +7,11 @@ from fastapi.routing import APIRoute
 
 from twinline.language import errors
 from twinline.language.errors import PROBLEM_PREFIX, StartRefused, TwinlineError
+from twinline.routing.policy import Policy
 
+_SCHEMAS = "#/components/schemas/"
 _REFUSED = {
-    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+    "application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}},
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "What is wrong with the request", "content": _REFUSED},
@@ -18,8 +20,11 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 """What every route may answer beside what it is there for."""
 
 
+_WITH_POLICY = ("Deployment", "ExplainRequest", "ManifestSlot", "NewDeployment", "PolicyCheck")
+"""What carries a policy as a plain object, because records stand below the routing."""
+
 _FINDING: dict[str, Any] = {
-    "title": "Finding",
+    "title": "FieldFinding",
     "description": "What is wrong with one part of a malformed request.",
     "type": "object",
     "required": ["field", "message", "value"],
@@ -38,7 +43,9 @@ class Api(FastAPI):
         """The document; made once."""
         if self.openapi_schema is None:
             document = super().openapi()
-            document["components"]["schemas"] |= {"Finding": _FINDING, "Problem": _problem()}
+            schemas = document["components"]["schemas"]
+            schemas |= {"FieldFinding": _FINDING, "Problem": _problem()}
+            _show_policies(schemas)
             for methods in document["paths"].values():
                 for operation in methods.values():
                     _demand_precondition(operation)
@@ -61,6 +68,19 @@ def _demand_precondition(operation: dict[str, Any]) -> None:
             parameter |= {"required": True, "schema": {"type": "string", "examples": ['"12"']}}
 
 
+def _show_policies(schemas: dict[str, Any]) -> None:
+    policy = Policy.model_json_schema(ref_template=_SCHEMAS + "{model}")
+    parts: dict[str, Any] = policy.pop("$defs")
+    parts["Split"]["required"].remove("salt")  # who sends none is given one
+    schemas |= parts | {"Policy": policy}
+    for name in _WITH_POLICY:
+        member = schemas[name]["properties"]["policy"]
+        for shape in member.get("anyOf", [member]):
+            if shape.pop("additionalProperties", False):
+                del shape["type"]
+                shape["$ref"] = f"{_SCHEMAS}Policy"
+
+
 def _problem() -> dict[str, Any]:
     texts = {"type": "array", "items": {"type": "string"}}
     return {
@@ -81,7 +101,7 @@ def _problem() -> dict[str, Any]:
             "detail": {"type": "string", "description": "What is wrong, and what to do about it."},
             "errors": {
                 "type": "array",
-                "items": {"$ref": "#/components/schemas/Finding"},
+                "items": {"$ref": f"{_SCHEMAS}FieldFinding"},
                 "description": "Of a malformed request: everything that is wrong with it.",
             },
             "nearest": texts
