@@ -90,14 +90,37 @@ def test_a_refusal_fits_its_schema(
     _fits(document, method, route, answer)
 
 
+@pytest.mark.parametrize("where", ["", "/environments/{environment}"])
+def test_an_answer_to_openfeature_fits_its_schema(
+    url: str, key: str, client: Client, document: Json, where: str
+) -> None:
+    good_writes(client)
+    client.kills.slot(SPLIT, "because")
+    door = f"{where}/ofrep/v1/evaluate/flags"
+    bodies = ({}, {"context": 1}, {"what": 1})
+    asked = [(door, "", body) for body in bodies]
+    asked += [(f"{door}/{{key}}", f"/{key}", {}) for key in ("answer", "divided", "nothing")]
+    statuses: list[int] = []
+    for route, flag, body in asked:
+        path = f"{door.format(environment='production')}{flag}"
+        answer = httpx.post(f"{url}{path}", json=body, headers={"X-API-Key": key})
+        _fits(document, "post", route, answer)
+        statuses.append(answer.status_code)
+    assert statuses == [200, 400, 400, 200, 200, 404]
+    refused = httpx.post(f"{url}{door.format(environment='production')}", json={})
+    _fits(document, "post", door, refused)
+    assert refused.status_code == 401
+
+
 def _fits(document: Json, method: str, route: str, answer: httpx.Response) -> None:
-    path, status = f"/api/v1{route}", str(answer.status_code)
-    said = document["paths"][path][method]["responses"]
+    path = route if route in document["paths"] else f"/api/v1{route}"
+    said, status = document["paths"][path][method]["responses"], str(answer.status_code)
     status = status if status in said else f"{status[0]}XX"
     if "content" not in said[status]:
         assert answer.content == b"", (route, answer.text)
         return
     media_type = answer.headers["content-type"].partition(";")[0]
+    assert media_type in said[status]["content"], (route, status)
     place = ("paths", path, method, "responses", status, "content", media_type, "schema")
     wrong = [
         f"{error.json_path}: {error.message}"

@@ -10,15 +10,13 @@ from twinline.language.errors import PROBLEM_PREFIX, StartRefused, TwinlineError
 from twinline.routing.policy import Policy
 
 _SCHEMAS = "#/components/schemas/"
-_REFUSED = {
-    "application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}},
-}
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What is wrong with the request", "content": _REFUSED},
-    "5XX": {"description": "What the server could not do", "content": _REFUSED},
+    "4XX": {"description": "What is wrong with the request"},
+    "5XX": {"description": "What the server could not do"},
 }
 """What every route may answer beside what it is there for."""
 
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}}
 
 _WITH_POLICY = ("Deployment", "ExplainRequest", "ManifestSlot", "NewDeployment", "PolicyCheck")
 """What carries a policy as a plain object, because records stand below the routing."""
@@ -49,6 +47,7 @@ class Api(FastAPI):
             for methods in document["paths"].values():
                 for operation in methods.values():
                     _demand_precondition(operation)
+                    _show_refusals(operation["responses"])
         return cast(dict[str, Any], self.openapi_schema)
 
 
@@ -66,6 +65,12 @@ def _demand_precondition(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "If-Match":
             parameter |= {"required": True, "schema": {"type": "string", "examples": ['"12"']}}
+
+
+def _show_refusals(answers: dict[str, Any]) -> None:
+    """After those that a route says in the words of a protocol that is not ours."""
+    for status in ("4XX", "5XX"):
+        answers[status]["content"] = answers[status].get("content", {}) | _PROBLEM
 
 
 def _show_policies(schemas: dict[str, Any]) -> None:
