@@ -74,6 +74,7 @@ from twinline.rollbacks import api as rollbacks
 from twinline.suites import api as suites
 from twinline.timelines import api as timelines
 from twinline.web import docs
+from twinline.web.openapi import REFUSALS, Api, operation_id
 
 CHORES_SECONDS = 3600
 Chore = Callable[[Writing], object]
@@ -142,7 +143,7 @@ def make_app(
     alias_look_seconds: float = LOOK_SECONDS,
 ) -> FastAPI:
     """The application over a migrated database."""
-    app = FastAPI(
+    app = Api(
         title="Twinline",
         version=twinline.__version__,
         description=DESCRIPTION,
@@ -150,8 +151,9 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         telemetry={"exclude": otel.is_export},
-        responses={"4XX": {"description": "Problem details", "content": _PROBLEM}},
+        responses=REFUSALS,
     )
     app.state.otlp = Counts()
     app.state.alias_figures = Glance(lambda tx: tuple(alias_gauges.figures(tx)))
@@ -201,22 +203,6 @@ def serve(app: FastAPI, database: Database) -> None:
     state.lane = database.lane()
     state.recorder = Recorder(lambda rows: inference_actions.record_resolved(state.lane, rows))
     state.resolver = Resolver(database, feed, state.recorder)
-
-
-_PROBLEM: dict[str, Any] = {
-    "application/problem+json": {
-        "schema": {
-            "type": "object",
-            "required": ["type", "title", "status", "detail"],
-            "properties": {
-                "type": {"type": "string", "examples": ["urn:twinline:problem:not-found"]},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "detail": {"type": "string"},
-            },
-        }
-    }
-}
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from twinline.access.gate import database
 from twinline.db.session import Database
@@ -16,7 +17,7 @@ from twinline.otel.counts import Counts
 router = APIRouter(tags=["health"])
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(request: Request, database: Annotated[Database, Depends(database)]) -> Response:
     """Figures for Prometheus: how far the mirror of MLflow is behind and what it found, aliases
     that go with slots, spans and reads of prompts by what became of them. No names of the

@@ -26,9 +26,30 @@ def run(folder: Path, program: str, environment: dict[str, str], given: str = ""
     return _run([str(_NODE), program], folder, environment, given)
 
 
+def shell(folder: Path, line: str, environment: dict[str, str]) -> str:
+    """What a line for the shell printed; the packages' own programs are found without npx."""
+    return _run(["/bin/sh", "-ec", line], folder, environment)
+
+
+def refused(folder: Path, line: str) -> str:
+    """What a line for the shell printed before it failed, as it must."""
+    done = _ran(["/bin/sh", "-ec", line], folder, {})
+    assert done.returncode != 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
 def _run(command: list[str], folder: Path, environment: dict[str, str], given: str = "") -> str:
-    path = os.pathsep.join([str(_NODE.parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
+    done = _ran(command, folder, environment, given)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def _ran(
+    command: list[str], folder: Path, environment: dict[str, str], given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    installed = folder / "node_modules" / ".bin"
+    path = os.pathsep.join([str(_NODE.parent), str(installed), os.environ.get("PATH", "")])
+    return subprocess.run(
         command,
         cwd=folder,
         input=given,
@@ -37,5 +58,3 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], given: s
         text=True,
         timeout=SECONDS,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout

@@ -34,12 +34,19 @@ Bundle = Annotated[
 ]
 
 
-def _answers(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    schema = {"schema": {"type": "string"}}
-    return {200: {"content": dict.fromkeys(media_types, schema), "description": "The document"}}
+_TEXT = {"type": "string"}
+_OBJECT = {"type": "object", "additionalProperties": True}
+_OBJECTS = {"type": "array", "items": _OBJECT}
 
 
-@router.get("/cyclonedx", response_class=Response, responses=_answers(cyclonedx.MEDIA_TYPE))
+def _answers(shapes: dict[str, Json]) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": shape} for media_type, shape in shapes.items()}
+    return {200: {"content": content, "description": "The document"}}
+
+
+@router.get(
+    "/cyclonedx", response_class=Response, responses=_answers({cyclonedx.MEDIA_TYPE: _OBJECT})
+)
 def bill_of_materials(node: Bundle, tx: Read) -> Response:
     """What a bundle is made of: a CycloneDX 1.7 bill of materials with a model card."""
     ref, document = actions.bill_of_materials(tx, node)
@@ -49,7 +56,7 @@ def bill_of_materials(node: Bundle, tx: Read) -> Response:
 @router.get(
     "/intoto",
     response_class=Response,
-    responses=_answers(intoto.ENVELOPE_MEDIA_TYPE, intoto.STATEMENT_MEDIA_TYPE),
+    responses=_answers({intoto.ENVELOPE_MEDIA_TYPE: _OBJECT, intoto.STATEMENT_MEDIA_TYPE: _OBJECT}),
 )
 def statement(
     node: Bundle,
@@ -71,14 +78,14 @@ def key(tx: Read) -> ManifestKey:
     return actions.key(tx)
 
 
-@router.get("/prov", response_class=Response, responses=_answers(prov.MEDIA_TYPE))
+@router.get("/prov", response_class=Response, responses=_answers({prov.MEDIA_TYPE: _OBJECT}))
 def provenance(node: Bundle, tx: Read) -> Response:
     """How a bundle came to be: its upstream lineage in PROV-JSON."""
     ref, document = actions.provenance(tx, node)
     return _json(document, prov.MEDIA_TYPE, f"{_short(ref)}.prov.json")
 
 
-@router.get("/graphml", response_class=Response, responses=_answers(graphml.MEDIA_TYPE))
+@router.get("/graphml", response_class=Response, responses=_answers({graphml.MEDIA_TYPE: _TEXT}))
 def graph(
     node: NodeRef,
     tx: Read,
@@ -97,7 +104,7 @@ def graph(
 @router.get(
     "/openlineage",
     response_class=Response,
-    responses=_answers(NDJSON, "application/json"),
+    responses=_answers({NDJSON: _TEXT, "application/json": _OBJECTS}),
 )
 def events(
     request: Request,

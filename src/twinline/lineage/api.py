@@ -56,7 +56,10 @@ ScoreMax = Annotated[
     float | None, Query(ge=0, le=1, description="Only with a score of this or less.")
 ]
 _ARROW: dict[int | str, dict[str, Any]] = {
-    200: {"content": {columnar.MEDIA_TYPE: {}}, "description": "One row a request"},
+    200: {
+        "content": {columnar.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        "description": "One row a request",
+    },
     501: {"description": "The server runs without pyarrow"},
 }
 
@@ -144,7 +147,12 @@ def decisions(
 @router.get(
     "/impact.csv",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}, "description": "One line a request"}},
+    responses={
+        200: {
+            "content": {"text/csv": {"schema": {"type": "string"}}},
+            "description": "One line a request",
+        }
+    },
 )
 def csv(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     """Every request downstream of a node, the newest first, however many there are."""

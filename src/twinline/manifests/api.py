@@ -64,7 +64,12 @@ async def manifest(
     "/stream",
     response_class=StreamingResponse,
     dependencies=[admitted(Permission.RESOLVE)],
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "description": "Server-sent events",
+        }
+    },
 )
 async def stream(feed: LiveFeed, environment: Where) -> StreamingResponse:
     """Say `version` with its number, now and whenever something changes (server-sent events).

@@ -21,6 +21,7 @@ from twinline.language.names import Environment
 from twinline.language.records import Json, ResolveRequest
 from twinline.language.records.base import Request as Sent
 from twinline.openfeature import rules
+from twinline.openfeature.records import EvaluatedFlag, EvaluatedFlags, RefusedFlag
 from twinline.resolutions.resolver import Resolver
 
 
@@ -45,13 +46,21 @@ class _Route(StrictRoute):
         return answer
 
 
-router = APIRouter(tags=["openfeature"], route_class=_Route)
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    status: {"model": RefusedFlag, "description": "No value"} for status in ("4XX", "5XX")
+}
+_ONE: dict[int | str, dict[str, Any]] = {200: {"model": EvaluatedFlag}}
+_EVERY: dict[int | str, dict[str, Any]] = {
+    200: {"model": EvaluatedFlags},
+    304: {"description": "It is the one that you have"},
+}
+router = APIRouter(tags=["openfeature"], route_class=_Route, responses=_REFUSED)
 ALLOWED = [admitted(Permission.RESOLVE)]
 FLAGS = "/ofrep/v1/evaluate/flags"
 IN_ENVIRONMENT = "/environments/{environment}"
 
 
-class Evaluation(Sent):
+class FlagContext(Sent):
     """What an OFREP client sends."""
 
     context: Annotated[Json, Field(default_factory=dict)]
@@ -66,23 +75,23 @@ Key = Annotated[str, Path(min_length=1, max_length=200, description="A route.")]
 Where = Annotated[Environment, Path()]
 
 
-@router.post(f"{FLAGS}/{{key:path}}", dependencies=ALLOWED)
-async def evaluate_flag(key: Key, body: Evaluation, resolver: LiveResolver) -> JSONResponse:
+@router.post(f"{FLAGS}/{{key:path}}", dependencies=ALLOWED, responses=_ONE)
+async def evaluate_flag(key: Key, body: FlagContext, resolver: LiveResolver) -> JSONResponse:
     """The bundle that answers a request to a route in production; it is recorded."""
     return await _one(resolver, "production", key, body)
 
 
-@router.post(f"{IN_ENVIRONMENT}{FLAGS}/{{key:path}}", dependencies=ALLOWED)
+@router.post(f"{IN_ENVIRONMENT}{FLAGS}/{{key:path}}", dependencies=ALLOWED, responses=_ONE)
 async def evaluate_flag_in(
-    environment: Where, key: Key, body: Evaluation, resolver: LiveResolver
+    environment: Where, key: Key, body: FlagContext, resolver: LiveResolver
 ) -> JSONResponse:
     """The bundle that answers a request to a route in an environment; it is recorded."""
     return await _one(resolver, environment, key, body)
 
 
-@router.post(FLAGS, dependencies=ALLOWED)
+@router.post(FLAGS, dependencies=ALLOWED, responses=_EVERY)
 async def evaluate_flags(
-    body: Evaluation,
+    body: FlagContext,
     resolver: LiveResolver,
     if_none_match: Annotated[
         str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
@@ -92,10 +101,10 @@ async def evaluate_flags(
     return await _all(resolver, "production", body, if_none_match)
 
 
-@router.post(f"{IN_ENVIRONMENT}{FLAGS}", dependencies=ALLOWED)
+@router.post(f"{IN_ENVIRONMENT}{FLAGS}", dependencies=ALLOWED, responses=_EVERY)
 async def evaluate_flags_in(
     environment: Where,
-    body: Evaluation,
+    body: FlagContext,
     resolver: LiveResolver,
     if_none_match: Annotated[
         str | None, Header(description="The `ETag` that you have; 304 when there is nothing newer.")
@@ -105,13 +114,13 @@ async def evaluate_flags_in(
     return await _all(resolver, environment, body, if_none_match)
 
 
-async def _one(resolver: Resolver, environment: str, key: str, body: Evaluation) -> JSONResponse:
+async def _one(resolver: Resolver, environment: str, key: str, body: FlagContext) -> JSONResponse:
     status, answer = await _evaluate(resolver, environment, key, body.context, record=True)
     return JSONResponse(rules.aged(answer, resolver.feed.stale_seconds(environment)), status)
 
 
 async def _all(
-    resolver: Resolver, environment: str, body: Evaluation, known: str | None
+    resolver: Resolver, environment: str, body: FlagContext, known: str | None
 ) -> Response:
     try:
         held = await resolver.feed.newest(environment)

@@ -42,7 +42,7 @@ class ExportRoute(APIRoute):
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 _MESSAGE: dict[str, Any] = {
     wire.PROTOBUF: {"schema": {"type": "string", "format": "binary"}},
-    wire.JSON: {"schema": {"type": "object"}},
+    wire.JSON: {"schema": {"type": "object", "additionalProperties": True}},
 }
 
 router = APIRouter(tags=["opentelemetry"], route_class=ExportRoute)
@@ -50,7 +50,11 @@ Exporter = Annotated[Caller, caller(Permission.RECORD)]
 
 EXPORT: dict[str, Any] = {
     "openapi_extra": {"requestBody": {"required": True, "content": _MESSAGE}},
-    "responses": {200: {"description": "ExportTraceServiceResponse", "content": _MESSAGE}},
+    "responses": {
+        200: {"description": "ExportTraceServiceResponse", "content": _MESSAGE},
+        "4XX": {"description": "google.rpc.Status", "content": _MESSAGE},
+        "5XX": {"description": "google.rpc.Status", "content": _MESSAGE},
+    },
     "response_class": Response,
 }
 """How a route that takes trace exports is declared."""

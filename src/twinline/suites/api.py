@@ -33,7 +33,7 @@ def list_suites(tx: Read, cursor: Cursor = None, limit: Limit = 100) -> Page[Sui
 
 
 @router.get("/{name}")
-def read(name: PathName, tx: Read) -> Suite:
+def read_suite(name: PathName, tx: Read) -> Suite:
     """A suite: what it scores, what passes it, where it is attached and required."""
     return actions.read(tx, name)
 

@@ -45,19 +45,28 @@ def example(**members: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [members]})
 
 
-class Record(BaseModel):
+class _Value(BaseModel):
+    """What is answered has all its members, also those that may be left out when it is sent
+    or read: the schema of an answer says so."""
+
+    model_config = ConfigDict(
+        frozen=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True
+    )
+
+
+class Record(_Value):
     """A frozen value: what the domain decides on, the API answers and the client returns.
 
     Unknown members are ignored, so that a client understands a newer server.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore")
 
 
-class Request(BaseModel):
+class Request(_Value):
     """A frozen value that somebody sends us: unknown members are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid")
 
 
 Item = TypeVar("Item")
