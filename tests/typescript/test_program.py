@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.support import node
+from tests.support.readme import snippet
 from tests.support.serving import served
 from twinline.app import make_app
 from twinline.client import Client
@@ -17,11 +18,8 @@ from twinline.db.session import Database
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
-README = (HERE.parents[1] / "README.md").read_text("utf-8")
-_block = re.compile(r"<!-- example: (npm|typescript) -->\n```\w+\n(.*?)```", re.DOTALL)
-EXAMPLES = dict(_block.findall(README))
-PROGRAM = EXAMPLES["typescript"]
-INSTALL, GENERATE, COMPILE_AND_RUN = EXAMPLES["npm"].replace("npx ", "").splitlines()
+PROGRAM = snippet("typescript")
+INSTALL, GENERATE, COMPILE_AND_RUN = snippet("npm").replace("npx ", "").splitlines()
 COMPILE, RUN = COMPILE_AND_RUN.split(" && ")
 SLOT = "triage@production"
 
