@@ -78,6 +78,7 @@ def test_profiles_come_from_the_file_and_no_command_is_run_for_a_key(tmp_path: P
         url = "http://127.0.0.1:1"
         api_key_command = ["touch", "{mark}"]
     """)
+    file.chmod(0o600)
     assert offered(tmp_path, "twinline --profile w") == ["work"]
     assert offered(tmp_path, "twinline --profile work history ta") == []
     assert not mark.exists()

@@ -1,6 +1,7 @@
 """Profiles: which server and key a command uses, who said so, and files that are wrong."""
 
 import json
+import os
 import re
 import stat
 import tomllib
@@ -109,6 +110,33 @@ def test_a_file_with_a_key_is_its_owner_s_alone(file: Path) -> None:
         choose(Options())
     file.write_text(BOTH.replace("api_key =", "#"))
     assert choose(Options()).settings.server_url == HERE
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+@pytest.mark.parametrize("text", [BOTH, "[profiles.x]\napi_key_command = ['touch', 'ran']"])
+def test_a_file_that_others_may_write_names_no_server_and_no_command(
+    run: Run, file: Path, mode: int, text: str
+) -> None:
+    file.write_text(text)
+    file.chmod(mode)
+    for words in (("--profile", "x", "live"), ("config", "set", "x", "environment", "dev")):
+        ran = run(*words)
+        assert ran.code == 1
+        assert "".join(f"chmod 600 {file}".split()) in "".join(ran.err.split())
+    assert not Path("ran").exists()
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == (text, mode)
+
+
+def test_a_file_of_somebody_else_is_not_believed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = file.stat().st_uid
+    if owner == 0:  # whose files everybody believes
+        os.chown(file, 1, -1)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    with pytest.raises(Invalid, match="belongs to user"):
+        choose(Options())
 
 
 def test_a_key_comes_out_of_a_file_or_from_a_command(file: Path, tmp_path: Path) -> None:

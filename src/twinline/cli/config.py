@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from tomlkit.exceptions import ParseError
 
 from twinline.cli.output import AsCsv, AsJson, err, show_list, table_of
+from twinline.cli.own_files import read_own
 from twinline.cli.profiles import (
     Profile,
     choose,
@@ -151,7 +152,9 @@ def use(
 
 def _document(file: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(file.read_text("utf-8")) if file.exists() else tomlkit.document()
+        return tomlkit.parse(read_own(file)[0])
+    except FileNotFoundError:
+        return tomlkit.document()
     except (OSError, UnicodeDecodeError, ParseError) as error:
         raise Invalid(f"The config file {file} cannot be read: {error}") from error
 

@@ -6,7 +6,6 @@ the default; a profile that ``--profile`` names is an option. A key goes with th
 that it stands beside, and is sent to no other.
 """
 
-import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +15,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from twinline.cli.own_files import read_own, refuse_if_open
 from twinline.language.errors import Invalid
 from twinline.language.nearest import nearest, not_found
 from twinline.settings import Settings
 
 KEYS = ("api_key", "api_key_file", "api_key_command")
 """The ways to say a key; of one profile, one."""
-_OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 
@@ -111,7 +110,7 @@ def choose(options: Options) -> Chosen:
     """The settings in effect, from options, environment and config file.
 
     Raises:
-        Invalid: the config file is none, or others may read the key in it.
+        Invalid: the config file is none, others may have written it, or may read the key in it.
         NotFound: there is no such profile.
     """
     around = Settings()
@@ -152,10 +151,11 @@ def read_config(path: Path, *, must_exist: bool = False) -> Config:
     """What a config file says; nothing when there is none.
 
     Raises:
-        Invalid: it is not TOML, has unknown members, or holds a key that others may read.
+        Invalid: it is not TOML, has unknown members, may have been written by others, or holds
+            a key that they may read.
     """
     try:
-        text = path.read_text("utf-8")
+        text, mode = read_own(path)
     except FileNotFoundError as error:
         if must_exist:
             raise Invalid(
@@ -169,7 +169,7 @@ def read_config(path: Path, *, must_exist: bool = False) -> Config:
         raise Invalid(f"The config file {path} cannot be read: {error}") from error
     config = parse_config(text, path)
     if any(one.api_key for one in config.profiles.values()):
-        refuse_if_open(path)
+        refuse_if_open(path, mode)
     return config
 
 
@@ -186,21 +186,6 @@ def parse_config(text: str, path: Path) -> Config:
     except ValidationError as error:
         found = "; ".join(_complaint(one) for one in error.errors())
         raise Invalid(f"The config file {path} is wrong: {found}.") from error
-
-
-def refuse_if_open(path: Path) -> None:
-    """Take no key from a file that others may read.
-
-    Raises:
-        Invalid: they may; the message has the remedy.
-    """
-    mode = path.stat().st_mode
-    if mode & _OTHERS_MAY:
-        raise Invalid(
-            f"{path} holds a key and is open to others ({stat.filemode(mode)}); say "
-            f"`chmod 600 {path}`, and give the key up if others use this machine.",
-            path=str(path),
-        )
 
 
 def _complaint(found: ErrorDetails) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import typer
 
-from twinline.cli.profiles import Options, refuse_if_open
+from twinline.cli.own_files import read_own, refuse_if_open
+from twinline.cli.profiles import Options
 from twinline.client import Client
 from twinline.language.errors import Invalid
 from twinline.settings import Settings
@@ -34,16 +35,28 @@ def key_of(settings: Settings) -> str | None:
     """The key to send: as it is, out of its file, or as its command prints it.
 
     Raises:
-        Invalid: the file cannot be read, or others may; the command does not give a key.
+        Invalid: the file cannot be read, others may read or write it, or the command does not
+            give a key.
     """
     if settings.api_key is not None:
         return settings.api_key.get_secret_value() or None
     if settings.api_key_file is not None:
-        path = settings.api_key_file.expanduser()
-        text = read_text(path)
-        refuse_if_open(path)
-        return text.strip()
+        return _kept(settings.api_key_file)
     return _printed(settings.api_key_command) if settings.api_key_command else None
+
+
+def _kept(path: Path) -> str:
+    """The key that stands in a file."""
+    try:
+        text, mode = read_own(path.expanduser())
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # the last: ~ of nobody
+        raise Invalid(
+            f"The key's file {path} cannot be read: {error}; `twinline config show` says where it "
+            "is named.",
+            path=str(path),
+        ) from error
+    refuse_if_open(path, mode)
+    return text.strip()
 
 
 def _printed(command: Sequence[str]) -> str:
