@@ -188,6 +188,30 @@ def test_a_profile_is_made_and_used(run: Run, server: Up, file: Path) -> None:
     assert tomllib.loads(file.read_text())["profiles"]["real"]["api_key_command"][0] == "echo"
 
 
+def test_only_what_asks_a_server_looks_into_the_file(run: Run, file: Path) -> None:
+    file.write_text("[profiles")
+    for command in ("up", "demo", "live", "history"):
+        assert run(command, "--help").code == 0
+    assert (
+        "not TOML" not in run("db", "check", TWINLINE_DATABASE_URL="postgresql://127.0.0.1:1").err
+    )
+    for words in (("live",), ("history", "support"), ("clients",)):
+        assert "not TOML" in run(*words).err
+
+
+def test_a_command_is_asked_for_the_key_once(run: Run, server: Up, file: Path) -> None:
+    file.write_text(f"""
+        [profiles.x]
+        url = "{server.url}"
+        api_key_command = ["sh", "-c", "echo asked >> asked; echo '{server.key}'"]
+    """)
+    assert run("--profile", "x", "suites", "define", "asked-once").code == 0
+    Path("asked").unlink()
+    words = ("evaluate", "worker", "--suite", "asked-once", "--until-empty", "--command", "true")
+    assert run("--profile", "x", *words).code == 0
+    assert Path("asked").read_text() == "asked\n"
+
+
 def test_what_is_in_effect_says_where_from_and_no_key_is_shown_whole(run: Run, file: Path) -> None:
     secret = "twl_0123456789abcdef0123456789abcdef"
     shown = {}

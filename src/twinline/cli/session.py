@@ -5,22 +5,50 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from twinline.cli.own_files import read_own, refuse_if_open
-from twinline.cli.profiles import Options
+from twinline.cli.profiles import Options, choose
 from twinline.client import Client
 from twinline.language.errors import Invalid
 from twinline.settings import Settings
 
 
+class Server:
+    """The server of one command and the key for it: each looked for when it is first asked for,
+    so that what needs no server needs no config file, and once, so that a command that prints
+    the key asks its person once."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in effect, the profile's among them."""
+        return choose(self._options).settings
+
+    @cached_property
+    def key(self) -> str | None:
+        """The key to send."""
+        return key_of(self.settings)
+
+
+def server(context: typer.Context) -> Server:
+    """The server that the command line was given; the same one for all of a command."""
+    root = context.find_root()
+    if not isinstance(root.obj, Server):
+        root.obj = Server(options(context))
+    return root.obj
+
+
 def client(context: typer.Context) -> Client:
     """A client for the server and key that the command line was given."""
-    settings: Settings = context.obj
-    made = Client(settings.server_url, key_of(settings))
+    given = server(context)
+    made = Client(given.settings.server_url, given.key)
     context.call_on_close(made.close)
     return made
 

@@ -25,7 +25,7 @@ from twinline.cli.output import (
     show_list,
     table_of,
 )
-from twinline.cli.session import client, read_json, read_text
+from twinline.cli.session import client, read_json, read_text, server
 from twinline.cli.watching import Watch, watch
 from twinline.client import Client
 from twinline.language.errors import Invalid, NotFound
@@ -39,13 +39,13 @@ from twinline.language.records import (
     Slot,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
-from twinline.settings import Settings
 
 
 def _whole(context: typer.Context, slot: str) -> str:
     """A slot with its environment, the profile's unless another is said."""
-    settings: Settings | None = context.obj
-    environment = settings.environment if settings else None
+    if context.resilient_parsing:  # for a shell's Tab, which must not stumble over a file
+        return slot
+    environment = server(context).settings.environment
     return f"{slot}@{environment}" if environment and "@" not in slot else slot
 
 

@@ -11,7 +11,6 @@ from twinline.settings import Settings
 
 
 def demo(
-    context: typer.Context,
     exit_at_end: Annotated[
         bool, typer.Option("--exit", help="Stop everything at the end instead of serving on.")
     ] = False,
@@ -34,7 +33,7 @@ def demo(
     from twinline.cli import serving
     from twinline.cli.demo import story  # MLflow comes with it
 
-    settings: Settings = context.obj
+    settings = Settings()
     serving.end_on_sigterm()
     folder = (home or settings.home / "demo").expanduser().resolve()
     try:
