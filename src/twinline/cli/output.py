@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from twinline.cli.columns import cells_of, columns_of
+from twinline.cli.terminal import Terminal, seen
 from twinline.language.csv_lines import line
 from twinline.language.errors import Invalid
 from twinline.language.refs import BundleRef
@@ -20,8 +20,8 @@ from twinline.language.refs import BundleRef
 UNKNOWN = "–"
 """What stands for a value that is not known: unknown is neither nothing nor zero."""
 
-out = Console()
-err = Console(stderr=True)
+out = Terminal()
+err = Terminal(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
 AsCsv = Annotated[
@@ -152,6 +152,11 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def _cell(value: Any) -> Text:
+    """A value as it stands in a table, which is as wide as what is seen of it."""
+    return seen(_text_of(value))
+
+
+def _text_of(value: Any) -> Text:
     match value:
         case None:
             return Text(UNKNOWN, style="dim")

@@ -61,7 +61,7 @@ def tail(
         )
 
     with suppress(KeyboardInterrupt):
-        follow(ask, _print_json if as_json else _print_line)
+        follow(ask, _print_json if as_json else show_line)
 
 
 def follow(
@@ -98,7 +98,8 @@ def _print_json(one: Inference) -> None:
     print(one.model_dump_json())
 
 
-def _print_line(one: Inference) -> None:
+def show_line(one: Inference) -> None:
+    """Print one for people, on one line."""
     measured = one.measured
     bad = measured.status == "error"
     out.print(
