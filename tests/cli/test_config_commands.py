@@ -158,6 +158,40 @@ def test_a_key_comes_out_of_a_file_or_from_a_command(file: Path, tmp_path: Path)
         said(f"api_key_file = '{kept}'")
 
 
+def test_a_key_s_file_is_looked_for_beside_the_file_that_names_it(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder, key in ((file.parent, "twl_beside"), (tmp_path, "twl_here")):
+        (folder / "key").write_text(key)
+        (folder / "key").chmod(0o600)
+    file.write_text("[profiles.x]\napi_key_file = 'key'")
+    assert key_of(choose(Options(profile="x")).settings) == "twl_beside"
+    monkeypatch.setenv("TWINLINE_API_KEY_FILE", "key")
+    assert key_of(choose(Options()).settings) == "twl_here", "a variable is said in a folder"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        pytest.param("-", "not read from standard input", id="standard-input"),
+        pytest.param("none", "No such file", id="none"),
+        pytest.param("~nobody-at-all/key", "home", id="nobody-s"),
+        pytest.param(".", "Is a directory", id="folder"),
+    ],
+)
+def test_a_key_s_file_that_is_none_is_said_plainly(
+    file: Path, monkeypatch: pytest.MonkeyPatch, path: str, said: str
+) -> None:
+    monkeypatch.setenv("TWINLINE_API_KEY_FILE", path)
+    with pytest.raises(Invalid, match=said):
+        key_of(choose(Options()).settings)
+    file.write_text(f"[profiles.x]\napi_key_file = '{path}'")
+    monkeypatch.delenv("TWINLINE_API_KEY_FILE")
+    with pytest.raises(Invalid, match=said):
+        key_of(choose(Options(profile="x")).settings)
+
+
 def test_a_profile_or_file_that_is_not_there_is_named(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,13 @@ class Profile(BaseModel):
         """The members that it has."""
         return {name: value for name in Profile.model_fields if (value := getattr(self, name))}
 
+    def beside(self, config: Path) -> "Profile":
+        """The same, with its key's file looked for from the folder of the config file."""
+        path = self.api_key_file
+        if path is None or str(path).startswith("~"):
+            return self
+        return self.model_copy(update={"api_key_file": config.parent / path})
+
 
 class Config(BaseModel):
     """What the config file says."""
@@ -116,7 +123,7 @@ def choose(options: Options) -> Chosen:
     around = Settings()
     config = read_config(around.config, must_exist="config" in around.model_fields_set)
     name = options.profile or around.profile or config.profile
-    own = config.named(name).given if name else {}
+    own = config.named(name).beside(around.config).given if name else {}
     profile = _Layer(f"profile {name}", own)
     said = around.model_dump(include=around.model_fields_set & Profile.model_fields.keys())
     environment = _Layer("TWINLINE_{}", said)

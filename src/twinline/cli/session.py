@@ -75,6 +75,11 @@ def key_of(settings: Settings) -> str | None:
 
 def _kept(path: Path) -> str:
     """The key that stands in a file."""
+    if path.name == "-":
+        raise Invalid(
+            "The key's file is given as -, but a key is not read from standard input: name a file, "
+            "or say the key as TWINLINE_API_KEY."
+        )
     try:
         text, mode = read_own(path.expanduser())
     except (OSError, UnicodeDecodeError, RuntimeError) as error:  # the last: ~ of nobody
