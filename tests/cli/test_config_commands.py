@@ -205,6 +205,15 @@ def test_a_profile_or_file_that_is_not_there_is_named(
         choose(Options())
 
 
+@pytest.mark.parametrize("words", [("profiles",), ("show",), ("use", "here")])
+def test_a_file_that_the_environment_names_and_is_not_there_is_missed(
+    run: Run, file: Path, words: tuple[str, ...]
+) -> None:
+    ran = run("config", *words, TWINLINE_CONFIG=str(file.with_name("other.toml")))
+    assert ran.code == 1
+    assert "There is no config file" in ran.err
+
+
 def test_a_profile_is_made_and_used(run: Run, server: Up, file: Path) -> None:
     file.write_text("# mine\n" + BOTH)
     assert run("config", "path").out.strip() == str(file)

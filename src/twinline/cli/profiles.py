@@ -121,7 +121,7 @@ def choose(options: Options) -> Chosen:
         NotFound: there is no such profile.
     """
     around = Settings()
-    config = read_config(around.config, must_exist="config" in around.model_fields_set)
+    config = config_of(around)
     name = options.profile or around.profile or config.profile
     own = config.named(name).beside(around.config).given if name else {}
     profile = _Layer(f"profile {name}", own)
@@ -152,6 +152,15 @@ def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
 def _place(layer: _Layer, name: str) -> str:
     option = layer.origin.startswith("--")
     return layer.origin.format(name.replace("_", "-") if option else name.upper())
+
+
+def config_of(around: Settings) -> Config:
+    """What the config file says that the environment names, or the usual one.
+
+    Raises:
+        Invalid: as `read_config`; also when the environment names one that is not there.
+    """
+    return read_config(around.config, must_exist="config" in around.model_fields_set)
 
 
 def read_config(path: Path, *, must_exist: bool = False) -> Config:
