@@ -25,6 +25,8 @@ api_key = "twl_key-of-here"
 environment = "dev"
 [profiles.there]
 url = "{THERE}"
+[profiles.keyed]
+api_key = "twl_of-no-address"
 """
 
 
@@ -50,8 +52,17 @@ K, E, P = "TWINLINE_API_KEY", "TWINLINE_URL", "TWINLINE_PROFILE"
         pytest.param(Options(), {}, HERE, "twl_key-of-here", id="the-profile-of-the-file"),
         pytest.param(Options(), {P: "there"}, THERE, None, id="another-by-environment"),
         pytest.param(Options(profile="there"), {P: "here"}, THERE, None, id="option-first"),
-        pytest.param(Options(), {K: "twl_e"}, HERE, "twl_e", id="environment-before-profile"),
-        pytest.param(Options(), {K: ""}, HERE, None, id="an-empty-key-is-none"),
+        pytest.param(
+            Options(), {E: HERE, K: "twl_e"}, HERE, "twl_e", id="environment-before-profile"
+        ),
+        pytest.param(Options(), {E: HERE, K: ""}, HERE, None, id="an-empty-key-is-none"),
+        pytest.param(Options(), {K: "twl_e"}, HERE, "twl_key-of-here", id="addressed-key-first"),
+        pytest.param(Options(), {P: "there", K: "twl_e"}, THERE, "twl_e", id="to-one-without-key"),
+        pytest.param(Options(HERE), {K: "twl_e"}, HERE, "twl_key-of-here", id="typed-address"),
+        pytest.param(Options(None, "twl_o"), {}, HERE, "twl_o", id="typed-key"),
+        pytest.param(
+            Options(profile="keyed"), {E: HERE, K: "twl_e"}, HERE, "twl_e", id="nor-a-profile-s"
+        ),
         pytest.param(Options(), {E: THERE}, THERE, None, id="key-stays-with-its-address"),
         pytest.param(Options(), {E: f"{HERE}/"}, f"{HERE}/", "twl_key-of-here", id="same-address"),
         pytest.param(
@@ -184,6 +195,7 @@ def test_a_key_s_file_that_is_none_is_said_plainly(
     file: Path, monkeypatch: pytest.MonkeyPatch, path: str, said: str
 ) -> None:
     monkeypatch.setenv("TWINLINE_API_KEY_FILE", path)
+    file.write_text("")
     with pytest.raises(Invalid, match=said):
         key_of(choose(Options()).settings)
     file.write_text(f"[profiles.x]\napi_key_file = '{path}'")
@@ -258,7 +270,8 @@ def test_a_command_is_asked_for_the_key_once(run: Run, server: Up, file: Path) -
 def test_what_is_in_effect_says_where_from_and_no_key_is_shown_whole(run: Run, file: Path) -> None:
     secret = "twl_0123456789abcdef0123456789abcdef"
     shown = {}
-    for one in json.loads(run("config", "show", "--json", TWINLINE_API_KEY=secret).out):
+    around = {"TWINLINE_API_KEY": secret, "TWINLINE_URL": HERE}
+    for one in json.loads(run("config", "show", "--json", **around).out):
         shown[one["setting"]] = (one["value"], one["origin"])
     assert shown["api_key"] == ("twl_01234567…", "TWINLINE_API_KEY")
     assert shown["profile"] == ("here", "config")
@@ -269,6 +282,13 @@ def test_what_is_in_effect_says_where_from_and_no_key_is_shown_whole(run: Run, f
     assert "here" in listed.out
 
 
+def test_a_key_that_is_passed_over_is_named(run: Run, file: Path) -> None:
+    found = json.loads(run("config", "show", "--json", TWINLINE_API_KEY="twl_other").out)
+    (key,) = (one for one in found if one["setting"] == "api_key")
+    assert key["origin"] == "profile here; TWINLINE_API_KEY has no address"
+    assert key["value"] == "…"
+
+
 def test_a_wrong_value_is_not_written_and_an_empty_one_goes(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +296,7 @@ def test_a_wrong_value_is_not_written_and_an_empty_one_goes(
     assert (refused.code, "keep one of them" in refused.err) == (1, True)
     assert file.read_text() == BOTH
     assert run("config", "set", "here", "api_key", "").code == 0
-    assert "twl_" not in file.read_text()
+    assert "twl_key-of-here" not in file.read_text()
     assert run("config", "use", "their").code == 3
 
 

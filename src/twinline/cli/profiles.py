@@ -3,7 +3,8 @@
 The config file is TOML: ``[profiles.NAME]`` holds what a server needs, ``profile`` names
 the one to use. An option wins over the environment, that over the profile, and that over
 the default; a profile that ``--profile`` names is an option. A key goes with the address
-that it stands beside, and is sent to no other.
+that it stands beside, and is sent to no other. Unless it is typed as an option, a key without
+an address gives way to the key of whoever gave the address.
 """
 
 import tomllib
@@ -107,6 +108,21 @@ class _Layer:
     origin: str
     values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def key(self) -> str:
+        """The way in which it says a key; empty when it says none."""
+        return next((name for name in KEYS if name in self.values), "")
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether somebody says it with the command."""
+        return self.origin.startswith("--")
+
+    @property
+    def is_addressed(self) -> bool:
+        """Whether its key is meant for the address in use, and not for any."""
+        return self.is_typed or "url" in self.values
+
     def fits(self, url: str | None) -> bool:
         """Whether its key may be sent to this address."""
         own: str | None = self.values.get("url")
@@ -141,17 +157,16 @@ def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
         for name in ("url", "environment"):
             if name in layer.values and name not in values:
                 values[name], origins[name] = layer.values[name], _place(layer, name)
-    for layer in layers:
-        keys = [name for name in KEYS if name in layer.values]
-        if keys and layer.fits(values.get("url")):
-            values[keys[0]], origins["api_key"] = layer.values[keys[0]], _place(layer, keys[0])
-            break
+    able = [layer for layer in layers if layer.key and layer.fits(values.get("url"))]
+    for layer in sorted(able, key=lambda one: not one.is_addressed)[:1]:  # the first of them
+        values[layer.key] = layer.values[layer.key]
+        passed = (f"{_place(one, one.key)} has no address" for one in able[: able.index(layer)])
+        origins["api_key"] = "; ".join((_place(layer, layer.key), *passed))
     return values, origins
 
 
 def _place(layer: _Layer, name: str) -> str:
-    option = layer.origin.startswith("--")
-    return layer.origin.format(name.replace("_", "-") if option else name.upper())
+    return layer.origin.format(name.replace("_", "-") if layer.is_typed else name.upper())
 
 
 def config_of(around: Settings) -> Config:
