@@ -243,6 +243,38 @@ def test_a_profile_is_made_and_used(run: Run, server: Up, file: Path) -> None:
     assert tomllib.loads(file.read_text())["profiles"]["real"]["api_key_command"][0] == "echo"
 
 
+def test_a_route_is_in_the_environment_that_is_said(run: Run) -> None:
+    assert run("models", "register", "whole", "openai:/whole").code == 0
+    assert run("prompts", "create", "whole", "-t", "x").code == 0
+    sides = ("--model", "models:/whole/1", "--prompt", "prompts:/whole/1")
+    for environment in ("production", "staging"):
+        assert run("deploy", f"whole@{environment}", "-r", "first", *sides).code == 0
+    in_production = {"TWINLINE_ENVIRONMENT": "production"}
+    for words, there in {
+        ("history", "whole"): "deployments:/whole@production/1",
+        ("history", "whole@staging"): "deployments:/whole@staging/1",
+        ("live", "whole"): "routes:/whole@production",
+        ("live", "whole", "--environment", "staging"): "routes:/whole@staging",
+        ("live", "whole@staging"): "routes:/whole@staging",
+        ("live", "production"): "routes:/whole@production",
+        ("live",): "routes:/whole@staging",
+        ("impact", "prompts:/whole/1", "--slot", "whole"): "prompts:/whole/1",
+    }.items():
+        ran = run(*words, "--json", **in_production)
+        assert (ran.code, there in ran.out) == (0, True), words
+    assert '"slot": "routes:/whole@staging"' not in run("live", "production", "--json").out
+    for words, missed in {
+        ("live", "none"): "none@production",
+        ("tail", "--slot", "none"): "none@production",
+        ("tail", "--slot", "none", "--environment", "staging"): "none@staging",
+        ("impact", "prompts:/whole/1", "--slot", "none"): "none@production",
+        ("mlflow", "links", "none"): "none@production",
+        ("kill", "none", "-r", "test"): "none@production",
+    }.items():
+        ran = run(*words)
+        assert (ran.code, missed in ran.err) == (3, True), (words, ran)
+
+
 def test_only_what_asks_a_server_looks_into_the_file(run: Run, file: Path) -> None:
     file.write_text("[profiles")
     for command in ("up", "demo", "live", "history"):

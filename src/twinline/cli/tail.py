@@ -13,6 +13,7 @@ from rich.text import Text
 from twinline.cli import completion
 from twinline.cli.output import UNKNOWN, AsJson, err, number, out, short
 from twinline.cli.session import client
+from twinline.cli.slots import SlotOption, whole
 from twinline.language.errors import Unavailable
 from twinline.language.records import Arrivals, Inference, Status
 
@@ -22,10 +23,7 @@ Ask = Callable[[str | None], Arrivals]
 
 def tail(
     context: typer.Context,
-    slot: Annotated[
-        str | None,
-        typer.Option(autocompletion=completion.slots, help="Only there: ROUTE@ENVIRONMENT."),
-    ] = None,
+    slot: SlotOption = None,
     environment: Annotated[
         str | None, typer.Option(autocompletion=completion.environments, help="Only there.")
     ] = None,
@@ -48,12 +46,13 @@ def tail(
     --json each is one line.
     """
     api = client(context).inferences
+    only = whole(context, slot, environment) if slot else None
 
     def ask(cursor: str | None) -> Arrivals:
         return api.arrivals(
             cursor,
             nodes=tuple(node for node in (model, prompt) if node),
-            slot=slot,
+            slot=only,
             environment=environment,
             status=status,
             last=last,
