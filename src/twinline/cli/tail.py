@@ -27,7 +27,10 @@ def tail(
     environment: Annotated[
         str | None, typer.Option(autocompletion=completion.environments, help="Only there.")
     ] = None,
-    status: Annotated[Status | None, typer.Option(help="Only such, as far as known.")] = None,
+    status: Annotated[
+        Status | None,
+        typer.Option(help="Only what has it when it arrives; a later outcome shows nothing."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only of it, as models:/gpt-4o/1.")] = None,
     prompt: Annotated[
         str | None, typer.Option(help="Only of it, as prompts:/support/answer/2.")
@@ -43,7 +46,8 @@ def tail(
     """Show inferences as they arrive, each once, until Ctrl-C.
 
     A server that goes away is waited for, and what arrived meanwhile is shown then. With
-    --json each is one line.
+    --json each is one line. Outcomes that are told after an inference are not followed: its
+    status is judged once, so --status is for inferences that arrive with one.
     """
     api = client(context).inferences
     only = whole(context, slot, environment) if slot else None
