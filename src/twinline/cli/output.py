@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from rich.table import Table
 from rich.text import Text
 
-from twinline.cli.columns import cells_of, columns_of
 from twinline.cli.terminal import Terminal, seen
+from twinline.language.columns import Column, columns
 from twinline.language.csv_lines import line
 from twinline.language.errors import Invalid
 from twinline.language.refs import BundleRef
@@ -82,14 +82,29 @@ def _refuse_both(as_json: bool, as_csv: bool) -> None:
 
 def _print_csv(records: Iterable[BaseModel], empty: str) -> None:
     """Line by line as the records come; names of columns first, when there is a record."""
-    columns: Sequence[str] = ()
+    head: Sequence[Column] = ()
     for record in records:
-        if not columns:
-            columns = columns_of(type(record))
-            sys.stdout.write(line(columns))
-        sys.stdout.write(line(cells_of(record, columns)))
-    if not columns:
+        if not head:
+            head = columns(type(record))
+            sys.stdout.write(line(column.name for column in head))
+        sys.stdout.write(line(cells_of(record, head)))
+    if not head:
         err.print(Text(empty, style="dim"))
+
+
+def cells_of(record: BaseModel, columns: Iterable[Column]) -> list[Any]:
+    """A record's values as its JSON has them; what is no single value (a list, an object of the
+    caller's own) is JSON itself."""
+    document = record.model_dump(mode="json")
+    return [_json_cell(document, column.path) for column in columns]
+
+
+def _json_cell(document: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] -- JSON
+    return json.dumps(document) if isinstance(document, dict | list) else document  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- likewise
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
