@@ -5,15 +5,35 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
 from tests.process.conftest import Up, environment
+from twinline.language.records import Page, Slot
+from twinline.language.refs import SlotRef
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = Page[Slot](
+    items=tuple(
+        Slot(
+            ref=SlotRef(f"tab{number}", "dev"),
+            route=f"tab{number}",
+            environment="dev",
+            created_at=datetime(2026, 11, 20, tzinfo=UTC),
+            live=None,
+        )
+        for number in range(2)
+    ),
+    next="more",
+)
 _RUN = "import sys; sys.argv[0] = 'twinline'; from twinline.cli import main; main()"
 """As the installed command, whose name decides the variables that its shell sets."""
 
@@ -25,6 +45,44 @@ def silent() -> Iterator[str]:
         bound.bind(("127.0.0.1", 0))
         bound.listen()
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A server that gives one page at once, and the next one byte by byte for ever."""
+
+    url: str
+    asked: list[str]
+
+
+@pytest.fixture
+def endless() -> Iterator[Endless]:
+    asked: list[str] = []
+    over = threading.Event()
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            if "cursor" not in self.path:
+                self.wfile.write(PAGE.model_dump_json().encode())
+                return
+            with suppress(OSError):
+                while not over.wait(0.1):
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield Endless(f"http://127.0.0.1:{server.server_port}", asked)
+        over.set()
+        server.shutdown()
+        serving.join()
 
 
 def offered(home: Path, words: str, **around: str) -> list[str]:
@@ -61,12 +119,22 @@ def test_names_come_from_the_server(run: Run, server: Up, tmp_path: Path) -> Non
 
 
 def test_who_does_not_answer_offers_nothing_and_says_nothing(silent: str, tmp_path: Path) -> None:
-    for url in (silent, "http://127.0.0.1:1", "no address"):
+    for url in (silent, "http://127.0.0.1:1", "no address", "http://["):
         assert offered(tmp_path, "twinline history ta", TWINLINE_URL=url) == []
     wrong = tmp_path / "twinline" / "config.toml"
     wrong.parent.mkdir()
     wrong.write_text("[profiles")
     assert offered(tmp_path, "twinline history ta") == []
+
+
+def test_what_has_come_within_the_time_is_offered(endless: Endless, tmp_path: Path) -> None:
+    found = offered(tmp_path, "twinline history ta", TWINLINE_URL=endless.url)
+    assert found == ["tab0@dev", "tab1@dev"]
+    first, second = endless.asked
+    assert "limit=500" in first
+    assert "cursor=more" in second
+    assert offered(tmp_path, "twinline prompts show a/b/c", TWINLINE_URL=endless.url) == []
+    assert "domain=a%2Fb&" in endless.asked[2]
 
 
 def test_profiles_come_from_the_file_and_no_command_is_run_for_a_key(tmp_path: Path) -> None:
@@ -78,6 +146,7 @@ def test_profiles_come_from_the_file_and_no_command_is_run_for_a_key(tmp_path: P
         url = "http://127.0.0.1:1"
         api_key_command = ["touch", "{mark}"]
     """)
+    file.chmod(0o600)
     assert offered(tmp_path, "twinline --profile w") == ["work"]
     assert offered(tmp_path, "twinline --profile work history ta") == []
     assert not mark.exists()

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 import twinline.cli
 from tests.cli.conftest import Run
-from twinline.cli.columns import cells_of, columns_of
-from twinline.cli.output import show_list
+from twinline.cli.output import cells_of, show_list
+from twinline.language.columns import columns
 from twinline.language.csv_lines import line
 from twinline.language.records import Slot
 
@@ -49,13 +49,14 @@ def test_a_line_is_exactly_this(cells: tuple[object, ...], written: str) -> None
 
 
 def test_columns_follow_from_the_class_alone() -> None:
-    columns = columns_of(Whole)
-    assert columns == ("name", "part.number", "part.within", "parts", "ratio", "free")
-    assert cells_of(Whole(name="x"), columns) == ["x", None, None, "[]", None, "{}"]
+    found = columns(Whole)
+    names = ("name", "part.number", "part.within", "parts", "ratio", "free")
+    assert tuple(column.name for column in found) == names
+    assert cells_of(Whole(name="x"), found) == ["x", None, None, "[]", None, "{}"]
     full = Whole(name="x", part=Part(number=1, within=Part(number=2)), free={"a": [1]})
     deep = '{"number": 2, "within": null}'
-    assert cells_of(full, columns) == ["x", 1, deep, "[]", None, '{"a": [1]}']
-    assert {"ref", "live.number", "live.bundle"} <= set(columns_of(Slot))
+    assert cells_of(full, found) == ["x", 1, deep, "[]", None, '{"a": [1]}']
+    assert {"ref", "live.number", "live.bundle"} <= {column.name for column in columns(Slot)}
 
 
 def test_a_list_is_printed_byte_for_byte(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """``twinline tail``: what arrives, a line each, over a server that comes and goes."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.process.conftest import Up, environment
+from twinline.cli.examples import example_of
 from twinline.cli.tail import follow
 from twinline.language.errors import Unavailable
 from twinline.language.ids import new_id
@@ -62,6 +64,13 @@ def test_each_is_told_once_and_a_server_that_was_away_is_asked_where_it_was() ->
         follow(ask, told.append, wait)
     assert told == [one, two, three]
     assert asked == [None, "a", "b", "b", "b"], "at once where more is here"
+
+
+def test_help_says_that_outcomes_are_not_followed(run: Run) -> None:
+    said = " ".join(re.sub("[│╭╮╰╯─]", " ", run("tail", "--help").out).split())
+    assert "Outcomes that are told after an inference are not followed" in said
+    assert "a later outcome shows nothing" in said
+    assert "--status" not in (example_of("tail") or "")
 
 
 def test_a_server_that_is_away_at_first_is_an_error(run: Run) -> None:

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from tests.support.origins import ORIGINS, plain
 from twinline.client import frames
-from twinline.client.frames import columns, to_arrow, to_networkx, to_pandas, to_polars
+from twinline.client.frames import to_arrow, to_networkx, to_pandas, to_polars
 from twinline.language import records
+from twinline.language.columns import columns
 from twinline.language.errors import Invalid
 from twinline.language.ids import new_id
 from twinline.language.records import Edge, Inference, Lineage, Measured, Node, Page
@@ -63,6 +64,17 @@ LIBRARIES: dict[str, Rows] = {
     "arrow": lambda found: to_arrow(found).to_pylist(),
 }
 libraries = pytest.mark.parametrize("rows", LIBRARIES.values(), ids=LIBRARIES)
+
+
+class Part(BaseModel):
+    number: int
+    within: "Part | None" = None
+
+
+@libraries
+def test_a_record_of_its_own_kind_within_is_one_column(rows: Rows) -> None:
+    (found,) = rows([Part(number=1, within=Part(number=2))])
+    assert found == {"number": 1, "within": '{"number": 2, "within": null}'}
 
 
 @libraries

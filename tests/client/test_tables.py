@@ -18,10 +18,11 @@ from tests.support.serving import served
 from tests.support.tables import rows_of
 from twinline.app import make_app
 from twinline.client import Client
-from twinline.client.frames import columns, to_arrow, to_pandas, to_polars
+from twinline.client.frames import to_arrow, to_pandas, to_polars
 from twinline.db.session import Database, Reading
 from twinline.inferences import streams
 from twinline.inferences.streams import Window
+from twinline.language.columns import columns
 from twinline.language.errors import CutShort, Invalid, NotFound, NotInstalled
 from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at, new_id
 from twinline.language.records import (

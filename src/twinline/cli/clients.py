@@ -9,10 +9,9 @@ from rich.text import Text
 
 from twinline.cli import completion
 from twinline.cli.output import AsJson, err, number, plural, show, table_of
-from twinline.cli.session import client
+from twinline.cli.session import client, server
 from twinline.cli.watching import Watch, watch
 from twinline.language.records import Fleet, ReportedClient
-from twinline.settings import Settings
 
 EnvironmentArgument = Annotated[
     str, typer.Argument(autocompletion=completion.environments, help="As production.")
@@ -31,7 +30,7 @@ def clients(
     as_json: AsJson = False,
 ) -> None:
     """Show how far each application is behind the newest manifest."""
-    settings: Settings = context.obj
+    settings = server(context).settings
     fleet, wanted = client(context).fleet, environment or settings.environment or "production"
 
     def look() -> None:

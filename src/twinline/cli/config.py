@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from tomlkit.exceptions import ParseError
 
 from twinline.cli.output import AsCsv, AsJson, err, show_list, table_of
+from twinline.cli.own_files import read_own
 from twinline.cli.profiles import (
     Profile,
     choose,
+    config_of,
     parse_config,
-    read_config,
 )
 from twinline.cli.session import options
 from twinline.language.errors import Invalid
@@ -87,7 +88,7 @@ def path() -> None:
 def profiles(context: typer.Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List the profiles of the config file."""
     around = Settings()
-    config = read_config(around.config)
+    config = config_of(around)
     used = options(context).profile or around.profile or config.profile
     show_list(
         [
@@ -141,8 +142,9 @@ def use(
     profile: Annotated[str, typer.Argument(help="The profile that commands use from now on.")],
 ) -> None:
     """Choose the profile that commands use when none is named."""
-    file = Settings().config
-    read_config(file).named(profile)
+    around = Settings()
+    config_of(around).named(profile)
+    file = around.config
     document = _document(file)
     document["profile"] = profile
     _write(file, document)
@@ -151,7 +153,9 @@ def use(
 
 def _document(file: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(file.read_text("utf-8")) if file.exists() else tomlkit.document()
+        return tomlkit.parse(read_own(file)[0])
+    except FileNotFoundError:
+        return tomlkit.document()
     except (OSError, UnicodeDecodeError, ParseError) as error:
         raise Invalid(f"The config file {file} cannot be read: {error}") from error
 
@@ -189,7 +193,7 @@ def _chooser(context: typer.Context, settings: Settings) -> str:
         return "--profile"
     if settings.profile:
         return "TWINLINE_PROFILE"
-    return "config" if read_config(settings.config).profile else "default"
+    return "config" if config_of(settings).profile else "default"
 
 
 def _key(of: Settings | Profile) -> str | None:

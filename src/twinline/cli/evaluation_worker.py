@@ -18,11 +18,10 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from twinline.cli.output import err, plural, short
-from twinline.cli.session import client, key_of
+from twinline.cli.session import client, server
 from twinline.client.runner import Score, Told
 from twinline.language.errors import Invalid, TwinlineError
 from twinline.language.records import PendingEvaluation, SuiteResult
-from twinline.settings import Settings
 
 _STYLE = {"recorded": "green", "failed": "red", "lost": "yellow", "away": "yellow"}
 STDERR_CHARACTERS = 1500
@@ -64,10 +63,10 @@ def worker(
     """
     if (command is None) == (call is None):
         raise Invalid(f"--command is {command!r} and --call is {call!r}: give one of them.")
-    settings: Settings = context.obj
+    given = server(context)
     os.environ |= {
-        "TWINLINE_URL": settings.server_url,
-        "TWINLINE_API_KEY": key_of(settings) or "",
+        "TWINLINE_URL": given.settings.server_url,
+        "TWINLINE_API_KEY": given.key or "",
     }
     score = _function(call) if call is not None else _commanded(command or "", timeout)
     with _stopped_by_signals() as stop:

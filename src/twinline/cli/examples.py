@@ -31,7 +31,7 @@ manifest production production.json
 resolve support@production -c '{"tenant": "acme"}' --decision ticket-4711
 record requests.jsonl
 outcome 01a1fd1b-43b9-7dbb-9de9-89ee4f764673 --status error --latency-ms 8400 --score 0.2
-tail --slot support@production --status error
+tail --slot support@production --model models:/gpt-4o/1
 explain decisions:/ticket-4711
 lineage prompts:/support/answer/2 --direction downstream
 impact prompts:/support/answer/2 --csv touched.csv

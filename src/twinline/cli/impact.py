@@ -25,6 +25,7 @@ from twinline.cli.output import (
     table_of,
 )
 from twinline.cli.session import client
+from twinline.cli.slots import SlotOption, whole
 from twinline.client.lineage import LineageGraph
 from twinline.language.errors import Invalid
 from twinline.language.records import (
@@ -57,7 +58,7 @@ def impact(
     begin: Annotated[str | None, typer.Option("--from", help=f"Since when. {times.HELP}")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Until when.")] = None,
     environment: Annotated[str | None, typer.Option(help="Only there.")] = None,
-    slot: Annotated[str | None, typer.Option(help="Only there: ROUTE@ENVIRONMENT.")] = None,
+    slot: SlotOption = None,
     status: Annotated[
         Literal["ok", "error"] | None, typer.Option(help="Of lists: only such.")
     ] = None,
@@ -72,7 +73,7 @@ def impact(
         raise Invalid(f"--list and {other} were given; give one of them.", field="--list")
     wanted = RequestFilter(
         environment=environment,
-        slot=SlotRef.parse(slot) if slot else None,
+        slot=SlotRef.parse(whole(context, slot, environment)) if slot else None,
         begin=times.moment_or_none(begin, "--from"),
         end=times.moment_or_none(end, "--to"),
         status=status,

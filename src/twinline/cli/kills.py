@@ -7,7 +7,7 @@ from rich.text import Text
 
 from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client
-from twinline.cli.slots import Reason
+from twinline.cli.slots import Reason, whole
 from twinline.language.records import Kill
 from twinline.language.refs import BundleRef, SlotRef
 
@@ -17,7 +17,11 @@ EVERYTHING = "everything"
 def kill(
     context: typer.Context,
     subject: Annotated[
-        str, typer.Argument(help="ROUTE@ENVIRONMENT, bundles:/DIGEST, or `everything`.")
+        str,
+        typer.Argument(
+            help="ROUTE@ENVIRONMENT (a ROUTE is in the profile's environment), bundles:/DIGEST, "
+            "or `everything`."
+        ),
     ],
     reason: Reason,
     as_json: AsJson = False,
@@ -32,7 +36,7 @@ def kill(
     elif subject.startswith("bundles:/"):
         thrown = api.bundle(subject, reason)
     else:
-        thrown = api.slot(subject, reason)
+        thrown = api.slot(whole(context, subject), reason)
     show(thrown, as_json, lambda: _facts(thrown))
 
 

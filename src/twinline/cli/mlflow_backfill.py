@@ -18,7 +18,7 @@ import typer
 from twinline.cli import times
 from twinline.cli.emission import Progress
 from twinline.cli.output import AsJson, err, facts, show
-from twinline.cli.session import client
+from twinline.cli.session import client, server
 from twinline.language.errors import Invalid
 from twinline.language.records import Json, Record, TracesTaken
 from twinline.mirror.traces import RUNNING, Chunk, TraceReader, otlp_spans
@@ -96,7 +96,7 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Record the model calls in MLflow's traces; what is recorded already counts once."""
-    settings: Settings = context.obj
+    settings = server(context).settings
     reader, api = _reader(settings), client(context).inferences
     experiments = reader.experiments(experiment or ())
     what = f"{reader.url} {' '.join(sorted(experiments.values()))}"

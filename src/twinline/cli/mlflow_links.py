@@ -9,7 +9,7 @@ from rich.text import Text
 
 from twinline.cli.output import AsCsv, AsJson, facts, show, show_list, table_of
 from twinline.cli.session import client
-from twinline.cli.slots import Reason, SlotArgument, facts_of
+from twinline.cli.slots import OnlySlot, Reason, SlotArgument, facts_of
 from twinline.client import Client
 from twinline.language.errors import NotFound
 from twinline.language.records import AliasLink, ForeignMove, ForeignMoves
@@ -52,7 +52,7 @@ def link(
 
 def links(
     context: typer.Context,
-    slot: Annotated[str | None, typer.Argument(help="Only this slot.")] = None,
+    slot: OnlySlot = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -95,7 +95,7 @@ def moves(
 
 def proposals(
     context: typer.Context,
-    slot: Annotated[str | None, typer.Argument(help="Only this slot.")] = None,
+    slot: OnlySlot = None,
     every: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,

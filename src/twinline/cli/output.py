@@ -8,11 +8,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column as Heading
+from rich.table import Table
 from rich.text import Text
 
-from twinline.cli.columns import cells_of, columns_of
+from twinline.cli.terminal import Terminal, seen
+from twinline.language.columns import Column, columns
 from twinline.language.csv_lines import line
 from twinline.language.errors import Invalid
 from twinline.language.refs import BundleRef
@@ -20,8 +21,8 @@ from twinline.language.refs import BundleRef
 UNKNOWN = "–"
 """What stands for a value that is not known: unknown is neither nothing nor zero."""
 
-out = Console()
-err = Console(stderr=True)
+out = Terminal()
+err = Terminal(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
 AsCsv = Annotated[
@@ -82,12 +83,12 @@ def _refuse_both(as_json: bool, as_csv: bool) -> None:
 
 def csv_lines(records: Iterable[BaseModel]) -> Iterator[str]:
     """Line by line as the records come; names of columns first, when there is a record."""
-    columns: Sequence[str] = ()
+    head: Sequence[Column] = ()
     for record in records:
-        if not columns:
-            columns = columns_of(type(record))
-            yield line(columns)
-        yield line(cells_of(record, columns))
+        if not head:
+            head = columns(type(record))
+            yield line(column.name for column in head)
+        yield line(cells_of(record, head))
 
 
 def _print_csv(records: Iterable[BaseModel], empty: str) -> None:
@@ -97,6 +98,21 @@ def _print_csv(records: Iterable[BaseModel], empty: str) -> None:
         printed = True
     if not printed:
         err.print(Text(empty, style="dim"))
+
+
+def cells_of(record: BaseModel, columns: Iterable[Column]) -> list[Any]:
+    """A record's values as its JSON has them; what is no single value (a list, an object of the
+    caller's own) is JSON itself."""
+    document = record.model_dump(mode="json")
+    return [_json_cell(document, column.path) for column in columns]
+
+
+def _json_cell(document: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] -- JSON
+    return json.dumps(document) if isinstance(document, dict | list) else document  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- likewise
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -117,7 +133,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> Table:
     """Names and values of one thing, one a line; what is not known is left out."""
-    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
+    table = Table.grid(Heading(), Heading(overflow="fold"), padding=(0, 2))
     for name, value in pairs:
         if value not in (None, "", UNKNOWN, (), {}):
             table.add_row(Text(name, style="dim"), _cell(value))
@@ -159,6 +175,11 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def _cell(value: Any) -> Text:
+    """A value as it stands in a table, which is as wide as what is seen of it."""
+    return seen(_text_of(value))
+
+
+def _text_of(value: Any) -> Text:
     match value:
         case None:
             return Text(UNKNOWN, style="dim")

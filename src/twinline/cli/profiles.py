@@ -3,10 +3,10 @@
 The config file is TOML: ``[profiles.NAME]`` holds what a server needs, ``profile`` names
 the one to use. An option wins over the environment, that over the profile, and that over
 the default; a profile that ``--profile`` names is an option. A key goes with the address
-that it stands beside, and is sent to no other.
+that it stands beside, and is sent to no other. Unless it is typed as an option, a key without
+an address gives way to the key of whoever gave the address.
 """
 
-import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from twinline.cli.own_files import read_own, refuse_if_open
 from twinline.language.errors import Invalid
 from twinline.language.nearest import nearest, not_found
 from twinline.settings import Settings
 
 KEYS = ("api_key", "api_key_file", "api_key_command")
 """The ways to say a key; of one profile, one."""
-_OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 
@@ -49,6 +49,13 @@ class Profile(BaseModel):
     def given(self) -> dict[str, Any]:
         """The members that it has."""
         return {name: value for name in Profile.model_fields if (value := getattr(self, name))}
+
+    def beside(self, config: Path) -> "Profile":
+        """The same, with its key's file looked for from the folder of the config file."""
+        path = self.api_key_file
+        if path is None or str(path).startswith("~"):
+            return self
+        return self.model_copy(update={"api_key_file": config.parent / path})
 
 
 class Config(BaseModel):
@@ -101,6 +108,21 @@ class _Layer:
     origin: str
     values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def key(self) -> str:
+        """The way in which it says a key; empty when it says none."""
+        return next((name for name in KEYS if name in self.values), "")
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether somebody says it with the command."""
+        return self.origin.startswith("--")
+
+    @property
+    def is_addressed(self) -> bool:
+        """Whether its key is meant for the address in use, and not for any."""
+        return self.is_typed or "url" in self.values
+
     def fits(self, url: str | None) -> bool:
         """Whether its key may be sent to this address."""
         own: str | None = self.values.get("url")
@@ -111,13 +133,13 @@ def choose(options: Options) -> Chosen:
     """The settings in effect, from options, environment and config file.
 
     Raises:
-        Invalid: the config file is none, or others may read the key in it.
+        Invalid: the config file is none, others may have written it, or may read the key in it.
         NotFound: there is no such profile.
     """
     around = Settings()
-    config = read_config(around.config, must_exist="config" in around.model_fields_set)
+    config = config_of(around)
     name = options.profile or around.profile or config.profile
-    own = config.named(name).given if name else {}
+    own = config.named(name).beside(around.config).given if name else {}
     profile = _Layer(f"profile {name}", own)
     said = around.model_dump(include=around.model_fields_set & Profile.model_fields.keys())
     environment = _Layer("TWINLINE_{}", said)
@@ -135,27 +157,36 @@ def _merge(layers: Sequence[_Layer]) -> tuple[dict[str, Any], dict[str, str]]:
         for name in ("url", "environment"):
             if name in layer.values and name not in values:
                 values[name], origins[name] = layer.values[name], _place(layer, name)
-    for layer in layers:
-        keys = [name for name in KEYS if name in layer.values]
-        if keys and layer.fits(values.get("url")):
-            values[keys[0]], origins["api_key"] = layer.values[keys[0]], _place(layer, keys[0])
-            break
+    able = [layer for layer in layers if layer.key and layer.fits(values.get("url"))]
+    for layer in sorted(able, key=lambda one: not one.is_addressed)[:1]:  # the first of them
+        values[layer.key] = layer.values[layer.key]
+        passed = (f"{_place(one, one.key)} has no address" for one in able[: able.index(layer)])
+        origins["api_key"] = "; ".join((_place(layer, layer.key), *passed))
     return values, origins
 
 
 def _place(layer: _Layer, name: str) -> str:
-    option = layer.origin.startswith("--")
-    return layer.origin.format(name.replace("_", "-") if option else name.upper())
+    return layer.origin.format(name.replace("_", "-") if layer.is_typed else name.upper())
+
+
+def config_of(around: Settings) -> Config:
+    """What the config file says that the environment names, or the usual one.
+
+    Raises:
+        Invalid: as `read_config`; also when the environment names one that is not there.
+    """
+    return read_config(around.config, must_exist="config" in around.model_fields_set)
 
 
 def read_config(path: Path, *, must_exist: bool = False) -> Config:
     """What a config file says; nothing when there is none.
 
     Raises:
-        Invalid: it is not TOML, has unknown members, or holds a key that others may read.
+        Invalid: it is not TOML, has unknown members, may have been written by others, or holds
+            a key that they may read.
     """
     try:
-        text = path.read_text("utf-8")
+        text, mode = read_own(path)
     except FileNotFoundError as error:
         if must_exist:
             raise Invalid(
@@ -169,7 +200,7 @@ def read_config(path: Path, *, must_exist: bool = False) -> Config:
         raise Invalid(f"The config file {path} cannot be read: {error}") from error
     config = parse_config(text, path)
     if any(one.api_key for one in config.profiles.values()):
-        refuse_if_open(path)
+        refuse_if_open(path, mode)
     return config
 
 
@@ -186,21 +217,6 @@ def parse_config(text: str, path: Path) -> Config:
     except ValidationError as error:
         found = "; ".join(_complaint(one) for one in error.errors())
         raise Invalid(f"The config file {path} is wrong: {found}.") from error
-
-
-def refuse_if_open(path: Path) -> None:
-    """Take no key from a file that others may read.
-
-    Raises:
-        Invalid: they may; the message has the remedy.
-    """
-    mode = path.stat().st_mode
-    if mode & _OTHERS_MAY:
-        raise Invalid(
-            f"{path} holds a key and is open to others ({stat.filemode(mode)}); say "
-            f"`chmod 600 {path}`, and give the key up if others use this machine.",
-            path=str(path),
-        )
 
 
 def _complaint(found: ErrorDetails) -> str:

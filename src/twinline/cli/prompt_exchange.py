@@ -6,14 +6,13 @@ from typing import Annotated, Literal, NamedTuple
 import typer
 
 from twinline.cli.output import AsJson, err, plural, show, table_of
-from twinline.cli.session import client
+from twinline.cli.session import client, server
 from twinline.exchange import folder, langfuse, mlflow
 from twinline.exchange.found import Found
 from twinline.language.errors import Invalid
 from twinline.language.nearest import not_found
 from twinline.language.records import ImportReport
 from twinline.mirror.remote import MlflowServer
-from twinline.settings import Settings
 
 Format = Literal["folder", "langfuse", "mlflow"]
 PathArgument = Annotated[
@@ -136,7 +135,7 @@ def _given(path: Path | None) -> Path:
 
 def _server(context: typer.Context, path: Path | None, uri: str | None) -> MlflowServer:
     """The MLflow server; what lets us in at the one of the settings is shown to no other."""
-    settings: Settings = context.obj
+    settings = server(context).settings
     address = uri or settings.mlflow_url
     if path is not None or address is None:
         raise Invalid("MLflow has no path; say --tracking-uri, or set TWINLINE_MLFLOW_URL.")

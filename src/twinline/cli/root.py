@@ -40,8 +40,6 @@ from twinline.cli import (
 from twinline.cli.demo import command as demo
 from twinline.cli.examples import EXIT_CODES_SAID, add_examples
 from twinline.cli.next_steps import Typed, tell
-from twinline.cli.profiles import choose
-from twinline.cli.session import options
 from twinline.cli.watching import Watched
 from twinline.language.errors import Invalid, TwinlineError
 
@@ -105,7 +103,6 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    context: typer.Context,
     url: Annotated[
         str | None, typer.Option(help="The server; default TWINLINE_URL or http://127.0.0.1:8420.")
     ] = None,
@@ -123,8 +120,6 @@ def root(
 ) -> None:
     """Options that every command takes."""
     del version, url, api_key, profile  # the first has answered; options() has the others
-    if context.invoked_subcommand != "config":  # which is there to mend a file that is wrong
-        context.obj = choose(options(context)).settings
 
 
 def command_line() -> TyperGroup:

@@ -5,21 +5,50 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from twinline.cli.profiles import Options, refuse_if_open
+from twinline.cli.own_files import read_own, refuse_if_open
+from twinline.cli.profiles import Options, choose
 from twinline.client import Client
 from twinline.language.errors import Invalid
 from twinline.settings import Settings
 
 
+class Server:
+    """The server of one command and the key for it: each looked for when it is first asked for,
+    so that what needs no server needs no config file, and once, so that a command that prints
+    the key asks its person once."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in effect, the profile's among them."""
+        return choose(self._options).settings
+
+    @cached_property
+    def key(self) -> str | None:
+        """The key to send."""
+        return key_of(self.settings)
+
+
+def server(context: typer.Context) -> Server:
+    """The server that the command line was given; the same one for all of a command."""
+    root = context.find_root()
+    if not isinstance(root.obj, Server):
+        root.obj = Server(options(context))
+    return root.obj
+
+
 def client(context: typer.Context) -> Client:
     """A client for the server and key that the command line was given."""
-    settings: Settings = context.obj
-    made = Client(settings.server_url, key_of(settings))
+    given = server(context)
+    made = Client(given.settings.server_url, given.key)
     context.call_on_close(made.close)
     return made
 
@@ -34,25 +63,32 @@ def key_of(settings: Settings) -> str | None:
     """The key to send: as it is, out of its file, or as its command prints it.
 
     Raises:
-        Invalid: the file cannot be read, or others may; the command does not give a key.
+        Invalid: the file cannot be read, others may read or write it, or the command does not
+            give a key.
     """
     if settings.api_key is not None:
         return settings.api_key.get_secret_value() or None
     if settings.api_key_file is not None:
-        return _kept(settings.api_key_file.expanduser())
+        return _kept(settings.api_key_file)
     return _printed(settings.api_key_command) if settings.api_key_command else None
 
 
 def _kept(path: Path) -> str:
-    """The key that a file holds, which nobody else may read."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    """The key that stands in a file."""
+    if path.name == "-":
         raise Invalid(
-            f"The file for the key, {path}, cannot be read: {error}; `twinline config show` says "
-            "where it comes from."
+            "The key's file is given as -, but a key is not read from standard input: name a file, "
+            "or say the key as TWINLINE_API_KEY."
+        )
+    try:
+        text, mode = read_own(path.expanduser())
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # the last: ~ of nobody
+        raise Invalid(
+            f"The key's file {path} cannot be read: {error}; `twinline config show` says where it "
+            "is named.",
+            path=str(path),
         ) from error
-    refuse_if_open(path)
+    refuse_if_open(path, mode)
     return text.strip()
 
 

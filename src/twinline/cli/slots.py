@@ -25,7 +25,7 @@ from twinline.cli.output import (
     show_list,
     table_of,
 )
-from twinline.cli.session import client, read_json, read_text
+from twinline.cli.session import client, read_json, read_text, server
 from twinline.cli.watching import Watch, watch
 from twinline.client import Client
 from twinline.language.errors import Invalid, NotFound
@@ -39,24 +39,47 @@ from twinline.language.records import (
     Slot,
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
-from twinline.settings import Settings
 
 
-def _whole(context: typer.Context, slot: str) -> str:
-    """A slot with its environment, the profile's unless another is said."""
-    settings: Settings | None = context.obj
-    environment = settings.environment if settings else None
-    return f"{slot}@{environment}" if environment and "@" not in slot else slot
+def whole(context: typer.Context, slot: str, environment: str | None = None) -> str:
+    """A slot with its environment: its own, or else this one, or else the profile's."""
+    if "@" in slot:
+        return slot
+    found = environment or server(context).settings.environment
+    return f"{slot}@{found}" if found else slot
+
+
+def _given(context: typer.Context, slot: str | None) -> str | None:
+    """A slot as an argument of a command."""
+    if slot is None or context.resilient_parsing:  # a shell's Tab must not stumble over a file
+        return slot
+    return whole(context, slot)
 
 
 SlotArgument = Annotated[
     str,
     typer.Argument(
-        callback=_whole,
+        callback=_given,
         autocompletion=completion.slots,
         help="ROUTE@ENVIRONMENT, as support@production; a ROUTE is in the profile's environment.",
     ),
 ]
+OnlySlot = Annotated[
+    str | None,
+    typer.Argument(
+        callback=_given,
+        autocompletion=completion.slots,
+        help="Only there: ROUTE@ENVIRONMENT; a ROUTE is in the profile's environment.",
+    ),
+]
+SlotOption = Annotated[
+    str | None,
+    typer.Option(
+        autocompletion=completion.slots,
+        help="Only there: ROUTE@ENVIRONMENT; a ROUTE is in that of --environment or the profile.",
+    ),
+]
+"""For commands that have ``--environment``, too; `whole` puts them together."""
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the history.")]
 VERDICT_STYLE = {
     "proven": "bold green",
@@ -104,7 +127,8 @@ def live(
         str | None,
         typer.Argument(
             autocompletion=completion.slots,
-            help="ROUTE@ENVIRONMENT, or an ENVIRONMENT; all without.",
+            help="ROUTE@ENVIRONMENT, or an ENVIRONMENT; all without. Where an environment is "
+            "said, by --environment or the profile, a ROUTE is in it.",
         ),
     ] = None,
     at: Annotated[str | None, typer.Option(help=f"What was live then. {times.HELP}")] = None,
@@ -119,9 +143,11 @@ def live(
     """What is live now, or what was live at a time: in a slot, or in all of an environment."""
     api = client(context)
     moment = times.moment_or_none(at, "--at")
+    said = environment or server(context).settings.environment
+    one = slot if slot is None or slot == said else whole(context, slot, environment)
 
     def look() -> None:
-        _show_live(api, slot, moment, environment, as_json, as_csv)
+        _show_live(api, one, moment, environment, as_json, as_csv)
 
     watch(again, look, plain=as_json or as_csv)
 
@@ -134,11 +160,11 @@ def _show_live(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    whole = slot if slot and "@" not in slot else environment
-    if moment and slot is None and whole is None:
+    all_of = environment if slot is None else slot if "@" not in slot else None
+    if moment and slot is None and environment is None:
         raise Invalid("--at needs a slot or an environment.")
-    if whole and (moment or slot):
-        found_at = api.environments.live(whole, at=moment)
+    if all_of and (moment or slot):
+        found_at = api.environments.live(all_of, at=moment)
         if as_csv:  # a line for each slot, as without a moment
             nothing = found_at.note or "Nothing was live."
             show_list(found_at.slots, as_json, slots_table, nothing, as_csv=as_csv)

@@ -13,6 +13,7 @@ from rich.text import Text
 from twinline.cli import completion
 from twinline.cli.output import UNKNOWN, AsJson, err, number, out, short
 from twinline.cli.session import client
+from twinline.cli.slots import SlotOption, whole
 from twinline.language.errors import Unavailable
 from twinline.language.records import Arrivals, Inference, Status
 
@@ -22,14 +23,14 @@ Ask = Callable[[str | None], Arrivals]
 
 def tail(
     context: typer.Context,
-    slot: Annotated[
-        str | None,
-        typer.Option(autocompletion=completion.slots, help="Only there: ROUTE@ENVIRONMENT."),
-    ] = None,
+    slot: SlotOption = None,
     environment: Annotated[
         str | None, typer.Option(autocompletion=completion.environments, help="Only there.")
     ] = None,
-    status: Annotated[Status | None, typer.Option(help="Only such, as far as known.")] = None,
+    status: Annotated[
+        Status | None,
+        typer.Option(help="Only what has it when it arrives; a later outcome shows nothing."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only of it, as models:/gpt-4o/1.")] = None,
     prompt: Annotated[
         str | None, typer.Option(help="Only of it, as prompts:/support/answer/2.")
@@ -45,15 +46,17 @@ def tail(
     """Show inferences as they arrive, each once, until Ctrl-C.
 
     A server that goes away is waited for, and what arrived meanwhile is shown then. With
-    --json each is one line.
+    --json each is one line. Outcomes that are told after an inference are not followed: its
+    status is judged once, so --status is for inferences that arrive with one.
     """
     api = client(context).inferences
+    only = whole(context, slot, environment) if slot else None
 
     def ask(cursor: str | None) -> Arrivals:
         return api.arrivals(
             cursor,
             nodes=tuple(node for node in (model, prompt) if node),
-            slot=slot,
+            slot=only,
             environment=environment,
             status=status,
             last=last,
@@ -61,7 +64,7 @@ def tail(
         )
 
     with suppress(KeyboardInterrupt):
-        follow(ask, _print_json if as_json else _print_line)
+        follow(ask, _print_json if as_json else show_line)
 
 
 def follow(
@@ -98,7 +101,8 @@ def _print_json(one: Inference) -> None:
     print(one.model_dump_json())
 
 
-def _print_line(one: Inference) -> None:
+def show_line(one: Inference) -> None:
+    """Print one for people, on one line."""
     measured = one.measured
     bad = measured.status == "error"
     out.print(

@@ -13,7 +13,6 @@ from twinline.settings import Settings
 
 
 def up(
-    context: typer.Context,
     host: Annotated[str | None, typer.Option(help="The address; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="The port; default 8420, 0: a free one.")] = None,
     home: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
@@ -25,7 +24,7 @@ def up(
     from twinline.cli import serving  # other commands need no server library
 
     given = {"host": host, "port": port, "home": home}
-    settings: Settings = context.obj.model_copy(
+    settings: Settings = Settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
     serving.end_on_sigterm()

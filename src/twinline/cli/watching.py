@@ -8,13 +8,14 @@ from itertools import zip_longest
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 from typer.core import TyperCommand
 
 from twinline.cli.output import err, out
+from twinline.cli.terminal import Terminal
 from twinline.language.errors import Invalid, Unavailable
 
 EVERY_SECONDS = 2.0
@@ -126,7 +127,7 @@ def _in_place(seconds: float, look: Callable[[], None], wait: Callable[[float], 
     if view.trouble is not None:
         raise Unavailable(view.trouble)
     # On a console of its own: what is printed on one with a live place is drawn around it.
-    drawn_on = Console(force_terminal=True)
+    drawn_on = Terminal(force_terminal=True)
     with Live(
         view,
         console=drawn_on,

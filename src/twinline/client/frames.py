@@ -16,20 +16,16 @@ There, words that repeat (slots, bundles, models, prompts, arms) are categories.
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
-from enum import StrEnum
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from twinline.client.libraries import load
 from twinline.client.progress import Progress, counted
 from twinline.client.tables import Table
+from twinline.language.columns import Column, Kind, columns
 from twinline.language.errors import Invalid
 from twinline.language.records import Lineage, Page
-from twinline.language.refs import Ref
 
 if TYPE_CHECKING:
     import networkx
@@ -37,41 +33,8 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-Kind = Literal["text", "int", "float", "bool", "moment", "words", "json"]
 Records = Page[Any] | Iterable[BaseModel] | Table
 """Records of one class: a page, or what a method of the client lists; or a table."""
-
-_PLAIN: dict[Any, Kind] = {
-    str: "text",
-    UUID: "text",
-    int: "int",
-    float: "float",
-    bool: "bool",
-    datetime: "moment",
-    AwareDatetime: "moment",
-}
-
-
-class Column(NamedTuple):
-    """A column of a table: its name, where its values are in a record, and their kind."""
-
-    name: str
-    path: tuple[str, ...]
-    kind: Kind
-
-    def value(self, record: BaseModel) -> Any:
-        """What a record has in this column; None when it is not known."""
-        found: Any = record
-        for step in self.path:
-            if found is None:
-                return None
-            found = getattr(found, step)
-        return None if found is None else _told(found, self.kind)
-
-
-def columns(kind: type[BaseModel]) -> tuple[Column, ...]:
-    """The columns of a table of records of this class, in the order of its fields."""
-    return tuple(_columns(kind, ()))
 
 
 def to_networkx(lineage: Lineage) -> "networkx.MultiDiGraph[str]":
@@ -202,49 +165,13 @@ def _table(
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise Invalid(f"A table holds records of one class, not of several: {names}.")
     for column in columns(kinds.pop()) if kinds else ():
-        yield column, [column.value(row) for row in rows]
-
-
-def _columns(kind: type[BaseModel], path: tuple[str, ...]) -> Iterator[Column]:
-    for name, field in kind.model_fields.items():
-        here = (*path, name)
-        within = [one for one in _choices(field.annotation) if _is_record(one)]
-        if len(within) == len(_choices(field.annotation)) == 1:
-            yield from _columns(within[0], here)
-        else:
-            yield Column(".".join(here), here, _kind(field.annotation))
-
-
-def _kind(annotation: Any) -> Kind:
-    found: set[Kind] = {_kind_of(one) for one in _choices(annotation)}
-    return found.pop() if len(found) == 1 else "json"
-
-
-def _kind_of(one: Any) -> Kind:
-    if get_origin(one) is Literal:
-        return "text"
-    if get_origin(one) is tuple:
-        item, *rest = get_args(one)
-        return "words" if rest == [...] and _kind(item) == "text" else "json"
-    if isinstance(one, type) and issubclass(one, Ref | StrEnum):
-        return "text"
-    return _PLAIN.get(one, "json")
-
-
-def _choices(annotation: Any) -> list[Any]:
-    """What a value may be other than None, without pydantic's remarks on it."""
-    if hasattr(annotation, "__metadata__"):
-        return _choices(annotation.__origin__)
-    if get_origin(annotation) in (Union, UnionType):
-        return [one for part in get_args(annotation) for one in _choices(part)]
-    return [] if annotation is NoneType else [annotation]
-
-
-def _is_record(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        yield column, [_told(column.value(row), column.kind) for row in rows]
 
 
 def _told(value: Any, kind: Kind) -> Any:
+    """A value as libraries of tables take it."""
+    if value is None:
+        return None
     match kind:
         case "text":
             return str(value)

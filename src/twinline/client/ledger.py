@@ -141,7 +141,7 @@ class Inferences:
             nodes: only bundles that are made of all of these, as ``prompts:/support/answer/7``.
             slot: only this one, ``ROUTE@ENVIRONMENT``.
             environment: only there.
-            status: only with this one by now.
+            status: only with this one when it arrives; a later outcome is not followed.
             last: how many to begin with, 0 to 500.
             late_seconds: how long after it was made one may still come, up to a week.
         """

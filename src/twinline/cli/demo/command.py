@@ -18,7 +18,6 @@ def _complete(incomplete: str) -> list[str]:
 
 
 def demo(
-    context: typer.Context,
     scene: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,7 +58,7 @@ def demo(
     from twinline.cli import serving
     from twinline.cli.demo import story
 
-    settings: Settings = context.obj
+    settings = Settings()
     serving.end_on_sigterm()
     folder = (home or settings.home / "demo").expanduser().resolve()
     try:
