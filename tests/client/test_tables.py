@@ -21,9 +21,8 @@ from twinline.client import Client
 from twinline.client.frames import columns, to_arrow, to_pandas, to_polars
 from twinline.db.session import Database, Reading
 from twinline.inferences import streams
-from twinline.inferences.streams import Window
 from twinline.language.errors import CutShort, Invalid, NotFound, NotInstalled
-from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at, new_id
+from twinline.language.ids import new_id
 from twinline.language.records import (
     Inference,
     NewEvaluation,
@@ -159,21 +158,6 @@ def test_every_request_is_there_once_however_they_are_cut(
     ids = [UUID(id.as_py()) for batch in batches for id in batch["id"]]
     assert ids == sorted((one.id for one in sent if one.id), reverse=True)
     assert max(map(len, batches)) <= most
-
-
-def test_a_window_learns_how_wide_it_should_be() -> None:
-    window = Window(timedelta(minutes=10))
-    end = first_id(NOW - timedelta(days=3))
-    assert made_at(window.before(end, BEFORE_ALL)) == made_at(end) - timedelta(minutes=10)
-    assert window.before(end, end) == end
-    assert made_at(window.before(AFTER_ALL, BEFORE_ALL)) < datetime.now(UTC)
-    window.held(2 * streams.STRETCH)
-    assert window.width == timedelta(minutes=5)
-    window.held(0)
-    assert window.width == timedelta(minutes=40)
-    for _ in range(5):
-        window.held(0)
-    assert window.width == timedelta(days=1)
 
 
 def test_progress_is_told_in_rows(filled: Stage, capsys: pytest.CaptureFixture[str]) -> None:
