@@ -100,6 +100,23 @@ def test_a_stretch_is_bounded_in_bytes(
     assert max(map(len, batches)) == together
 
 
+def test_what_is_wrong_with_the_database_is_said_before_the_first_piece(ledger: Ledger) -> None:
+    broken = Broken(ledger.database, after=1, times=1)
+    with pytest.raises(DatabaseUnavailable, match="busy"):
+        ledger.pieces(broken.reading)
+
+
+def test_a_window_without_requests_is_no_silence(ledger: Ledger) -> None:
+    """The first piece comes before the first request is found, and one for each window."""
+    sent = ledger.record([timedelta(days=3)], str)
+    pieces = list(ledger.pieces())
+    batches = rows_of(iter(pieces))
+    assert len(pieces) == len(batches) + 1, "the end is a piece of its own"
+    assert len(batches) > 3
+    assert not batches[0]
+    assert ids_of(batches) == sent
+
+
 def test_windows_that_take_longer_than_a_statement_may_become_narrower(ledger: Ledger) -> None:
     """PostgreSQL cancels some statements, and nothing is missing."""
     sent = ledger.record([timedelta(minutes=age) for age in range(5)], str)
@@ -113,6 +130,22 @@ def test_a_millisecond_that_takes_too_long_is_given_up(ledger: Ledger) -> None:
     with pytest.raises(DatabaseUnavailable, match="one millisecond in time"):
         rows_of(ledger.pieces(slow.reading))
     assert slow.times == 20 - 7, "from a minute to a millisecond by eighths, and once there"
+
+
+class Broken:
+    """A database that has no connection left after so many readings, so many times."""
+
+    def __init__(self, database: Database, after: int, times: int) -> None:
+        self._database = database
+        self._after = after
+        self.times = times
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        if self._after or not self.times:
+            self._after = max(self._after - 1, 0)
+            return self._database.reading()
+        self.times -= 1
+        raise DatabaseUnavailable("All database connections are busy.")
 
 
 class Slow:

@@ -63,6 +63,8 @@ class Table:
                 reader = ipc.open_stream(io.BufferedReader(pieces, _READ_AT_ONCE))
                 yield reader.schema.empty_table()
                 for batch in reader:
+                    if not batch.num_rows:  # sent lest we take a long search for silence
+                        continue
                     rows += batch.num_rows
                     tell(rows)
                     yield arrow.Table.from_batches([batch])

@@ -133,6 +133,9 @@ class Arrow:
             "moment": lambda: self._arrow.timestamp("us", "UTC"),
         }
         self._types = {name: make[kind]() for name, (kind, _) in _COLUMNS.items()}
+        self._schema = self._arrow.schema(list(self._types.items()))
+        self._no_rows = self._arrow.RecordBatch.from_pylist([], schema=self._schema)
+        self.nothing = self._schema.empty_table()
 
     def newest(
         self,
@@ -157,15 +160,17 @@ class Arrow:
         return Found(table, len(sheet.text), sheet.whole and len(table) < limit)
 
     def stream(self, tables: Iterable[Any]) -> Iterator[bytes]:
-        """Tables as one stream of Arrow's IPC format, in pieces.
+        """Tables as one stream of Arrow's IPC format, a piece for each, also for one of no
+        rows: whoever waits hears that there is an end to come.
 
         Its end is marked only when all tables are in it, so that a stream that broke off is
         not taken for a whole one.
         """
         written = io.BytesIO()
-        writer = self._ipc.new_stream(written, self._arrow.schema(list(self._types.items())))
+        writer = self._ipc.new_stream(written, self._schema)
         for table in tables:
-            writer.write_table(table)
+            for batch in table.to_batches() or [self._no_rows]:
+                writer.write_batch(batch)
             yield _taken(written)
         writer.close()
         yield _taken(written)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -75,12 +76,15 @@ def arrow(
 ) -> Iterator[bytes]:
     """The requests of a scope as a stream of Arrow's IPC format, the newest first.
 
-    What is wrong with the question is said at once, before the first piece.
+    What is wrong with the question, or with the database, is said at once, before the first
+    piece; and there is a piece for every window, so that a long way to the next request is
+    no silence.
 
     Raises:
         NotInstalled: the server runs without pyarrow.
         Invalid: the filter ends before it begins.
         NotFound: there is no such slot, or what ``scope`` says.
+        DatabaseUnavailable: PostgreSQL does not answer, or all connections are busy.
     """
     made = Arrow()
     with reading() as tx:
@@ -91,11 +95,12 @@ def arrow(
         with reading() as tx:
             return made.newest(tx, part, wanted, **bounds, limit=STRETCH_MAX, bytes_max=BYTES_MAX)
 
-    return made.stream(_tables(look, days))
+    pieces = made.stream(_tables(look, days, made.nothing))
+    return chain([next(pieces)], pieces)
 
 
-def _tables(look: Look, days: Iterable[tuple[UUID, UUID]]) -> Iterator[Any]:
-    """The requests of some days, a table for each window that holds any."""
+def _tables(look: Look, days: Iterable[tuple[UUID, UUID]], nothing: Any) -> Iterator[Any]:
+    """The requests of some days, a table for each window."""
     window = Window()
     for begin, before in days:
         while begin < before:
@@ -104,9 +109,8 @@ def _tables(look: Look, days: Iterable[tuple[UUID, UUID]]) -> Iterator[Any]:
             found = look(first, before)
             if found is None:
                 window.took_too_long()
-                continue
-            requests = len(found.table)
-            window.held(requests, found.size_bytes, time.monotonic() - asked_at)
-            before = first if found.whole else UUID(found.table["id"][-1].as_py())
-            if requests:
+                yield nothing
+            else:
+                window.held(len(found.table), found.size_bytes, time.monotonic() - asked_at)
+                before = first if found.whole else UUID(found.table["id"][-1].as_py())
                 yield found.table
