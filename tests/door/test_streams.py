@@ -106,6 +106,16 @@ def test_what_is_wrong_with_the_database_is_said_before_the_first_piece(ledger: 
         ledger.pieces(broken.reading)
 
 
+def test_a_stream_that_has_begun_waits_for_a_busy_database(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PAUSES_SECONDS", (0.0, 0.0))
+    sent = ledger.record([timedelta(minutes=age) for age in range(5)], str)
+    assert ids_of(rows_of(ledger.pieces(Broken(ledger.database, 2, times=2).reading))) == sent
+    with pytest.raises(DatabaseUnavailable, match="busy"):
+        rows_of(ledger.pieces(Broken(ledger.database, 2, times=3).reading))
+
+
 def test_a_window_without_requests_is_no_silence(ledger: Ledger) -> None:
     """The first piece comes before the first request is found, and one for each window."""
     sent = ledger.record([timedelta(days=3)], str)

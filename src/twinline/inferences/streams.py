@@ -7,8 +7,8 @@ at once, also where the ones that are wanted are few among the others.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -33,6 +33,8 @@ SECONDS = 1.0
 NARROWEST, NARROW = timedelta(milliseconds=1), timedelta(minutes=1)
 """How narrow a window may be, and how narrow one becomes because it took long: what does not
 depend on its width, say a busy machine, would make it ever narrower."""
+PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
+"""How long is waited before a stretch is tried again that the database refused."""
 FASTEST = 8
 """How many times as wide a window may be as the one before it."""
 
@@ -100,13 +102,18 @@ def arrow(
 
 
 def _tables(look: Look, days: Iterable[tuple[UUID, UUID]], nothing: Any) -> Iterator[Any]:
-    """The requests of some days, a table for each window."""
+    """The requests of some days, a table for each window.
+
+    Only once it has begun it is patient: who has got nothing yet may well ask again.
+    """
     window = Window()
+    pauses: Sequence[float] = ()
     for begin, before in days:
         while begin < before:
             first = window.before(before, begin)
             asked_at = time.monotonic()
-            found = look(first, before)
+            found = _look_patiently(look, first, before, pauses)
+            pauses = PAUSES_SECONDS
             if found is None:
                 window.took_too_long()
                 yield nothing
@@ -114,3 +121,11 @@ def _tables(look: Look, days: Iterable[tuple[UUID, UUID]], nothing: Any) -> Iter
                 window.held(len(found.table), found.size_bytes, time.monotonic() - asked_at)
                 before = first if found.whole else UUID(found.table["id"][-1].as_py())
                 yield found.table
+
+
+def _look_patiently(look: Look, begin: UUID, before: UUID, pauses: Sequence[float]) -> Found | None:
+    for pause in pauses:
+        with suppress(DatabaseUnavailable):
+            return look(begin, before)
+        time.sleep(pause)
+    return look(begin, before)
