@@ -185,7 +185,7 @@ def arrivals(
         Query(
             max_length=5,
             description="Only of bundles downstream of all of these: references of versions, "
-            "runs, datasets or bundles.",
+            "runs, datasets or bundles; a slot has a parameter of its own.",
             examples=[["prompts:/support/answer/7"]],
         ),
     ] = [],  # noqa: B006 -- FastAPI copies it
@@ -204,7 +204,8 @@ def arrivals(
         int, Query(ge=0, le=500, description="Without a cursor: so many that are here.")
     ] = 10,
     cursor: Annotated[
-        str | None, Query(max_length=20_000, description="`next` of the answer before.")
+        str | None,
+        Query(max_length=20_000, description="`next` of the answer before, for seven days."),
     ] = None,
     limit: Limit = 100,
 ) -> Arrivals:
