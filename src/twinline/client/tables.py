@@ -31,7 +31,7 @@ class Table:
         self._query = query
 
     def batches(self, progress: Progress = False) -> "Generator[pyarrow.RecordBatch]":  # pyright: ignore[reportUnknownParameterType, reportUnknownMemberType] -- has no types
-        """The rows in batches of some ten thousand, as they come.
+        """The rows in batches of some ten thousand, or fewer when they are large, as they come.
 
         Raises:
             ImportError: pyarrow is not installed.
