@@ -29,8 +29,11 @@ def upgrade() -> None:
         op.execute(f"create index if not exists {INDEX} on only inference {BRIN}")
         op.execute("set statement_timeout = 0")  # as long as it takes: nobody waits for it
         for day in op.get_bind().scalars(LEFT).all():
+            # What is made concurrently waits for older transactions, and holds nobody up.
+            op.execute("set lock_timeout = 0")
             op.execute(f"drop index concurrently if exists {day}_arrived_idx")
             op.execute(f"create index concurrently {day}_arrived_idx on {day} {BRIN}")
+            op.execute("set lock_timeout = '4s'")
             op.execute(f"alter index {INDEX} attach partition {day}_arrived_idx")
         op.execute("set statement_timeout = '60s'")
 
