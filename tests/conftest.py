@@ -69,6 +69,12 @@ def database(postgres: str, template: str) -> Iterator[Database]:
     yield from _fresh(postgres, template)
 
 
+@pytest.fixture(scope="module")
+def shared_database(postgres: str, template: str) -> Iterator[Database]:
+    """A database of the file's own, for tests that only read what is in it."""
+    yield from _fresh(postgres, template)
+
+
 @pytest.fixture(scope="session")
 def lasting_database(postgres: str, template: str) -> Iterator[Database]:
     """A database that keeps what is committed, for tests that share it."""

@@ -16,6 +16,7 @@ from twinline.deployments import actions as deployments
 from twinline.evaluations import actions as evaluations
 from twinline.evaluations import requirements
 from twinline.inferences import actions as inferences
+from twinline.inferences import partitions
 from twinline.language.errors import DataFolderRefused
 from twinline.language.records import (
     CaseResult,
@@ -119,6 +120,31 @@ def test_prompts_of_an_older_catalog_are_made_searchable_a_hundred_at_a_time(
     with empty_database.reading() as tx:
         found = searching.list_prompts(tx, Wanted(search="word249"), cursor=None, limit=10).items
     assert [one.name for one in found] == ["p249"]
+
+
+def test_each_day_that_the_ledger_has_gets_the_index_of_arrivals(
+    empty_database: Database,
+) -> None:
+    """Also when it was interrupted, which leaves an index that does not count."""
+    migrations.upgrade(empty_database)
+    with empty_database.writing("test") as tx:
+        inferences.keep_days(tx)
+        (day, *_), tables = partitions.days(tx), len(partitions.days(tx))
+    migrations.downgrade(empty_database, "0013")
+    with empty_database.writing("test") as tx:
+        name = f"ledger_inference_{day:%Y%m%d}"
+        tx.run(text(f"create index {name}_arrived_idx on {name} (at)"))
+    migrations.upgrade(empty_database)
+    with empty_database.reading() as tx:
+        indexed = tx.values(
+            text("""
+            select amname from pg_inherits join pg_class on pg_class.oid = inhrelid
+            join pg_am on pg_am.oid = relam where inhparent = 'inference_arrived_idx'::regclass
+        """)
+        )
+        whole = text("select indisvalid from pg_index where indexrelid = cast(:name as regclass)")
+        valid = tx.value(whole, {"name": "inference_arrived_idx"})
+    assert (indexed, valid) == (["brin"] * tables, True)
 
 
 @pytest.mark.parametrize("role", ["origin", "replica"])

@@ -4,8 +4,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,20 @@ class Stage:
 
 @pytest.fixture
 def stage(database: Database, tmp_path: Path) -> Iterator[Stage]:
+    with staged(database, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def staged(database: Database, folder: Path) -> Generator[Stage]:
+    """A stage over a database of its own."""
     with database.writing("test") as tx:
         admin_key = access.issue_key(tx, NewKey(owner="ana", role=Role.ADMIN)).key
         key = access.issue_key(tx, NewKey(owner="app", role=Role.SERVICE)).key
     with (
         served(make_app(database)) as url,
         Wire(url) as wire,
-        Client(url, admin_key, folder=tmp_path / "admin") as admin,
+        Client(url, admin_key, folder=folder / "admin") as admin,
         ExitStack() as open,
     ):
         catalog = Catalog(admin)

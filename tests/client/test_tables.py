@@ -1,6 +1,7 @@
 """Long lists come by columns, say what the records say, and are whole or refused."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import polars
 import pyarrow
 import pytest
 
-from tests.client.conftest import SLOT, Stage, soon
+from tests.client.conftest import SLOT, Stage, soon, staged
 from tests.client.wire import Meddler
 from tests.support.serving import served
 from tests.support.tables import rows_of
@@ -21,10 +22,9 @@ from twinline.client import Client
 from twinline.client.frames import to_arrow, to_pandas, to_polars
 from twinline.db.session import Database, Reading
 from twinline.inferences import streams
-from twinline.inferences.streams import Window
 from twinline.language.columns import columns
 from twinline.language.errors import CutShort, Invalid, NotFound, NotInstalled
-from twinline.language.ids import AFTER_ALL, BEFORE_ALL, first_id, made_at, new_id
+from twinline.language.ids import new_id
 from twinline.language.records import (
     Inference,
     NewEvaluation,
@@ -62,8 +62,14 @@ def _varied() -> list[NewInference]:
     return [full, *odd, shadow]
 
 
-@pytest.fixture
-def filled(stage: Stage) -> Stage:
+@pytest.fixture(scope="module")
+def filled(shared_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One for all tests that only read it."""
+    with staged(shared_database, tmp_path_factory.mktemp("tables")) as stage:
+        yield _fill(stage)
+
+
+def _fill(stage: Stage) -> Stage:
     sent = _varied()
     assert stage.admin.inferences.record(sent).recorded == len(sent)
     assert sent[0].id is not None
@@ -79,7 +85,8 @@ def test_a_table_says_what_the_records_say(filled: Stage) -> None:
     assert rows_of(filled.admin.inferences.table()) == rows_of(listed)
 
 
-def test_a_table_has_the_model_and_the_prompt_of_each_request(filled: Stage) -> None:
+def test_a_table_has_the_model_and_the_prompt_of_each_request(stage: Stage) -> None:
+    filled = _fill(stage)
     words = _request(prompt="prompts:/nobody/knows/1", id=new_id(NOW))
     assert filled.admin.inferences.record([words]).unresolved == 1
     found = {row["id"]: row for row in to_arrow(filled.admin.inferences.table()).to_pylist()}
@@ -126,8 +133,8 @@ def test_columns_have_the_types_of_records_and_words_are_categories(filled: Stag
     ).tolist()  # fmt: skip
 
 
-def test_a_table_of_nothing_keeps_its_columns(stage: Stage) -> None:
-    nothing = stage.admin.inferences.table()
+def test_a_table_of_nothing_keeps_its_columns(filled: Stage) -> None:
+    nothing = filled.admin.inferences.table(RequestFilter(begin=NOW + timedelta(days=1)))
     assert to_arrow(nothing).num_rows == len(to_pandas(nothing)) == to_polars(nothing).height == 0
     assert "measured.cost_usd" in to_polars(nothing).columns
     assert list(nothing.batches()) == []
@@ -146,35 +153,20 @@ def test_whatever_is_listed_or_counted_becomes_a_frame(filled: Stage) -> None:
     assert set(to_pandas(client.lineage.decisions(PROMPT))["decision"]) == set(HOSTILE)
 
 
-@pytest.mark.parametrize(("stretch", "most"), [(2, 2), (1, 3), (3, 1000)])
 def test_every_request_is_there_once_however_they_are_cut(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, stretch: int, most: int
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where many are of one millisecond, or none for days."""
-    monkeypatch.setattr(streams, "STRETCH", stretch)
-    monkeypatch.setattr(streams, "STRETCH_MAX", most)
     ages = [timedelta(0)] * 9 + [timedelta(hours=5)] * 5 + [timedelta(days=6)]
     sent = [_request(id=new_id(NOW - age)) for age in ages]
     assert stage.admin.inferences.record(sent).recorded == len(sent)
-    batches = list(stage.admin.inferences.table().batches())
-    ids = [UUID(id.as_py()) for batch in batches for id in batch["id"]]
-    assert ids == sorted((one.id for one in sent if one.id), reverse=True)
-    assert max(map(len, batches)) <= most
-
-
-def test_a_window_learns_how_wide_it_should_be() -> None:
-    window = Window(timedelta(minutes=10))
-    end = first_id(NOW - timedelta(days=3))
-    assert made_at(window.before(end, BEFORE_ALL)) == made_at(end) - timedelta(minutes=10)
-    assert window.before(end, end) == end
-    assert made_at(window.before(AFTER_ALL, BEFORE_ALL)) < datetime.now(UTC)
-    window.held(2 * streams.STRETCH)
-    assert window.width == timedelta(minutes=5)
-    window.held(0)
-    assert window.width == timedelta(minutes=40)
-    for _ in range(5):
-        window.held(0)
-    assert window.width == timedelta(days=1)
+    for stretch, most in ((2, 2), (1, 3), (3, 1000)):
+        monkeypatch.setattr(streams, "STRETCH", stretch)
+        monkeypatch.setattr(streams, "STRETCH_MAX", most)
+        batches = list(stage.admin.inferences.table().batches())
+        ids = [UUID(id.as_py()) for batch in batches for id in batch["id"]]
+        assert ids == sorted((one.id for one in sent if one.id), reverse=True)
+        assert max(map(len, batches)) <= most
 
 
 def test_progress_is_told_in_rows(filled: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,11 +13,19 @@ import pytest
 
 from twinline.client.http import Http
 from twinline.client.tries import Tries, asked_seconds
-from twinline.language.errors import DatabaseUnavailable, Overloaded, TwinlineError, Unavailable
+from twinline.language.errors import (
+    CutShort,
+    DatabaseUnavailable,
+    Overloaded,
+    TwinlineError,
+    Unavailable,
+)
 from twinline.language.records import Json
 
 BUSY = b'{"type": "urn:twinline:problem:overloaded", "detail": "later"}'
 Answer = tuple[int, dict[str, str], bytes]
+CLOSED: Answer = (0, {}, b"")
+"""No answer: the connection is closed."""
 
 
 class Server(ThreadingHTTPServer):
@@ -40,8 +48,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.keys.append(self.headers.get("Idempotency-Key"))
         answers = self.server.answers
         status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        if not status:
+            self.close_connection = True
+            return
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -87,6 +98,28 @@ def test_a_busy_server_is_asked_again(server: Server, status: int) -> None:
     server.answers = [(status, {"Retry-After": "0"}, BUSY), (status, {}, b""), (200, {}, b"{}")]
     assert Http(server.url, None).get(Json, "/x") == {}
     assert len(server.keys) == 3
+
+
+def test_a_long_answer_is_asked_for_again_until_it_begins(server: Server) -> None:
+    begun = (200, {}, b"all of it")
+    server.answers = [(503, {"Retry-After": "0"}, BUSY), CLOSED, begun]
+    assert b"".join(Http(server.url, None).chunks("/x", {})) == b"all of it"
+    assert len(server.keys) == 3
+    server.answers = [(503, {}, BUSY)]
+    with pytest.raises(Overloaded, match="later"):
+        list(Http(server.url, None).chunks("/x", {}))
+    assert len(server.keys) == 6
+    server.answers = [CLOSED]
+    with pytest.raises(Unavailable, match="does not answer"):
+        list(Http(server.url, None).chunks("/x", {}))
+    assert len(server.keys) == 9
+
+
+def test_a_long_answer_that_broke_off_is_not_asked_for_again(server: Server) -> None:
+    server.answers = [(200, {"Content-Length": "999"}, b"half of i"), (200, {}, b"all of it")]
+    with pytest.raises(CutShort, match="after 9 bytes"):
+        list(Http(server.url, None).chunks("/x", {}))
+    assert len(server.keys) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 500, 501])
@@ -162,6 +195,14 @@ def test_waits_grow_and_no_two_clients_wait_alike(monkeypatch: pytest.MonkeyPatc
         found = waited[place::3]
         assert all(least <= one <= 1.5 * least for one in found)
         assert len(set(found)) == 20
+
+
+def test_a_wait_that_fits_is_not_made_too_long_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("twinline.client.tries.time.sleep", waited.append)
+    assert all(Tries(2, 1000).again(900) for _ in range(50))
+    assert all(900 <= one <= 950 for one in waited)
+    assert not Tries(2, 1000).again(1000)
 
 
 @pytest.mark.parametrize(

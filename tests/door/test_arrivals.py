@@ -1,5 +1,6 @@
 """What arrives is told once, whatever commits meanwhile, however late it was made."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
 from twinline.db.session import Database
+from twinline.inferences import arrivals, partitions
+from twinline.language import cursors
 from twinline.language.errors import Invalid, NotFound
 from twinline.language.ids import new_id
 from twinline.language.records import Inference, NewInference, NewKey, NewModelVersion, Role
@@ -135,6 +138,69 @@ def test_filters_leave_what_is_meant(real: Client, bundle: BundleRef) -> None:
     assert len(told(nodes=["models:/m/1"])) == 2
     assert told(nodes=["models:/m/1", "prompts:/q/1"]) == [placed]
     assert told(nodes=["prompts:/p/1", "prompts:/q/1"]) == []
+
+
+def test_what_few_meet_is_looked_for_on_from_where_looking_ended(
+    real: Client, bundle: BundleRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "LOOK", 3)
+    cursor, more = real.inferences.arrivals().next, True
+    recorded(real, bundle, 7)
+    wanted = recorded(real, bundle, 1, status="error")
+    recorded(real, bundle, 7)
+    answers = list[list[str]]()
+    while more:
+        found = real.inferences.arrivals(cursor, status="error")
+        answers.append(ids_of(found.items))
+        cursor, more = found.next, found.more
+    assert len(answers) == 6, "three at a time, and none once all fifteen were looked at"
+    assert [id for ids in answers for id in ids] == wanted
+
+
+def test_a_cursor_that_cannot_be_gone_on_from_is_refused(real: Client) -> None:
+    begun = real.inferences.arrivals()
+    since = json.loads(cursors.decode(arrivals.LISTING, begun.next, str) or "")["since"]
+
+    def asked(**other: object) -> None:
+        place = json.dumps({"since": since | other})
+        real.inferences.arrivals(cursors.encode(arrivals.LISTING, place))
+
+    asked()
+    now = datetime.now(UTC)
+    asked(at=str(now - timedelta(days=6, hours=23)))
+    with pytest.raises(Invalid, match="holds for 7 days; begin without a cursor"):
+        asked(at=str(now - timedelta(days=7, hours=1)))
+    with pytest.raises(Invalid, match="before it was restored; begin without a cursor"):
+        asked(none_from=since["none_from"] + 1_000_000)
+
+
+def test_what_leads_to_slots_is_refused_with_the_remedy(real: Client, bundle: BundleRef) -> None:
+    real.slots.deploy("r@dev", str(bundle), reason="first", expected=0)
+    for node in ("routes:/r@dev", "deployments:/r@dev/1"):
+        with pytest.raises(Invalid, match=r"slot=ROUTE@ENVIRONMENT") as refused:
+            real.inferences.arrivals(nodes=["models:/m/1", node])
+        assert refused.value.fields["value"] == node
+
+
+def test_every_day_knows_which_transactions_wrote_where(database: Database) -> None:
+    """Also one that is made later."""
+    today = datetime.now(UTC).date()
+    with database.writing("test") as tx:
+        partitions.open_since(tx, today - timedelta(days=20), today, most=31)
+        days = len(partitions.days(tx))
+        indexes = tx.value(
+            text("""
+            select count(*) from pg_inherits join pg_index on indexrelid = inhrelid
+            where inhparent = 'inference_arrived_idx'::regclass and indisvalid
+        """)
+        )
+        valid = tx.value(
+            text("""
+            select indisvalid from pg_index
+            where indexrelid = 'inference_arrived_idx'::regclass
+        """)
+        )
+    assert (indexes, valid) == (days, True)
 
 
 def test_what_is_wrong_is_named(real: Client) -> None:

@@ -146,28 +146,33 @@ class Http:
             answer.close()
 
     def chunks(self, path: str, query: Query) -> Generator[bytes]:
-        """A long answer in chunks, as they come.
+        """A long answer in chunks, as they come; tried again until the first one came.
 
         Raises:
             CutShort: it broke off; what came of it is not all.
         """
         count = 0
         timeout = httpx.Timeout(self._client.timeout.connect, read=_STRETCH_SECONDS)
-        try:
-            with self._client.stream("GET", path, params=_given(query), timeout=timeout) as answer:
-                if not answer.is_success:
+        left = Tries(TRIES, self._total_seconds)
+        while True:
+            try:
+                with self._client.stream(
+                    "GET", path, params=_given(query), timeout=timeout
+                ) as answer:
+                    if answer.is_success:
+                        for chunk in answer.iter_bytes():
+                            count += len(chunk)
+                            yield chunk
+                        return
                     answer.read()
+            except httpx.TransportError as error:
+                if count:
+                    raise self._cut_short(count) from error
+                if not left.again():
+                    raise self._silent(error) from error
+            else:
+                if not _may_ask_again(answer, left):
                     raise _error(answer)
-                for chunk in answer.iter_bytes():
-                    count += len(chunk)
-                    yield chunk
-        except httpx.TransportError as error:
-            if not count:
-                raise self._silent(error) from error
-            raise CutShort(
-                f"The answer of {self.url} broke off after {count:,} bytes; ask again.",
-                url=self.url,
-            ) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -197,8 +202,7 @@ class Http:
                 if not left.again():
                     raise self._silent(error) from error
             else:
-                asked = asked_seconds(answer.headers.get("Retry-After"))
-                if answer.status_code not in _AWAY or not left.again(asked):
+                if not _may_ask_again(answer, left):
                     return _unless_refused(answer)
 
     def _post(self, path: str, body: bytes) -> httpx.Response:
@@ -208,12 +212,23 @@ class Http:
         except httpx.TransportError as error:
             raise self._silent(error) from error
 
+    def _cut_short(self, count: int) -> CutShort:
+        return CutShort(
+            f"The answer of {self.url} broke off after {count:,} bytes; ask again.", url=self.url
+        )
+
     def _silent(self, error: httpx.TransportError) -> Unavailable:
         return Unavailable(
             f"The server at {self.url} does not answer ({error or type(error).__name__}). "
             "Is it running? `twinline up` starts one; TWINLINE_URL says where it is.",
             url=self.url,
         )
+
+
+def _may_ask_again(answer: httpx.Response, left: Tries) -> bool:
+    """Whether a server was too busy; then as soon as it may be asked again."""
+    asked = asked_seconds(answer.headers.get("Retry-After"))
+    return answer.status_code in _AWAY and left.again(asked)
 
 
 def _hang_up(answer: httpx.Response) -> None:

@@ -144,6 +144,11 @@ class Inferences:
             status: only with this one when it arrives; a later outcome is not followed.
             last: how many to begin with, 0 to 500.
             late_seconds: how long after it was made one may still come, up to a week.
+
+        Raises:
+            Invalid: the cursor is older than a week, or of a database before it was restored;
+                or a node leads to slots, which have an argument of their own.
+            NotFound: there is no such node, slot or environment.
         """
         query = {"cursor": cursor, "node": nodes, "slot": slot, "environment": environment}
         more = {"status": status, "last": last, "late_seconds": late_seconds, "limit": 500}

@@ -31,7 +31,7 @@ class Table:
         self._query = query
 
     def batches(self, progress: Progress = False) -> "Generator[pyarrow.RecordBatch]":  # pyright: ignore[reportUnknownParameterType, reportUnknownMemberType] -- has no types
-        """The rows in batches of some ten thousand, as they come.
+        """The rows in batches of some ten thousand, or fewer when they are large, as they come.
 
         Raises:
             ImportError: pyarrow is not installed.
@@ -63,6 +63,8 @@ class Table:
                 reader = ipc.open_stream(io.BufferedReader(pieces, _READ_AT_ONCE))
                 yield reader.schema.empty_table()
                 for batch in reader:
+                    if not batch.num_rows:  # sent lest we take a long search for silence
+                        continue
                     rows += batch.num_rows
                     tell(rows)
                     yield arrow.Table.from_batches([batch])

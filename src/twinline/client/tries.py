@@ -3,7 +3,8 @@
 Each wait is twice the one before, and by chance up to half as long again, so that many
 clients that were refused together do not come back together. What the server asks for
 (``Retry-After``, RFC 9110, section 10.2.3) is waited for, unless that is beyond the time
-that the request has in all: then it is over at once.
+that the request has in all: then it is over at once. Chance takes at most half of what
+would be left.
 """
 
 import random
@@ -34,11 +35,12 @@ class Tries:
     def again(self, asked_seconds: float = 0.0) -> bool:
         """Wait for the next try; False at once when there is none left, or no time."""
         self._left -= 1
-        wait = max(self._wait, asked_seconds) * (1 + random.random() / 2)  # noqa: S311 -- jitter
-        if not self._left or time.monotonic() + wait >= self._until:
+        wait = max(self._wait, asked_seconds)
+        spare = self._until - time.monotonic() - wait
+        if not self._left or spare <= 0:
             return False
         self._wait *= 2
-        time.sleep(wait)
+        time.sleep(wait + min(wait, spare) * random.random() / 2)  # noqa: S311 -- jitter
         return True
 
 

@@ -6,10 +6,11 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable
+from psycopg.abc import Buffer
+from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 from sqlalchemy import (
     Connection,
     Engine,
@@ -57,6 +58,18 @@ _STILL = text("select true")
 Item = TypeVar("Item")
 
 
+class Sheet(NamedTuple):
+    """CSV below a line of names, null empty and empty text quoted; ``whole`` unless it was
+    cut after a row, because of its size."""
+
+    text: bytes
+    whole: bool
+
+
+class _EnoughError(Exception):
+    """Ends a copy in the middle: PostgreSQL is told when its block raises."""
+
+
 class Reading:
     """A read-only transaction with one snapshot of the database."""
 
@@ -85,23 +98,37 @@ class Reading:
         """The first column of every row."""
         return list(self._connection.execute(statement, values).scalars().all())
 
-    def csv(self, query: TextClause, values: Mapping[str, Any]) -> bytes:
-        """The rows of a query as CSV below a line of names, for who reads columns: they do
-        not become Python's objects first. Null is empty, and empty text is quoted.
+    def csv(self, query: TextClause, values: Mapping[str, Any], bytes_max: int) -> Sheet | None:
+        """The rows of a query as CSV, for who reads columns: they do not become Python's
+        objects first. None: it takes longer than a statement may.
+
+        Beyond ``bytes_max`` it ends after a row, the first one at the earliest. Then, and
+        after None, this transaction is over.
 
         Raises:
-            DatabaseUnavailable: PostgreSQL does not answer, or takes too long.
+            DatabaseUnavailable: PostgreSQL does not answer.
         """
         self._connection.execute(_ROOM)
         compiled = query.compile(dialect=self._connection.dialect)
         # COPY takes no parameters: psycopg writes them into it, quoted.
         asked = f"copy ({compiled.string}) to stdout (format csv, header)"
         driver = cast(psycopg.Connection[Any], self._connection.connection.driver_connection)
+        lines: list[Buffer] = []
+        left = bytes_max
         try:
             with driver.cursor().copy(asked.encode(), compiled.construct_params(values)) as rows:
-                return b"".join(rows)
+                for row in rows:  # a whole one each, as PostgreSQL's protocol promises
+                    lines.append(row)
+                    left -= len(row)
+                    if left < 0 and len(lines) > 1:
+                        raise _EnoughError
+        except _EnoughError:
+            return Sheet(b"".join(lines), whole=False)
+        except QueryCanceled:
+            return None
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(f"The database does not answer: {error}") from error
+        return Sheet(b"".join(lines), whole=True)
 
 
 class Writing(Reading):

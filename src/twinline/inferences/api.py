@@ -1,28 +1,82 @@
 """Record and read inferences over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Path, Response
+from fastapi import Depends, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
-from twinline.access.gate import OnceOnly, reading, strict_router, writing
+from twinline.access.gate import OnceOnly, Reader, reader, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.inferences import actions
+from twinline.inferences import actions, affected, columnar, streams
+from twinline.language.names import Environment
 from twinline.language.records import (
     BatchResult,
     Inference,
     InferenceBatch,
+    Instant,
     LedgerDays,
     LedgerSince,
     NewOutcome,
     Outcome,
+    RequestFilter,
+    Status,
 )
+from twinline.language.refs import SlotRef
 
 router = strict_router("inferences")
 Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.RECORD)]
+ReadLong = Annotated[Reader, reader(Permission.READ)]
 InferenceId = Annotated[UUID, Path(description="The inference's id.")]
+ScoreMin = Annotated[
+    float | None, Query(ge=0, le=1, description="Only with a score of this or more.")
+]
+ScoreMax = Annotated[
+    float | None, Query(ge=0, le=1, description="Only with a score of this or less.")
+]
+ARROW: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {columnar.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        "description": "One row a request",
+    },
+    501: {"description": "The server runs without pyarrow"},
+}
+
+
+def _filter(
+    environment: Annotated[
+        Environment | None, Query(description="Only in this environment.")
+    ] = None,
+    slot: Annotated[
+        str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
+    ] = None,
+    begin: Annotated[Instant | None, Query(alias="from", description="From then on.")] = None,
+    end: Annotated[
+        Instant | None, Query(alias="to", description="Up to, not including, then.")
+    ] = None,
+) -> RequestFilter:
+    return RequestFilter(
+        environment=environment,
+        slot=SlotRef.parse(slot) if slot else None,
+        begin=begin,
+        end=end,
+    )
+
+
+def _request_filter(
+    where: Annotated[RequestFilter, Depends(_filter)],
+    status: Annotated[Status | None, Query(description="Only with this status.")] = None,
+    score_min: ScoreMin = None,
+    score_max: ScoreMax = None,
+) -> RequestFilter:
+    measures = {"status": status, "score_min": score_min, "score_max": score_max}
+    return where.model_copy(update=measures)
+
+
+Filter = Annotated[RequestFilter, Depends(_filter)]
+FullFilter = Annotated[RequestFilter, Depends(_request_filter)]
 
 
 @router.post("/inferences")
@@ -43,6 +97,15 @@ def open_days(body: LedgerSince, tx: Write) -> LedgerDays:
     elsewhere needs older ones. Opens 31 days at once and says how many are missing.
     """
     return actions.open_days(tx, body.since)
+
+
+@router.get("/inferences.arrow", response_class=StreamingResponse, responses=ARROW)
+def arrow(long: ReadLong, wanted: FullFilter) -> StreamingResponse:
+    """Every request that was served as an Arrow IPC stream, the newest first, as
+    `/impact.arrow` has those of a node."""
+    return StreamingResponse(
+        streams.arrow(long.reading, affected.everything, wanted), media_type=columnar.MEDIA_TYPE
+    )
 
 
 @router.get("/inferences/{id}")

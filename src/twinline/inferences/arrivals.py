@@ -6,6 +6,9 @@ were over, as in `recounts`, and what a mark does not cover came after it. A pag
 the mark that its first question took, so that nothing is told twice or passed over,
 whatever commits meanwhile, in whatever order.
 
+Transactions are numbered by the database: a cursor of one that had more of them, as after
+a restore, is refused.
+
 Looked through is the time from ``late`` before the mark on: what was made earlier still,
 and arrives now, is in the ledger but not told here.
 """
@@ -28,6 +31,10 @@ from twinline.language.ids import AFTER_ALL, BEFORE_ALL, EPOCH, first_id
 from twinline.language.records import Arrivals, Inference, Instant, RequestFilter
 
 LISTING = "arrivals"
+LOOK = 10_000
+"""How many that are new are looked at in one answer, however few of them are wanted."""
+KEPT = timedelta(days=7)
+"""How old a cursor may be: as old as what is told late may be."""
 
 _MARK = text("""
 select (pg_snapshot_xmax(now)::text)::bigint as none_from,
@@ -45,11 +52,17 @@ def _covered(mark: str) -> str:
 
 
 _NEW = text(f"""
-select id from inference
-where id >= :begin and id > :after and not {_covered("since")} and {_covered("until")}
-    and {store.SERVED_IN}
-    and (:everything or exists (select 1 from {PARTS} where {store.WITHIN})){store.BY_MEASURE}
-order by id limit :limit
+with come as materialized (
+    select id, role, slot_id, bundle_id, deployment, status, score from inference
+    where id >= :begin and id > :after and arrived >= :arrived_from
+        and not {_covered("since")} and {_covered("until")}
+    order by id limit :look
+)
+select array(
+    select id from come inference where {store.SERVED_IN}
+        and (:everything or exists (select 1 from {PARTS} where {store.WITHIN})){store.BY_MEASURE}
+    order by id limit :limit
+) as ids, (select id from come order by id offset :look - 1) as looked
 """)
 
 
@@ -62,6 +75,11 @@ class Mark(BaseModel):
     still_open: tuple[Annotated[int, Field(ge=0, lt=1 << 63)], ...]
     at: Annotated[Instant, Field(ge=EPOCH + timedelta(days=8))]
 
+    @property
+    def arrived_from(self) -> int:
+        """The first transaction that it does not cover."""
+        return min((self.none_from, *self.still_open))
+
 
 class Position(BaseModel):
     """Where a reader is: all up to ``since`` was told, and of what came until ``until`` what
@@ -72,6 +90,14 @@ class Position(BaseModel):
     since: Mark
     until: Mark | None = None
     after: UUID = BEFORE_ALL
+
+
+class New(NamedTuple):
+    """Of what is new, the first that are wanted; and where looking ended when there is more
+    (None: nowhere)."""
+
+    ids: list[UUID]
+    looked: UUID | None
 
 
 class Wanted(NamedTuple):
@@ -87,7 +113,7 @@ def arrivals(tx: Reading, wanted: Wanted, *, cursor: str | None, last: int, limi
     requests that are here, to go on from.
 
     Raises:
-        Invalid: it is no cursor of ours.
+        Invalid: it is no cursor of ours, too old, or of another database.
         NotFound: there is no such slot or environment.
     """
     now = _mark(tx)
@@ -95,23 +121,23 @@ def arrivals(tx: Reading, wanted: Wanted, *, cursor: str | None, last: int, limi
         scope = _scope(tx, wanted)
         found = affected.newest(tx, scope, wanted.filter, before=AFTER_ALL, limit=last)
         return _answer(tuple(reversed(found)), Position(since=now), more=False)
-    place = _position(cursor)
+    place = _position(cursor, now)
     until = place.until or now
-    ids = _new_ids(tx, wanted, place, until, limit)
-    items = tuple(reversed(read_all(tx, ids)))
-    if len(ids) < limit:
+    new = _new(tx, wanted, place, until, limit)
+    items = tuple(reversed(read_all(tx, new.ids)))
+    after = max(new.ids) if len(new.ids) == limit else new.looked
+    if after is None:
         return _answer(items, Position(since=until), more=False)
-    here = Position(since=place.since, until=until, after=max(ids))
-    return _answer(items, here, more=True)
+    return _answer(items, Position(since=place.since, until=until, after=after), more=True)
 
 
 def _scope(tx: Reading, wanted: Wanted) -> Scope:
     return affected.everything(tx) if wanted.bundles is None else Scope(tuple(wanted.bundles))
 
 
-def _new_ids(tx: Reading, wanted: Wanted, place: Position, until: Mark, limit: int) -> list[UUID]:
+def _new(tx: Reading, wanted: Wanted, place: Position, until: Mark, limit: int) -> New:
     part = affected.select(tx, Scope(tuple(wanted.bundles or ())), wanted.filter)
-    return tx.values(
+    row = tx.row(
         _NEW,
         {
             **part.values,
@@ -121,9 +147,13 @@ def _new_ids(tx: Reading, wanted: Wanted, place: Position, until: Mark, limit: i
             "everything": wanted.bundles is None,
             "begin": first_id(place.since.at - wanted.late),
             "after": place.after,
+            "arrived_from": place.since.arrived_from,
             "limit": limit,
+            "look": LOOK,
         },
     )
+    assert row is not None
+    return New(row["ids"], row["looked"])
 
 
 def _values(name: str, mark: Mark) -> dict[str, object]:
@@ -140,13 +170,26 @@ def _answer(items: tuple[Inference, ...], place: Position, *, more: bool) -> Arr
     return Arrivals(items=items, next=cursors.encode(LISTING, place.model_dump_json()), more=more)
 
 
-def _position(cursor: str) -> Position:
+def _position(cursor: str, now: Mark) -> Position:
     said = cursors.decode(LISTING, cursor, str)
     try:
-        return Position.model_validate_json(said or "")
+        place = Position.model_validate_json(said or "")
     except ValidationError as error:
-        raise Invalid(
-            f"{cursor!r} is no cursor of this list; take `next` of its last answer, or none.",
-            field="cursor",
-            value=cursor,
-        ) from error
+        why = "is no cursor of this list; take `next` of its last answer, or none"
+        raise _refused(cursor, why) from error
+    if (place.until or place.since).none_from > now.none_from:
+        raise _refused(
+            cursor,
+            "is of another database, or of this one before it was restored; begin without a cursor",
+        )
+    if now.at - place.since.at > KEPT:
+        raise _refused(
+            cursor,
+            f"is of {place.since.at:%Y-%m-%d}, and one holds for {KEPT.days} days; begin without "
+            "a cursor, and take what came meanwhile from /inferences.arrow (from, to)",
+        )
+    return place
+
+
+def _refused(cursor: str, why: str) -> Invalid:
+    return Invalid(f"{cursor!r} {why}.", field="cursor", value=cursor)

@@ -9,7 +9,7 @@ are dictionaries. The cost stays a float, which it was when it was recorded.
 import io
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -99,6 +99,15 @@ _QUERIES = {
 }
 
 
+class Found(NamedTuple):
+    """A table of requests, and the size of its CSV; ``whole`` unless more of them were there
+    than it was to hold."""
+
+    table: Any
+    size_bytes: int
+    whole: bool
+
+
 class Arrow:
     """Arrow for the columns of requests.
 
@@ -124,6 +133,9 @@ class Arrow:
             "moment": lambda: self._arrow.timestamp("us", "UTC"),
         }
         self._types = {name: make[kind]() for name, (kind, _) in _COLUMNS.items()}
+        self._schema = self._arrow.schema(list(self._types.items()))
+        self._no_rows = self._arrow.RecordBatch.from_pylist([], schema=self._schema)
+        self.nothing = self._schema.empty_table()
 
     def newest(
         self,
@@ -134,30 +146,38 @@ class Arrow:
         begin: UUID,
         before: UUID,
         limit: int,
-    ) -> Any:
-        """The newest requests of a part of the ledger from ``begin`` to ``before``, as a
-        table."""
+        bytes_max: int,
+    ) -> Found | None:
+        """The newest requests of a part of the ledger from ``begin`` to ``before``: so many,
+        and so many bytes of CSV, unless the first alone is larger. None: to find them takes
+        longer than a statement may."""
         query = _QUERIES[part.whole, wanted.by_measure]
         bounds = {"begin": begin, "before": before, "limit": limit}
-        return self._table(tx.csv(query, part.values | store.asked(wanted) | bounds))
+        sheet = tx.csv(query, part.values | store.asked(wanted) | bounds, bytes_max)
+        if sheet is None:
+            return None
+        table = self._table(sheet.text)
+        return Found(table, len(sheet.text), sheet.whole and len(table) < limit)
 
     def stream(self, tables: Iterable[Any]) -> Iterator[bytes]:
-        """Tables as one stream of Arrow's IPC format, in pieces.
+        """Tables as one stream of Arrow's IPC format, a piece for each, also for one of no
+        rows: whoever waits hears that there is an end to come.
 
         Its end is marked only when all tables are in it, so that a stream that broke off is
         not taken for a whole one.
         """
         written = io.BytesIO()
-        writer = self._ipc.new_stream(written, self._arrow.schema(list(self._types.items())))
+        writer = self._ipc.new_stream(written, self._schema)
         for table in tables:
-            writer.write_table(table)
+            for batch in table.to_batches() or [self._no_rows]:
+                writer.write_batch(batch)
             yield _taken(written)
         writer.close()
         yield _taken(written)
 
     def _table(self, sheet: bytes) -> Any:
         return self._csv.read_csv(
-            io.BytesIO(sheet),
+            self._arrow.BufferReader(sheet),
             # one block, because a line may be as long as a context
             read_options=self._csv.ReadOptions(use_threads=False, block_size=len(sheet) + 1),
             parse_options=self._csv.ParseOptions(newlines_in_values=True),

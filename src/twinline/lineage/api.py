@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from twinline.access.gate import Cursor, Limit, Reader, reader, reading, strict_router
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
-from twinline.inferences import affected, columnar, streams
-from twinline.inferences.api import InferenceId
+from twinline.inferences import columnar, streams
+from twinline.inferences.api import ARROW, Filter, FullFilter, InferenceId
 from twinline.language.names import Environment
 from twinline.language.records import (
     AffectedDecision,
@@ -49,53 +49,6 @@ NodeRef = Annotated[
         examples=["prompts:/support/answer/7"],
     ),
 ]
-ScoreMin = Annotated[
-    float | None, Query(ge=0, le=1, description="Only with a score of this or more.")
-]
-ScoreMax = Annotated[
-    float | None, Query(ge=0, le=1, description="Only with a score of this or less.")
-]
-_ARROW: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {columnar.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-        "description": "One row a request",
-    },
-    501: {"description": "The server runs without pyarrow"},
-}
-
-
-def _filter(
-    environment: Annotated[
-        Environment | None, Query(description="Only in this environment.")
-    ] = None,
-    slot: Annotated[
-        str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
-    ] = None,
-    begin: Annotated[Instant | None, Query(alias="from", description="From then on.")] = None,
-    end: Annotated[
-        Instant | None, Query(alias="to", description="Up to, not including, then.")
-    ] = None,
-) -> RequestFilter:
-    return RequestFilter(
-        environment=environment,
-        slot=SlotRef.parse(slot) if slot else None,
-        begin=begin,
-        end=end,
-    )
-
-
-def _request_filter(
-    where: Annotated[RequestFilter, Depends(_filter)],
-    status: Annotated[Status | None, Query(description="Only with this status.")] = None,
-    score_min: ScoreMin = None,
-    score_max: ScoreMax = None,
-) -> RequestFilter:
-    measures = {"status": status, "score_min": score_min, "score_max": score_max}
-    return where.model_copy(update=measures)
-
-
-Filter = Annotated[RequestFilter, Depends(_filter)]
-FullFilter = Annotated[RequestFilter, Depends(_request_filter)]
 
 
 @router.get("/lineage")
@@ -164,7 +117,7 @@ def csv(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     )
 
 
-@router.get("/impact.arrow", response_class=StreamingResponse, responses=_ARROW)
+@router.get("/impact.arrow", response_class=StreamingResponse, responses=ARROW)
 def arrow(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     """Every request downstream of a node as an Arrow IPC stream, the newest first, however
     many there are.
@@ -177,14 +130,6 @@ def arrow(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingRespons
     )
 
 
-@router.get("/inferences.arrow", response_class=StreamingResponse, responses=_ARROW)
-def inferences_arrow(long: ReadLong, wanted: FullFilter) -> StreamingResponse:
-    """Every request that was served, as `/impact.arrow` has those of a node."""
-    return StreamingResponse(
-        streams.arrow(long.reading, affected.everything, wanted), media_type=columnar.MEDIA_TYPE
-    )
-
-
 @router.get("/arrivals")
 def arrivals(
     tx: Read,
@@ -193,7 +138,7 @@ def arrivals(
         Query(
             max_length=5,
             description="Only of bundles downstream of all of these: references of versions, "
-            "runs, datasets or bundles.",
+            "runs, datasets or bundles; a slot has a parameter of its own.",
             examples=[["prompts:/support/answer/7"]],
         ),
     ] = [],  # noqa: B006 -- FastAPI copies it
@@ -212,7 +157,8 @@ def arrivals(
         int, Query(ge=0, le=500, description="Without a cursor: so many that are here.")
     ] = 10,
     cursor: Annotated[
-        str | None, Query(max_length=20_000, description="`next` of the answer before.")
+        str | None,
+        Query(max_length=20_000, description="`next` of the answer before, for seven days."),
     ] = None,
     limit: Limit = 100,
 ) -> Arrivals:

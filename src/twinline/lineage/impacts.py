@@ -10,6 +10,7 @@ from twinline.inferences import affected
 from twinline.inferences import arrivals as incoming
 from twinline.inferences.affected import Counts
 from twinline.inferences.selections import Scope
+from twinline.language.errors import Invalid
 from twinline.language.records import (
     AffectedDecision,
     ArmImpact,
@@ -104,12 +105,25 @@ def arrivals(
     Raises:
         InvalidReference: one is no reference.
         NotFound: there is no such node, slot or environment.
-        Invalid: the cursor is none of ours.
+        Invalid: one leads to slots or deployments, or the cursor is none of ours or too old.
     """
-    each = [set(reach(tx, node).bundles) for node in nodes]
+    each = [set(_bundles_alone(tx, node)) for node in nodes]
     bundles = each[0].intersection(*each) if each else None
     question = incoming.Wanted(wanted, bundles, late)
     return incoming.arrivals(tx, question, cursor=cursor, last=last, limit=limit)
+
+
+def _bundles_alone(tx: Reading, node: str) -> tuple[int, ...]:
+    found = reach(tx, node)
+    if places := [*found.scope.slots, *found.scope.deployments]:
+        raise Invalid(
+            f"{node!r} stands for all that {places[0]} served, and arrivals are selected by "
+            "bundles: ask for a slot with slot=ROUTE@ENVIRONMENT instead of a node, or list "
+            "what is here already with /impact/inferences.",
+            field="node",
+            value=node,
+        )
+    return found.bundles
 
 
 def decisions(

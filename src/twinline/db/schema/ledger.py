@@ -63,6 +63,7 @@ inference = Table(
     Index(None, "bundle_id", "id"),
     Index(None, "decision", postgresql_where=text("decision is not null")),
     Index(None, "trace_id", postgresql_where=text("trace_id is not null")),
+    Index(None, "arrived", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
     postgresql_partition_by="range (id)",
 )
 outcome = Table(
