@@ -98,6 +98,7 @@ def test_the_process_says_that_it_lives_while_others_wait_for_the_database(busy:
     async def asked_while_others_wait() -> list[float]:
         spent: list[float] = []
         async with _asking(busy) as http:
+            await http.get("/healthz")  # a first request connects, and wakes the server up
             waiting = [asyncio.create_task(_slots(http)) for _ in range(AT_ONCE)]
             begun = time.monotonic()
             while not all(one.done() for one in waiting):
