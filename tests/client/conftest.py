@@ -49,7 +49,9 @@ class Stage:
     applications: list[Client] = field(default_factory=list)
 
     def application(self, folder: Path, **more: Any) -> Client:
-        """A client as an application has it; closed after the test."""
+        """A client as an application has it, on a machine that may be busy; closed after the
+        test."""
+        more.setdefault("cold_start_seconds", 15.0)
         made = Client(more.pop("url", self.wire.url), self.key, folder=folder, **more)
         self.open.callback(made.close)
         return made

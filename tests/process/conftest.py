@@ -44,7 +44,8 @@ class Up:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A clean environment whose data folder is ``home``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TWINLINE_")}
+    ours = ("TWINLINE_", "MLFLOW_")  # MLflow says in the environment what was used last
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     binaries = os.environ.get("TWINLINE_TEST_POSTGRES_BIN")
     chosen = {"TWINLINE_POSTGRES_BIN": binaries} if binaries else {}
     own = {"TWINLINE_HOME": str(home), "XDG_CONFIG_HOME": str(home)}

@@ -59,7 +59,8 @@ def play(stage: Stage, scene: Scene, *, seen: bool = True) -> None:
     """Play one scene under its heading; unseen, in a line that says only how long it takes."""
     if seen:
         out.print()
-        out.print(Rule(Text.assemble((scene.heading, "bold"), f"  ({scene.name})")))
+        out.print(Rule(scene.name))
+        out.print(Text(scene.heading, "bold"))
         scene.play(stage)
         return
     with bar(f"Played unseen: {scene.name}", 1), silence():
