@@ -30,6 +30,10 @@ Read = Annotated[Reading, reading(Permission.READ)]
 Write = Annotated[Writing, writing(Permission.RECORD)]
 ReadLong = Annotated[Reader, reader(Permission.READ)]
 InferenceId = Annotated[UUID, Path(description="The inference's id.")]
+OnlyEnvironment = Annotated[Environment | None, Query(description="Only in this environment.")]
+OnlySlot = Annotated[
+    str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
+]
 ScoreMin = Annotated[
     float | None, Query(ge=0, le=1, description="Only with a score of this or more.")
 ]
@@ -46,12 +50,8 @@ ARROW: dict[int | str, dict[str, Any]] = {
 
 
 def _filter(
-    environment: Annotated[
-        Environment | None, Query(description="Only in this environment.")
-    ] = None,
-    slot: Annotated[
-        str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
-    ] = None,
+    environment: OnlyEnvironment = None,
+    slot: OnlySlot = None,
     begin: Annotated[Instant | None, Query(alias="from", description="From then on.")] = None,
     end: Annotated[
         Instant | None, Query(alias="to", description="Up to, not including, then.")

@@ -12,8 +12,14 @@ from twinline.access.gate import Cursor, Limit, Reader, reader, reading, strict_
 from twinline.access.rules import Permission
 from twinline.db.session import Reading
 from twinline.inferences import columnar, streams
-from twinline.inferences.api import ARROW, Filter, FullFilter, InferenceId
-from twinline.language.names import Environment
+from twinline.inferences.api import (
+    ARROW,
+    Filter,
+    FullFilter,
+    InferenceId,
+    OnlyEnvironment,
+    OnlySlot,
+)
 from twinline.language.records import (
     AffectedDecision,
     Arrivals,
@@ -142,12 +148,8 @@ def arrivals(
             examples=[["prompts:/support/answer/7"]],
         ),
     ] = [],  # noqa: B006 -- FastAPI copies it
-    environment: Annotated[
-        Environment | None, Query(description="Only in this environment.")
-    ] = None,
-    slot: Annotated[
-        str | None, Query(max_length=500, description="ROUTE@ENVIRONMENT, one slot alone.")
-    ] = None,
+    environment: OnlyEnvironment = None,
+    slot: OnlySlot = None,
     status: Annotated[Status | None, Query(description="Only with this status by now.")] = None,
     late_seconds: Annotated[
         int,
