@@ -19,6 +19,7 @@ import twinline
 from twinline import health, metrics
 from twinline.access import actions as access_actions
 from twinline.access import api as access
+from twinline.access import sessions
 from twinline.access.gate import BodyRefused
 from twinline.access.keyring import KeyRing
 from twinline.aliases import api as aliases
@@ -73,7 +74,7 @@ from twinline.resolutions.resolver import Resolver
 from twinline.rollbacks import api as rollbacks
 from twinline.suites import api as suites
 from twinline.timelines import api as timelines
-from twinline.web import docs
+from twinline.web import docs, pages, problems
 from twinline.web.openapi import REFUSALS, Api, operation_id
 
 CHORES_SECONDS = 3600
@@ -81,6 +82,7 @@ Chore = Callable[[Writing], object]
 _CHORES: tuple[Chore, ...] = (
     inference_actions.keep_days,
     access_actions.forget,
+    sessions.forget,
     manifest_actions.ensure_key,
     manifest_actions.forget_reports,
     mirror_inbox.forget,
@@ -173,6 +175,7 @@ def make_app(
         metrics.router,
         docs.router,
         exports.schemas,
+        pages.router(),
     )
     for router in (native, *outside):
         app.include_router(router)
@@ -286,6 +289,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if isinstance(error, BodyRefused):
         return problem(error.error)
     code = error.status_code
+    page = await run_in_threadpool(problems.not_a_page, request, code)
+    if page is not None:
+        return page
     members = {
         "type": "about:blank",
         "title": HTTPStatus(code).phrase,

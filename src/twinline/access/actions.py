@@ -75,7 +75,15 @@ def authorize(tx: Reading, key: str | None, permission: Permission) -> ApiKey:
         NotAuthenticated: there is no key, or it is unknown, expired or revoked.
         NotAllowed: the key's role lacks the permission.
     """
-    found = authenticate(tx, key)
+    return permitted(authenticate(tx, key), permission)
+
+
+def permitted(found: ApiKey, permission: Permission) -> ApiKey:
+    """The key itself, provided that its role has ``permission``.
+
+    Raises:
+        NotAllowed: it has not.
+    """
     if not rules.may(found.role, permission):
         raise NotAllowed(
             f"The role {found.role.value!r} of key {found.prefix} lacks the permission "

@@ -1,6 +1,7 @@
 """Which role may do what, what a key looks like, and how audit events are chained."""
 
 import hashlib
+import hmac
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -88,6 +89,14 @@ def hash_key(key: str) -> str:
 def usable(key: ApiKey, now: datetime) -> bool:
     """Whether a known key is neither revoked nor expired."""
     return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+
+
+def form_token(session: str) -> str:
+    """What the forms of a session carry: who can make a browser send a form cannot know it.
+
+    It is derived from the session's token, which it does not tell.
+    """
+    return hmac.digest(session.encode(), b"twinline form", "sha256").hex()
 
 
 class ChainEnd(NamedTuple):

@@ -45,13 +45,20 @@ _TAGS = {"delete": "del", "insert": "ins"}
 _CAME = {"delete": ", deleted", "insert": ", inserted"}
 
 
-def diff_html(diff: PromptDiff) -> str:
+def diff_style_sheet() -> str:
+    """The style sheet of all differences, for a page that may not have it in the difference."""
+    return _STYLE
+
+
+def diff_html(diff: PromptDiff, *, styled: bool = True) -> str:
     """A difference as HTML: deleted words struck through, inserted ones underlined, and what
-    nobody sees shown. Everything that people wrote is escaped."""
+    nobody sees shown. Everything that people wrote is escaped. ``styled``: with its style
+    sheet within."""
+    style = f"<style>{_STYLE}</style>" if styled else ""
     heading = '<tr><th class="nr">old</th><th class="nr">new</th><th>text</th></tr>'
     return "".join(
         [
-            f'<div class="twinline-diff"><style>{_STYLE}</style>',
+            f'<div class="twinline-diff">{style}',
             f"<table><caption><b>{_safe(str(diff.old))} → {_safe(str(diff.new))}</b><br>",
             f"{_safe(diff.summary)}</caption><thead>{heading}</thead><tbody>",
             *_shortened(diff),

@@ -11,16 +11,16 @@ LIGHT: Mapping[str, str] = {
     "badge-text": "#ffffff", "up": "#0a5fa8", "down": "#a34700", "aside": "#656b76",
     "up-tint": "#e3effb", "down-tint": "#fdebdc", "good": "#176130", "bad": "#a8201a",
     "dataset": "#063428", "run": "#656b76", "model": "#2970c5", "prompt": "#aa4a00",
-    "bundle": "#581056",
+    "bundle": "#581056", "edge": "#d0d7de",
 }  # fmt: skip
 DARK: Mapping[str, str] = {
     "ground": "#0d1117", "lane": "#161b22", "text": "#e6edf3", "quiet": "#a3adb8",
     "badge-text": "#0d1117", "up": "#6cb0f5", "down": "#f0a35e", "aside": "#8b949e",
     "up-tint": "#10294a", "down-tint": "#3a2410", "good": "#5fd47a", "bad": "#ff9e94",
     "dataset": "#6ef4b7", "run": "#878e94", "model": "#6b8ff6", "prompt": "#e5862f",
-    "bundle": "#f3bee3",
+    "bundle": "#f3bee3", "edge": "#30363d",
 }  # fmt: skip
-_FORCED = dict.fromkeys(LIGHT, "CanvasText") | {
+FORCED: Mapping[str, str] = dict.fromkeys(LIGHT, "CanvasText") | {
     "ground": "Canvas", "lane": "Canvas", "badge-text": "Canvas", "up-tint": "Canvas",
     "down-tint": "Canvas", "up": "LinkText", "down": "LinkText",
 }  # fmt: skip
@@ -96,7 +96,7 @@ def style_sheet() -> str:
         [
             f"{selector}{{color-scheme:light dark;{variables(LIGHT)}}}",
             f"@media (prefers-color-scheme:dark){{{selector}{{{variables(DARK)}}}}}",
-            f"@media (forced-colors:active){{{selector}{{{variables(_FORCED)}}}}}",
+            f"@media (forced-colors:active){{{selector}{{{variables(FORCED)}}}}}",
             _RULES.replace("&", selector),
         ]
     )

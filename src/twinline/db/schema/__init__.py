@@ -12,6 +12,7 @@ from twinline.db.schema.access import (
     api_key,
     audit_event,
     idempotency,
+    session,
 )
 from twinline.db.schema.aliases import alias_link, alias_move
 from twinline.db.schema.catalog import (
@@ -123,6 +124,7 @@ __all__ = [
     "rollup_day",
     "rollup_hour",
     "run",
+    "session",
     "signing_key",
     "slot",
     "suite",

@@ -1,8 +1,9 @@
-"""Keys, the audit log, and remembered answers."""
+"""Keys, sessions of the pages, the audit log, and remembered answers."""
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ForeignKey,
     Index,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -24,6 +25,15 @@ api_key = Table(
     at_("created_at"),
     at_("expires_at", null=True),
     at_("revoked_at", null=True),
+)
+session = Table(
+    "session",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("key_hash", Text, ForeignKey("api_key.hash"), nullable=False),
+    at_("begun_at"),
+    at_("ends_at"),
+    Index(None, "ends_at"),
 )
 audit_event = Table(
     "audit_event",

@@ -1,0 +1,33 @@
+"""Sessions of the pages, in SQL."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select
+
+from twinline.db.schema import api_key, session
+from twinline.db.session import Reading, Writing
+from twinline.language.records import ApiKey
+
+
+def begin(tx: Writing, hash: str, key_hash: str, lasts: timedelta) -> None:
+    """Keep a session of the key with that hash."""
+    now = func.clock_timestamp()
+    values = {"hash": hash, "key_hash": key_hash, "begun_at": now, "ends_at": now + lasts}
+    tx.run(insert(session).values(values))
+
+
+def holder(tx: Reading, hash: str) -> ApiKey | None:
+    """The key, usable or not, whose session this is; None when it is over or unknown."""
+    ours = (session.c.hash == hash) & (session.c.ends_at > func.clock_timestamp())
+    row = tx.row(select(api_key).join(session, session.c.key_hash == api_key.c.hash).where(ours))
+    return ApiKey.model_validate(dict(row)) if row else None
+
+
+def end(tx: Writing, hash: str) -> None:
+    """Drop a session."""
+    tx.run(delete(session).where(session.c.hash == hash))
+
+
+def forget(tx: Writing) -> None:
+    """Drop the sessions that are over."""
+    tx.run(delete(session).where(session.c.ends_at <= func.clock_timestamp()))

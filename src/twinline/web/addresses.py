@@ -1,0 +1,78 @@
+"""Where everything has its page."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from twinline.language.errors import InvalidReference
+from twinline.language.refs import (
+    BundleRef,
+    DeploymentRef,
+    EvaluationRef,
+    InferenceRef,
+    ModelVersionRef,
+    PromptVersionRef,
+    Ref,
+    SlotRef,
+    parse_ref,
+)
+
+
+def path(*parts: object) -> str:
+    """An address below the root, each part of it as typed: slashes in a name stay slashes."""
+    return "/" + "/".join(quote(str(part), safe="/@:") for part in parts)
+
+
+def asked(page: str, /, **query: Any) -> str:
+    """A page with what is asked of it; what is None or empty is left out."""
+    said = {name.rstrip("_"): value for name, value in query.items() if value not in (None, "")}
+    return f"{page}?{urlencode(said, doseq=True)}" if said else page
+
+
+def prompt(name: str) -> str:
+    """A prompt."""
+    return path("prompts", name)
+
+
+def prompt_version(name: str, number: int) -> str:
+    """A version of a prompt."""
+    return path("prompts", name, "versions", number)
+
+
+def model(name: str) -> str:
+    """A model."""
+    return path("models", name)
+
+
+def slot(short: str) -> str:
+    """A slot, by ``ROUTE@ENVIRONMENT``."""
+    return path("slots", short)
+
+
+def lineage(ref: str) -> str:
+    """The lineage of anything."""
+    return asked("/lineage", node=ref)
+
+
+def of(ref: Ref | str) -> str:
+    """The page that tells most of a reference; text that is none is looked for."""
+    try:
+        found = parse_ref(ref) if isinstance(ref, str) else ref
+    except InvalidReference:
+        return asked("/search", q=str(ref))
+    match found:
+        case PromptVersionRef():
+            return prompt_version(found.name, found.number)
+        case ModelVersionRef():
+            return path("models", found.name, "versions", found.number)
+        case BundleRef():
+            return path("bundles", found.digest)
+        case SlotRef():
+            return slot(found.short)
+        case DeploymentRef():
+            return path("slots", found.slot.short, "deployments", found.number)
+        case EvaluationRef():
+            return path("evaluations", found.number)
+        case InferenceRef():
+            return path("inferences", found.id)
+        case _:
+            return lineage(str(found))

@@ -1,0 +1,74 @@
+"""From what a form sent to a record, and what is told of it when it is none."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ValidationError
+
+from twinline.language.errors import Invalid
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def filled(kind: type[Record], values: Mapping[str, Any]) -> Record:
+    """The record that a form means.
+
+    Raises:
+        Invalid: it is none; ``errors`` says of each field what is wrong with it.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        found = {
+            ".".join(map(str, item["loc"])): item["msg"].removeprefix("Value error, ")
+            for item in error.errors(include_url=False, include_context=False)
+        }
+        said = "; ".join(f"{name}: {why}" if name else why for name, why in found.items())
+        raise Invalid(said, errors=found) from error
+
+
+def moment(text: str, name: str) -> datetime | None:
+    """What a field of date and time says, in UTC unless it says otherwise; None when empty.
+
+    Raises:
+        Invalid: it is no such moment.
+    """
+    if not text.strip():
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise Invalid(
+            f"{name}: {text!r} is no moment; write it as 2026-11-18T14:02, in UTC.", field=name
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def field_moment(at: datetime | None) -> str:
+    """A moment as a field of date and time holds it, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if at else ""
+
+
+def done(address: str, word: str) -> RedirectResponse:
+    """After a form: to a page that says, by a word of `said.DONE`, what was done."""
+    path, _, query = address.partition("?")
+    more = f"{query}&done={word}" if query else f"done={word}"
+    return RedirectResponse(f"{path}?{more}", 303)
+
+
+def to(address: str) -> RedirectResponse:
+    """After a form: to another page."""
+    return RedirectResponse(address, 303)
+
+
+def own(address: str) -> str:
+    """The address when it is one of ours; the overview when it leads elsewhere."""
+    try:
+        found = urlsplit(address)
+    except ValueError:
+        return "/"
+    leads_away = found.scheme or found.netloc or not address.startswith("/")
+    return "/" if leads_away or address.startswith(("//", "/\\")) else address

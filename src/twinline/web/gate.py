@@ -1,0 +1,184 @@
+"""The gate of the pages: who a browser is, by its session, and what it sends, if it is ours.
+
+A page asks for its ``visitor(PERMISSION)``, a form's address for its ``sender(PERMISSION)``.
+Both read and write in transactions that they open by the visitor, in its name.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
+
+from twinline.access import rules, sessions
+from twinline.access.gate import Admission, database
+from twinline.access.rules import GRANTED, Permission
+from twinline.db.session import Database, Reading, Writing
+from twinline.language.errors import Invalid, NotAllowed
+from twinline.language.records import ApiKey, Role
+
+COOKIE = "__Host-twinline"
+TOKEN = "form"  # noqa: S105 -- the name of a field
+"""The field of each form that says that our page made it."""
+
+_FORM = "application/x-www-form-urlencoded"
+_FIELDS_MOST = 2_000
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who is signed in, and where they are."""
+
+    key: ApiKey
+    database: Database
+    path: str
+    done: str = ""
+    """What was done just before, as a word of `said.DONE`."""
+    session: str = field(default="", repr=False)
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """A read-only transaction."""
+        return self.database.reading()
+
+    @contextmanager
+    def writing(self) -> Generator[Writing]:
+        """A transaction in the visitor's name, with all that its role may do."""
+        with self.database.writing(self.key.owner) as tx:
+            tx.powers = frozenset(GRANTED[self.key.role])
+            yield tx
+
+    @property
+    def form_token(self) -> str:
+        """What each form of this session carries."""
+        return rules.form_token(self.session)
+
+    def may(self, permission: str) -> bool:
+        """Whether the visitor's role has a permission, as ``"deployments:write"``."""
+        return rules.may(self.key.role, Permission(permission))
+
+
+def who_may(permission: str) -> str:
+    """The roles that have a permission, in words: "releaser or admin"."""
+    return " or ".join(role.value for role in Role if rules.may(role, Permission(permission)))
+
+
+class Fields:
+    """What a form sent: text by name, each name once or several times."""
+
+    def __init__(self, sent: Mapping[str, list[str]]) -> None:
+        self._sent = sent
+
+    def text(self, name: str) -> str:
+        """What was typed, with the line ends that were meant; empty when it was left out."""
+        return self._sent.get(name, [""])[-1].replace("\r\n", "\n")
+
+    def every(self, name: str) -> list[str]:
+        """Everything that was chosen under a name."""
+        return self._sent.get(name, [])
+
+    def ticked(self, name: str) -> bool:
+        """Whether a box was ticked."""
+        return bool(self.text(name))
+
+
+@dataclass(frozen=True)
+class Sender(Visitor):
+    """Somebody who is signed in and sent a form of ours."""
+
+    fields: Fields = field(default_factory=lambda: Fields({}))
+
+
+@dataclass(frozen=True)
+class _Visiting(Admission):
+    """Asks the session for a permission."""
+
+    def __call__(self, request: Request) -> Visitor:
+        key, session = self.known(request)
+        done = request.query_params.get("done", "")
+        return Visitor(key, database(request), request.url.path, done, session)
+
+    def known(self, request: Request) -> tuple[ApiKey, str]:
+        """The key of the request's session, and the session's token."""
+        session = request.cookies.get(COOKIE, "")
+        with database(request).reading() as tx:
+            return sessions.authorize(tx, session, self.permission), session
+
+
+async def fields(request: Request) -> Fields:
+    """What a form sent.
+
+    Raises:
+        Invalid: it is no form, or has too many fields, or text that is no UTF-8.
+        NotAllowed: another site's page made the browser send it.
+    """
+    _same_site(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _FORM:
+        raise Invalid(f"A form is sent as {_FORM}, not as {kind or 'nothing'!r}.")
+    body = await request.body()
+    try:
+        sent = parse_qs(
+            body.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_FIELDS_MOST,
+        )
+    except (ValueError, UnicodeError) as error:
+        raise Invalid(f"This form cannot be read: {error}") from error
+    for name, texts in sent.items():
+        if any("\0" in text for text in texts):
+            raise Invalid(f"{name}: the character U+0000 cannot be kept; leave it out.", field=name)
+    return Fields(sent)
+
+
+SentFields = Annotated[Fields, Depends(fields)]
+
+
+class _Sending(_Visiting):
+    def __call__(self, request: Request, sent: SentFields) -> Sender:  # type: ignore[override] -- it asks for more
+        key, session = self.known(request)
+        if not compare_digest(sent.text(TOKEN).encode(), rules.form_token(session).encode()):
+            raise NotAllowed(
+                "This form was made for another session; open the page again and repeat what "
+                "you meant."
+            )
+        return Sender(key, database(request), request.url.path, "", session, sent)
+
+
+def _same_site(request: Request) -> None:
+    """Refuse what another site's page made the browser send.
+
+    Browsers say in ``Sec-Fetch-Site`` who made them; older ones only in ``Origin``.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    ours = site == "same-origin" if site else origin is None or _host(origin) == request.url.netloc
+    if not ours:
+        raise NotAllowed(
+            f"This form came from {origin or 'another site'}; open our page and send its own form."
+        )
+
+
+def _host(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def visitor(permission: Permission) -> Dependency:
+    """Whoever is signed in and holds ``permission``; for addresses that only show."""
+    return Depends(_Visiting(permission))
+
+
+def sender(permission: Permission) -> Dependency:
+    """Whoever is signed in, holds ``permission`` and sent one of our forms."""
+    return Depends(_Sending(permission))
+
+
+Reader = Annotated[Visitor, visitor(Permission.READ)]
+"""Who may read: what most pages ask for."""

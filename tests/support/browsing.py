@@ -1,0 +1,144 @@
+"""A browser without a screen or a script: follows links, fills forms, keeps its cookie.
+
+It sends what a browser sends beside: ``Sec-Fetch-Site`` and ``Origin``. Everything that a
+test does through it works without JavaScript.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+from lxml import html
+
+from twinline.web.gate import COOKIE
+
+
+class Shown:
+    """A page as it was answered."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self.status = answer.status_code
+        self.address = answer.request.url.raw_path.decode()
+        self.source = answer.text
+        self.tree = html.fromstring(self.source) if self.source.strip() else html.Element("html")
+
+    @property
+    def text(self) -> str:
+        """What is to be read on the page, with single spaces."""
+        return _words(self.tree.find("body") if self.tree.find("body") is not None else self.tree)
+
+    @property
+    def main(self) -> str:
+        """What is to be read in the page's own part."""
+        return _words(self.one("//main"))
+
+    def all(self, path: str) -> list[Any]:
+        """The elements at an XPath."""
+        return list(self.tree.xpath(path))
+
+    def one(self, path: str) -> Any:
+        """The only element at an XPath."""
+        found = self.all(path)
+        assert len(found) == 1, f"{len(found)} of {path} in {self.address}: {self.text[:500]}"
+        return found[0]
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Where each link of the page's own part leads, by what it says."""
+        return {_words(one): one.get("href") for one in reversed(self.all("//main//a[@href]"))}
+
+    def form(self, button: str) -> Any:
+        """The only form with a button that says so."""
+        found = [
+            form
+            for form in self.all("//form")
+            if any(_words(one) == button for one in form.xpath(".//button"))
+        ]
+        said = [_words(one) for one in self.all("//button")]
+        assert len(found) == 1, f"{len(found)} forms with {button!r}; there are {said}"
+        return found[0]
+
+    def rows(self, table: int = 0) -> list[list[str]]:
+        """What the cells of a table say, without its head."""
+        found = self.all("//main//table")[table]
+        return [
+            [_words(cell) for cell in row.xpath("./th|./td")] for row in found.xpath(".//tbody/tr")
+        ]
+
+
+class Browser:
+    """Asks a server for pages."""
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self.http = httpx.Client(base_url=url, follow_redirects=True, timeout=30)
+        self.url = url
+        if key is not None:
+            self.sign_in(key)
+
+    def __enter__(self) -> "Browser":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.http.close()
+
+    def sign_in(self, key: str, next: str = "") -> Shown:
+        """Sign in with a key."""
+        shown = self.send("/login", {"key": key, "next": next})
+        # A client of HTTP keeps no cookie of HTTPS for 127.0.0.1, as browsers do.
+        for answer in (*shown.answer.history, shown.answer):
+            said = answer.headers.get("set-cookie", "")
+            if said.startswith(f"{COOKIE}="):
+                self.http.headers["Cookie"] = said.partition(";")[0]
+                return self.get(answer.headers["location"])
+        return shown
+
+    def get(self, address: str, **headers: str) -> Shown:
+        """A page."""
+        return Shown(self.http.get(address, headers={"Accept": "text/html", **headers}))
+
+    def follow(self, shown: Shown, link: str) -> Shown:
+        """The page that a link of the page's own part leads to."""
+        assert link in shown.links, f"no link {link!r}; there are {sorted(shown.links)}"
+        return self.get(urljoin(shown.address, shown.links[link]))
+
+    def send(
+        self, address: str, fields: Mapping[str, str | Sequence[str]], **headers: str
+    ) -> Shown:
+        """Send a form's fields as our page would."""
+        beside = {"Sec-Fetch-Site": "same-origin", "Origin": self.url, "Accept": "text/html"}
+        return Shown(self.http.post(address, data=fields, headers=beside | headers))
+
+    def submit(self, shown: Shown, button: str, **typed: str | Sequence[str]) -> Shown:
+        """Fill a form of the page and press one of its buttons; a box is ticked by ``on``
+        or its value, and left by the empty text."""
+        form = shown.form(button)
+        fields: dict[str, str | list[str]] = {}
+        for name, value in form.form_values():
+            fields.setdefault(name, []).append(value)  # type: ignore[union-attr]
+        pressed = next(one for one in form.xpath(".//button") if _words(one) == button)
+        if pressed.get("name"):
+            fields[pressed.get("name")] = pressed.get("value", "")
+        known = {one.get("name") for one in form.xpath(".//*[@name]")}
+        for name, value in typed.items():
+            assert name in known, f"the form has no field {name!r}; it has {known}"
+            if value == "" and form.xpath(f".//input[@type='checkbox'][@name='{name}']"):
+                fields.pop(name, None)
+            else:
+                fields[name] = value if isinstance(value, str) else list(value)
+        address = urljoin(shown.address, pressed.get("formaction") or form.get("action") or "")
+        if (form.get("method") or "get").lower() == "get":
+            path = urlsplit(address).path
+            return self.get(f"{path}?{httpx.QueryParams(fields)}")
+        return self.send(address, fields)
+
+
+def _words(element: Any) -> str:
+    return " ".join("".join(element.itertext()).split())

@@ -1,0 +1,143 @@
+"""Signing in to the pages and out, and what the gate refuses."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.support.browsing import Browser
+from tests.support.rehearsal import Rehearsal
+from twinline.access import actions, sessions
+from twinline.access.rules import Permission
+from twinline.language.errors import NotAuthenticated
+from twinline.language.records import Role
+from twinline.web.gate import COOKIE, TOKEN
+
+
+def test_who_is_not_signed_in_is_asked_and_comes_back(url: str, key: str) -> None:
+    with Browser(url) as browser:
+        asked = browser.get("/audit?cursor=9")
+        assert "API key" in asked.main
+        shown = browser.submit(asked, "Sign in", key=key)
+    assert shown.status == 200 or "sign" in shown.text.lower()
+    assert asked.one("//input[@name='next']").get("value") == "/audit?cursor=9"
+
+
+def test_the_cookie_is_for_the_server_alone(url: str, key: str) -> None:
+    answer = httpx.post(f"{url}/login", data={"key": key})
+    said = answer.headers["set-cookie"]
+    assert said.startswith("__Host-")
+    for part in ("HttpOnly", "Secure", "Path=/", "SameSite=lax"):
+        assert part in said
+    assert "Domain" not in said
+
+
+def test_the_token_is_hashed_at_rest(rehearsal: Rehearsal, key: str) -> None:
+    from sqlalchemy import text
+
+    with rehearsal.writing("test") as tx:
+        token = sessions.sign_in(tx, key)
+        kept = tx.rows(text("select * from session"))
+    assert len(kept) == 1
+    assert token not in repr(kept)
+
+
+@pytest.mark.parametrize("wrong", ["", "nonsense", "twl_" + "a" * 43 + "00000000"])
+def test_a_wrong_key_is_told(url: str, wrong: str) -> None:
+    with Browser(url) as browser:
+        shown = browser.send("/login", {"key": wrong})
+    assert shown.status == 401
+    assert "key" in shown.one("//*[@role='alert']").text_content()
+
+
+def test_a_key_that_may_not_read_is_told_why(url: str, issue: Callable[[Role], str]) -> None:
+    with Browser(url) as browser:
+        shown = browser.send("/login", {"key": issue(Role.MLFLOW)})
+    assert shown.status == 403
+    assert "'read'" in shown.main
+
+
+def test_signed_out_is_signed_out(browser: Browser) -> None:
+    shown = browser.get("/login")
+    token = browser.http.headers["Cookie"]
+    form = browser.get("/nowhere")
+    browser.submit(form, "Sign out")
+    browser.http.headers["Cookie"] = token
+    assert "API key" in browser.get("/audit").main
+    assert shown.status == 200
+
+
+def test_a_revoked_key_ends_its_sessions(
+    rehearsal: Rehearsal, url: str, issue: Callable[[Role], str]
+) -> None:
+    key = issue(Role.VIEWER)
+    with Browser(url, key) as browser:
+        assert "viewer" in browser.get("/nowhere").text
+        with rehearsal.writing("test") as tx:
+            actions.revoke_key(tx, key[:12])
+        assert "viewer" not in browser.get("/nowhere").text
+
+
+def test_a_session_ends_and_is_forgotten(
+    rehearsal: Rehearsal, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy import text
+
+    monkeypatch.setattr(sessions, "LASTS", timedelta(0))
+    with rehearsal.writing("test") as tx:
+        token = sessions.sign_in(tx, key)
+        with pytest.raises(NotAuthenticated):
+            sessions.authorize(tx, token, Permission.READ)
+        sessions.forget(tx)
+        assert tx.value(text("select count(*) from session")) == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(url: str, key: str, headers: dict[str, str]) -> None:
+    answer = httpx.post(f"{url}/login", data={"key": key}, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_form_without_its_token_is_refused(browser: Browser) -> None:
+    for token in ("", "0" * 64):
+        assert browser.send("/logout", {TOKEN: token}).status == 403
+
+
+def test_what_is_no_form_is_refused(browser: Browser) -> None:
+    answer = browser.http.post("/logout", json={"a": 1}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "next", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_signing_in_leads_to_no_other_site(url: str, key: str, next: str) -> None:
+    answer = httpx.post(f"{url}/login", data={"key": key, "next": next})
+    assert answer.headers["location"] == "/"
+
+
+def test_plain_http_from_another_machine_is_told(url: str, key: str) -> None:
+    answer = httpx.post(f"{url}/login", data={"key": key}, headers={"Host": "twinline.example"})
+    assert answer.status_code == 403
+    assert "HTTPS" in answer.text
+    assert COOKIE not in answer.headers.get("set-cookie", "")
+
+
+def test_an_address_that_is_none_is_told_as_a_page_to_browsers_alone(browser: Browser) -> None:
+    shown = browser.get("/no/such/page")
+    assert shown.status == 404
+    assert "/no/such/page" in shown.main
+    assert "default-src 'none'" in shown.answer.headers["content-security-policy"]
+    plain = browser.http.get("/api/v1/no/such", headers={"Accept": "text/html"})
+    assert plain.headers["content-type"] == "application/problem+json"
