@@ -120,9 +120,10 @@ class Browser:
         """Fill a form of the page and press one of its buttons; a box is ticked by ``on``
         or its value, and left by the empty text."""
         form = shown.form(button)
-        fields: dict[str, str | list[str]] = {}
-        for name, value in form.form_values():
-            fields.setdefault(name, []).append(value)  # type: ignore[union-attr]
+        values = form.form_values()
+        fields: dict[str, str | list[str]] = {
+            name: [value for other, value in values if other == name] for name, _ in values
+        }
         pressed = next(one for one in form.xpath(".//button") if _words(one) == button)
         if pressed.get("name"):
             fields[pressed.get("name")] = pressed.get("value", "")

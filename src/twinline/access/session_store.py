@@ -9,7 +9,7 @@ from twinline.db.session import Reading, Writing
 from twinline.language.records import ApiKey
 
 
-def begin(tx: Writing, hash: str, key_hash: str, lasts: timedelta) -> None:
+def add(tx: Writing, hash: str, key_hash: str, lasts: timedelta) -> None:
     """Keep a session of the key with that hash."""
     now = func.clock_timestamp()
     values = {"hash": hash, "key_hash": key_hash, "begun_at": now, "ends_at": now + lasts}

@@ -26,7 +26,7 @@ def sign_in(tx: Writing, key: str) -> str:
     """
     actions.admit(tx, key, Permission.READ)
     token = secrets.token_urlsafe(32)
-    session_store.begin(tx, rules.hash_key(token), rules.hash_key(key), LASTS)
+    session_store.add(tx, rules.hash_key(token), rules.hash_key(key), LASTS)
     return token
 
 

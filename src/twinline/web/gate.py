@@ -1,7 +1,7 @@
 """The gate of the pages: who a browser is, by its session, and what it sends, if it is ours.
 
 A page asks for its ``visitor(PERMISSION)``, a form's address for its ``sender(PERMISSION)``.
-Both read and write in transactions that they open by the visitor, in its name.
+A visitor can only read; a sender writes, too, in transactions in its name.
 """
 
 from collections.abc import Generator, Mapping
@@ -44,13 +44,6 @@ class Visitor:
         """A read-only transaction."""
         return self.database.reading()
 
-    @contextmanager
-    def writing(self) -> Generator[Writing]:
-        """A transaction in the visitor's name, with all that its role may do."""
-        with self.database.writing(self.key.owner) as tx:
-            tx.powers = frozenset(GRANTED[self.key.role])
-            yield tx
-
     @property
     def form_token(self) -> str:
         """What each form of this session carries."""
@@ -91,21 +84,31 @@ class Sender(Visitor):
 
     fields: Fields = field(default_factory=lambda: Fields({}))
 
+    @contextmanager
+    def writing(self) -> Generator[Writing]:
+        """A transaction in the sender's name, with all that its role may do."""
+        with self.database.writing(self.key.owner) as tx:
+            tx.powers = frozenset(GRANTED[self.key.role])
+            yield tx
 
-@dataclass(frozen=True)
+
+def known(request: Request, permission: Permission) -> Visitor:
+    """Whoever is signed in and holds ``permission``.
+
+    Raises:
+        NotAuthenticated: nobody is, or no longer.
+        NotAllowed: the role of who is lacks the permission.
+    """
+    session = request.cookies.get(COOKIE, "")
+    with database(request).reading() as tx:
+        key = sessions.authorize(tx, session, permission)
+    done = request.query_params.get("done", "")
+    return Visitor(key, database(request), request.url.path, done, session)
+
+
 class _Visiting(Admission):
-    """Asks the session for a permission."""
-
     def __call__(self, request: Request) -> Visitor:
-        key, session = self.known(request)
-        done = request.query_params.get("done", "")
-        return Visitor(key, database(request), request.url.path, done, session)
-
-    def known(self, request: Request) -> tuple[ApiKey, str]:
-        """The key of the request's session, and the session's token."""
-        session = request.cookies.get(COOKIE, "")
-        with database(request).reading() as tx:
-            return sessions.authorize(tx, session, self.permission), session
+        return known(request, self.permission)
 
 
 async def fields(request: Request) -> Fields:
@@ -138,15 +141,15 @@ async def fields(request: Request) -> Fields:
 SentFields = Annotated[Fields, Depends(fields)]
 
 
-class _Sending(_Visiting):
-    def __call__(self, request: Request, sent: SentFields) -> Sender:  # type: ignore[override] -- it asks for more
-        key, session = self.known(request)
-        if not compare_digest(sent.text(TOKEN).encode(), rules.form_token(session).encode()):
+class _Sending(Admission):
+    def __call__(self, request: Request, sent: SentFields) -> Sender:
+        who = known(request, self.permission)
+        if not compare_digest(sent.text(TOKEN).encode(), who.form_token.encode()):
             raise NotAllowed(
                 "This form was made for another session; open the page again and repeat what "
                 "you meant."
             )
-        return Sender(key, database(request), request.url.path, "", session, sent)
+        return Sender(who.key, who.database, who.path, "", who.session, sent)
 
 
 def _same_site(request: Request) -> None:

@@ -11,13 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import Field
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from twinline.access.gate import BodyRefused
 from twinline.access.rules import Permission
 from twinline.language.errors import Invalid, NotAllowed, NotAuthenticated, TwinlineError
 from twinline.web import addresses, rendering
-from twinline.web.gate import Visitor, visitor
+from twinline.web.gate import Visitor, known
 from twinline.web.page import Page
 
 _log = logging.getLogger("twinline")
@@ -111,8 +110,8 @@ def not_a_page(request: Request, status: int) -> Response | None:
 def _known(request: Request) -> Visitor | None:
     """Whoever is signed in, for the navigation; nobody when that cannot be known."""
     try:
-        return visitor(Permission.READ).dependency(request)  # type: ignore[misc] -- a function, here
-    except (TwinlineError, StarletteHTTPException):
+        return known(request, Permission.READ)
+    except TwinlineError:
         return None
 
 
