@@ -185,15 +185,15 @@ def environments(tx: Reading) -> list[str]:
 def environment_slots(tx: Reading) -> tuple[EnvironmentSlots, ...]:
     """Every environment that has a slot, by name."""
     newest = _newest(or_nothing=True).subquery()
-    of_each = {"partition_by": newest.c.environment}
+    place = newest.c.environment
     counted = (
-        func.count().over(**of_each).label("slots"),
-        func.count(newest.c.number).over(**of_each).label("live"),
+        func.count().over(partition_by=place).label("slots"),
+        func.count(newest.c.number).over(partition_by=place).label("live"),
     )
     query = (
         select(newest, *counted)
-        .distinct(newest.c.environment)
-        .order_by(newest.c.environment, newest.c.at.desc().nulls_last(), newest.c.route)
+        .distinct(place)
+        .order_by(place, newest.c.at.desc().nulls_last(), newest.c.route)
     )
     return tuple(
         EnvironmentSlots(
