@@ -111,20 +111,16 @@ def pieces(spans: Sequence[Span], at: Callable[[datetime], float]) -> Iterator[P
     """Spans where they stand, those that are too narrow together; none lies on another."""
     edge, waiting = float(_LEFT), list[Span]()
     for span in spans:
-        left = at(span.begin)
-        if _right(span, at) - left < NARROWEST:
-            waiting.append(span)
-            if _right(span, at) - at(waiting[0].begin) < NARROWEST:
-                continue
-        if waiting:
+        is_wide = _right(span, at) - at(span.begin) >= NARROWEST
+        if waiting and (is_wide or at(span.begin) - at(waiting[0].begin) >= NARROWEST):
             piece = _placed(tuple(waiting), edge, at)
             edge, waiting = piece.right, []
             yield piece
-            if span in piece.spans:
-                continue
-        piece = _placed((span,), edge, at)
-        edge = piece.right
-        yield piece
+        waiting.append(span)
+        if is_wide:
+            piece = _placed((waiting.pop(),), edge, at)
+            edge = piece.right
+            yield piece
     if waiting:
         yield _placed(tuple(waiting), edge, at)
 
@@ -225,11 +221,12 @@ def _other(piece: Piece, top: int, wide: float) -> str:
 def _words(piece: Piece, top: int, wide: float) -> str:
     """What fits into the piece: what was live, and by whom."""
     room = wide - 2 * _INSET
-    if len(piece.spans) > 1:
+    several = len(piece.spans) > 1
+    if several:
         labels, note = (f"{len(piece.spans)} deployments", f"+{len(piece.spans)}"), ""
     else:
         labels, note = piece.spans[0].labels, piece.spans[0].note
-    high = piece.spans[-1].other > 0 and len(piece.spans) == 1
+    high = piece.spans[-1].other > 0 and not several
     label = next((one for one in labels if width(plain(one), 12, bold=True) <= room), "")
     left = piece.left + _INSET
     first = text_in(Point(left, top + (14 if high else 19)), label, 12, room, "strong")
