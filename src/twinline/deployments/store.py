@@ -215,6 +215,7 @@ def live_within(
     begin = (
         select(func.max(before.c.at))
         .where(before.c.slot_id == slot.c.id, before.c.at <= since)
+        .correlate(slot)
         .scalar_subquery()
     )
     within = (

@@ -17,7 +17,7 @@ from twinline.pictures.style import style_sheet
 from twinline.pictures.text import plain, width
 from twinline.pictures.writing import number, safe, text_in
 
-WIDTH = 1240
+WIDTH = 1376
 BAND, GAP = 44, 12
 """How high a band is, and how far from the next."""
 
@@ -40,7 +40,7 @@ _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 class Span:
     """A deployment while it was live; ``end`` is None when it still is.
 
-    ``labels`` are what may stand in it, the longest first; ``other`` is the share of the
+    ``labels`` and ``notes`` are what may stand in it, the longest first; ``other`` is the share of the
     traffic, in [0, 1], that its default bundle does not get.
     """
 
@@ -48,7 +48,7 @@ class Span:
     begin: datetime
     end: datetime | None
     labels: tuple[str, ...]
-    note: str
+    notes: tuple[str, ...]
     told: str
     other: float = 0.0
 
@@ -223,16 +223,17 @@ def _words(piece: Piece, top: int, wide: float) -> str:
     room = wide - 2 * _INSET
     several = len(piece.spans) > 1
     if several:
-        labels, note = (f"{len(piece.spans)} deployments", f"+{len(piece.spans)}"), ""
+        labels, notes = (f"{len(piece.spans)} deployments", f"+{len(piece.spans)}"), ()
     else:
-        labels, note = piece.spans[0].labels, piece.spans[0].note
+        labels, notes = piece.spans[0].labels, piece.spans[0].notes
     high = piece.spans[-1].other > 0 and not several
     label = next((one for one in labels if width(plain(one), 12, bold=True) <= room), "")
+    note = next((one for one in notes if width(plain(one), 11) <= room), "")
     left = piece.left + _INSET
     first = text_in(Point(left, top + (14 if high else 19)), label, 12, room, "strong")
     if not label:
         return ""
-    if room < 40 or not note:
+    if not note:
         return first
     return first + text_in(Point(left, top + (27 if high else 35)), note, 11, room, "quiet")
 

@@ -42,7 +42,7 @@ def _spans(made: Sequence[Deployment]) -> tuple[Span, ...]:
             begin=one.at,
             end=end,
             labels=_labels(one),
-            note=_note(one, other := other_share(one)),
+            notes=_notes(one, other := other_share(one)),
             told=_told(one, other),
             other=other,
         )
@@ -59,13 +59,11 @@ def _labels(one: Deployment) -> tuple[str, ...]:
     )
 
 
-def _note(one: Deployment, other: float) -> str:
-    parts = (
-        one.kind if one.kind != "deploy" else "",
-        one.actor,
-        f"{other * 100:.4g} % other" if other else "",
-    )
-    return " · ".join(part for part in parts if part)
+def _notes(one: Deployment, other: float) -> tuple[str, ...]:
+    kind = one.kind if one.kind != "deploy" else ""
+    share = f"{other * 100:.4g} % other" if other else ""
+    said = ((kind, one.actor, share), (share or kind, one.actor), (share or kind,), (one.actor,))
+    return tuple(" · ".join(part for part in parts if part) for parts in said)
 
 
 def _told(one: Deployment, other: float) -> str:

@@ -6,13 +6,14 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, environments, login
+from twinline.web.pages import assets, audit, environments, login, slots
 
 _FILES = (
     assets,
     audit,
     environments,
     login,
+    slots,
 )
 
 
