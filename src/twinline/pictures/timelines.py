@@ -40,8 +40,8 @@ _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 class Span:
     """A deployment while it was live; ``end`` is None when it still is.
 
-    ``labels`` and ``notes`` are what may stand in it, the longest first; ``other`` is the share of the
-    traffic, in [0, 1], that its default bundle does not get.
+    ``labels`` and ``notes`` are what may stand in it, the longest first; ``other`` is the
+    share of the traffic, in [0, 1], that its default bundle does not get.
     """
 
     ref: str

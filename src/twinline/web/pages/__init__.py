@@ -6,13 +6,23 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, environments, login, slots
+from twinline.web.pages import (
+    assets,
+    audit,
+    changes,
+    environments,
+    login,
+    slot_deployments,
+    slots,
+)
 
 _FILES = (
     assets,
     audit,
+    changes,
     environments,
     login,
+    slot_deployments,
     slots,
 )
 

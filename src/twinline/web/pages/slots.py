@@ -31,7 +31,7 @@ from twinline.language.records import (
     Suspect,
     TimelineEntry,
 )
-from twinline.language.refs import SlotRef
+from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import blame, divergences, timeline
 from twinline.timelines.divergences import Asked
@@ -241,7 +241,7 @@ def _divergences(tx: Reading, ref: SlotRef, now: datetime) -> tuple[Divergence, 
 
 def _entries(found: Iterable[TimelineEntry], live: Deployment | None) -> Iterator[Entry]:
     """A way back from each bundle that is not live, at the newest deployment of it."""
-    seen = {live.bundle} if live else set()
+    seen = {live.bundle} if live else set[BundleRef]()
     for one in found:
         bundle = one.deployment.bundle
         back = ""
