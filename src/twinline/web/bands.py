@@ -1,30 +1,61 @@
 """From a slot's deployments to its band in the picture of what was live when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
 from twinline.language.records import Deployment, Slot
-from twinline.pictures.timelines import Band, Span
+from twinline.language.refs import SlotRef
+from twinline.pictures.timelines import Band, Span, Times
 from twinline.routing.policy import read_policy
 from twinline.timelines import ranking
 from twinline.web.rendering import minute
+
+DAYS = 28
+"""How many days are drawn when nobody says."""
+
+SPANS_MOST = 60
+"""Deployments of a slot that are drawn."""
 
 LEAST_SHOWN = 0.000_01
 """A share below one bucket is none."""
 
 
-def bands(slots: Iterable[Slot], made: Iterable[Deployment], *, whole: bool) -> tuple[Band, ...]:
-    """The bands of slots; ``whole`` with the environment in their names."""
-    of_slot: dict[str, list[Deployment]] = {}
-    for one in made:
-        of_slot.setdefault(one.slot.short, []).append(one)
-    return tuple(
-        Band(
-            ref=str(slot.ref),
-            name=slot.ref.short if whole else slot.route,
-            spans=_spans(of_slot.get(slot.ref.short, ())),
-        )
-        for slot in slots
+def times(
+    tx: Reading, slots: Sequence[Slot], *, title: str, at: datetime, days: int, now: datetime
+) -> Times:
+    """What was live in these slots in the days around ``at``, which is marked."""
+    begin, end = _window(at, timedelta(days=days), now)
+    of_slot: dict[SlotRef, list[Deployment]] = {}
+    for one in deployments.live_within(
+        tx, [slot.ref for slot in slots], begin, end, limit=SPANS_MOST
+    ):
+        of_slot.setdefault(one.slot, []).append(one)
+    return Times(
+        title=title,
+        begin=begin,
+        end=end,
+        mark=min(at, now),
+        bands=tuple(
+            Band(str(slot.ref), slot.route, _spans(of_slot.get(slot.ref, ()))) for slot in slots
+        ),
     )
+
+
+def _window(at: datetime, whole: timedelta, now: datetime) -> tuple[datetime, datetime]:
+    """So much time with ``at`` in it: that up to now where it is in this, else around it."""
+    if at >= now - whole:
+        return now - whole, now
+    return _moved(at, -whole / 2), min(_moved(at, whole / 2), now)
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    """``at + by``, or ``at`` where there is no such moment."""
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 def other_share(deployment: Deployment) -> float:

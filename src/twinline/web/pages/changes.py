@@ -14,9 +14,9 @@ from twinline.language.records import Changes, RankedChange, ValueChange
 from twinline.language.refs import SlotRef
 from twinline.timelines import changes
 from twinline.web import addresses, forms, rendering
+from twinline.web.differences import DiffLine, diff_lines
 from twinline.web.gate import Reader
 from twinline.web.page import Page
-from twinline.web.pages.slot_deployments import DiffLine, diff_line
 from twinline.web.problems import page_router
 
 router = page_router()
@@ -133,7 +133,7 @@ def _page(
         found=found,
         ranked=found.ranked[:RANKED_MOST] if found else (),
         more=max(0, len(found.ranked) - RANKED_MOST) if found else 0,
-        lines=tuple(map(diff_line, prompt.lines[:LINES_MOST])) if prompt else (),
+        lines=diff_lines(prompt.lines[:LINES_MOST]) if prompt else (),
         values=(*found.parameters, *(prompt.parameters if prompt else ()), *of_model)
         if found
         else (),

@@ -15,7 +15,6 @@ from twinline.environments import actions as environments
 from twinline.kills import actions as kills
 from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import Deployment, KillNote, Slot
-from twinline.pictures.timelines import Times
 from twinline.suites import actions as suites
 from twinline.timelines import timeline
 from twinline.web import addresses, bands, forms, pictures, rendering
@@ -28,14 +27,9 @@ router = page_router()
 SLOTS = 25
 """Slots on a page."""
 
-SPANS_MOST = 60
-"""Deployments of a slot that are drawn."""
-
 SUITES_MOST = 100
 DAYS = (1, 7, 28, 91, 364)
 """How many days can be drawn."""
-
-DAYS_USUAL = 28
 
 
 class EnvironmentLine(NamedTuple):
@@ -139,7 +133,7 @@ def show(
     by: Reader,
     environment: str,
     at: str = "",
-    days: Annotated[int, Query(ge=1, le=3650)] = DAYS_USUAL,
+    days: Annotated[int, Query(ge=1, le=3650)] = bands.DAYS,
     route: Annotated[str, Query(max_length=200)] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
@@ -168,7 +162,7 @@ class _Asked(NamedTuple):
         """The same page, but for something."""
         asked = {
             "at": self.typed,
-            "days": self.days if self.days != DAYS_USUAL else None,
+            "days": self.days if self.days != bands.DAYS else None,
             "route": self.route,
             "page": None,
             **other,
@@ -208,17 +202,14 @@ def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> Environmen
             f"There is no page {asked.page} of the slots of {asked.environment}; there are "
             f"{len(matching)} slots, {SLOTS} on a page."
         )
-    begin, end = _window(asked.at, asked.days, now)
-    made = deployments.live_within(
-        tx, [one.ref for one in slots], begin, max(end, asked.at), limit=SPANS_MOST
-    )
     stopped = kills.in_force_at(tx, asked.at)
-    times = Times(
+    times = bands.times(
+        tx,
+        slots,
         title=f"What was live in {asked.environment} when",
-        begin=begin,
-        end=end,
-        mark=min(asked.at, now),
-        bands=bands.bands(slots, made, whole=False),
+        at=asked.at,
+        days=asked.days,
+        now=now,
     )
     to_come = asked.at > now + timedelta(minutes=1)
     return EnvironmentPage(
@@ -230,21 +221,13 @@ def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> Environmen
         days=asked.days,
         spans=tuple((days, asked.address(days=days)) for days in DAYS),
         picture=pictures.timelines(times),
-        shortened=any(len(band.spans) == SPANS_MOST for band in times.bands),
+        shortened=any(len(band.spans) == bands.SPANS_MOST for band in times.bands),
         slots=tuple(_line(one, stopped) for one in slots),
         count=len(matching),
         route=asked.route,
         before=asked.address(page=asked.page - 1) if asked.page > 1 else "",
         after=asked.address(page=asked.page + 1) if len(matching) > first + SLOTS else "",
     )
-
-
-def _window(at: datetime, days: int, now: datetime) -> tuple[datetime, datetime]:
-    """So many days with ``at`` in them: those up to now where it is in these, else around it."""
-    whole = timedelta(days=days)
-    if at >= now - whole:
-        return now - whole, now
-    return at - whole / 2, min(at + whole / 2, now)
 
 
 def _line(slot: Slot, stopped: Collection[str]) -> LiveLine:

@@ -16,6 +16,7 @@ from twinline.language.refs import DeploymentRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import timeline
 from twinline.web import addresses, policies, rendering
+from twinline.web.differences import DiffLine, diff_lines
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.policies import Line
@@ -27,20 +28,6 @@ LINES_MOST = 1_000
 """Lines of a difference that are shown."""
 
 NUMBER_MOST = 2**31 - 1
-
-
-class DiffLine(NamedTuple):
-    """A line of a difference; ``kind`` is ``gone``, ``come``, ``at`` or empty."""
-
-    kind: str
-    text: str
-
-
-def diff_line(line: str) -> DiffLine:
-    """A line of a unified difference."""
-    if line.startswith(("---", "+++", "@@")):
-        return DiffLine("at", line)
-    return DiffLine({"-": "gone", "+": "come"}.get(line[:1], ""), line)
 
 
 class Side(NamedTuple):
@@ -181,7 +168,7 @@ def _json(parameters: object) -> str:
 def _difference(before: Deployment | None, made: Deployment) -> tuple[DiffLine, ...]:
     names = (f"deployment {before.number}" if before else "nothing", f"deployment {made.number}")
     old = _document(before) if before else []
-    return tuple(map(diff_line, unified(old, _document(made), names)))
+    return diff_lines(unified(old, _document(made), names))
 
 
 def _document(one: Deployment) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, NamedTuple
 
 from fastapi import Query, Response
+from markupsafe import Markup
 from pydantic import Field
 
 from twinline.access import actions as access
@@ -35,7 +36,7 @@ from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import blame, divergences, timeline
 from twinline.timelines.divergences import Asked
-from twinline.web import addresses, forms, policies, rendering
+from twinline.web import addresses, bands, forms, pictures, policies, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.policies import Line
@@ -126,6 +127,10 @@ class SlotPage(Page, template="slot.html"):
         description="The slot's history, the newest first: what each changed against the one "
         "before, how long it was live, and the requests that name it.",
     )
+    picture: Markup = Field(
+        description="What was live when, in the 28 days with the moment in them; the filled one "
+        "was live at the moment of the dashed line."
+    )
     older: str = Field(description="Leads to the deployments before these.")
     changed_since: str = Field(
         title="Since the last deployment",
@@ -185,6 +190,16 @@ def _page(
         suspects=blamed.suspects[:SUSPECTS] if blamed else (),
         not_looked_at=(blamed.left_out or "") if blamed else "",
         entries=tuple(_entries(found.items, live)),
+        picture=pictures.timelines(
+            bands.times(
+                tx,
+                [slot],
+                title=f"What was live in {ref.short} when",
+                at=then.at if then else now,
+                days=bands.DAYS,
+                now=now,
+            )
+        ),
         older=addresses.asked(addresses.slot(ref.short), cursor=found.next) if found.next else "",
         changed_since=_since(live) if live else "",
         split=any(policy.splits()) if policy else False,
