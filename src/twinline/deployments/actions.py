@@ -1,7 +1,7 @@
 """Deploy to slots, read their history, and choose what answers a request."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -10,7 +10,7 @@ from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import rules, store
 from twinline.deployments.rules import Frame, Step
-from twinline.deployments.store import LiveBundle
+from twinline.deployments.store import EnvironmentSlots, LiveBundle
 from twinline.environments import actions as environments
 from twinline.evaluations import requirements
 from twinline.kills import actions as kills
@@ -200,6 +200,19 @@ def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
 def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:
     """The slots of an environment that existed at ``at``, with what was live in each."""
     return store.slots_at(tx, environment, at)
+
+
+def live_within(
+    tx: Reading, refs: Collection[SlotRef], since: datetime, until: datetime, *, limit: int
+) -> tuple[Deployment, ...]:
+    """What was live in these slots from ``since`` up to ``until``: of each slot the newest
+    ``limit`` deployments, the oldest of them first."""
+    return store.live_within(tx, refs, since, until, limit=limit) if refs else ()
+
+
+def environments_known(tx: Reading) -> tuple[EnvironmentSlots, ...]:
+    """Every environment that has a slot, by name, with what is in it."""
+    return store.environment_slots(tx)
 
 
 def live_since(tx: Reading, environment: str) -> datetime | None:

@@ -47,6 +47,16 @@ order by deployed.ref, bundle.digest limit :most
 _OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
 
+class EnvironmentSlots(NamedTuple):
+    """An environment: how many slots it has, in how many of them something is live, and the
+    newest deployment of all of them (None: nothing was ever deployed)."""
+
+    name: str
+    slots: int
+    live: int
+    newest: Deployment | None
+
+
 class LiveBundle(NamedTuple):
     """A bundle that a slot's live deployment may serve, and the model version in it."""
 
@@ -170,6 +180,57 @@ def first_in(tx: Reading, environment: str) -> datetime | None:
 def environments(tx: Reading) -> list[str]:
     """Environments that have a slot."""
     return tx.values(select(slot.c.environment).distinct())
+
+
+def environment_slots(tx: Reading) -> tuple[EnvironmentSlots, ...]:
+    """Every environment that has a slot, by name."""
+    newest = _newest(or_nothing=True).subquery()
+    place = newest.c.environment
+    counted = (
+        func.count().over(partition_by=place).label("slots"),
+        func.count(newest.c.number).over(partition_by=place).label("live"),
+    )
+    query = (
+        select(newest, *counted)
+        .distinct(place)
+        .order_by(place, newest.c.at.desc().nulls_last(), newest.c.route)
+    )
+    return tuple(
+        EnvironmentSlots(
+            row["environment"],
+            row["slots"],
+            row["live"],
+            _deployment(row) if row["number"] else None,
+        )
+        for row in tx.rows(query)
+    )
+
+
+def live_within(
+    tx: Reading, refs: Iterable[SlotRef], since: datetime, until: datetime, *, limit: int
+) -> tuple[Deployment, ...]:
+    """What was live in these slots at ``since`` or later, up to ``until``: of each slot the
+    newest ``limit`` deployments, in the order of their numbers."""
+    before = deployment.alias()
+    begin = (
+        select(func.max(before.c.at))
+        .where(before.c.slot_id == slot.c.id, before.c.at <= since)
+        .correlate(slot)
+        .scalar_subquery()
+    )
+    within = (
+        deployment.c.slot_id == slot.c.id,
+        deployment.c.at >= func.coalesce(begin, since),
+        deployment.c.at <= until,
+    )
+    page = select(deployment).where(*within).order_by(deployment.c.at.desc()).limit(limit).lateral()
+    places = [(one.environment, one.route) for one in refs]
+    query = (
+        _deployments(page)
+        .where(tuple_(slot.c.environment, slot.c.route).in_(places))
+        .order_by(slot.c.id, page.c.number)
+    )
+    return tuple(_deployment(row) for row in tx.rows(query))
 
 
 def sides(tx: Reading, ref: SlotRef) -> tuple[RowMapping, ...]:

@@ -247,6 +247,11 @@ def served_around(tx: Reading, ref: DeploymentRef, at: datetime) -> tuple[Servic
     return rollups.around(tx, store.slot_id(tx, ref.slot) or 0, ref.number, at)
 
 
+def served_since(tx: Reading, slot: SlotRef, at: datetime) -> Service:
+    """What a slot served from the hour of ``at`` on, under whichever deployment."""
+    return rollups.since(tx, store.slot_id(tx, slot) or 0, at)
+
+
 def exposed(tx: Reading, slot: SlotRef, experiment: str) -> dict[str, int]:
     """How many distinct units each arm of an experiment served."""
     return store.exposed(tx, store.slot_id(tx, slot) or 0, experiment)

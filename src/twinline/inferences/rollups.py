@@ -152,6 +152,11 @@ _AROUND = text(
     f"select hour >= date_trunc('hour', cast(:at as timestamptz), 'UTC') as after, {_AGGREGATES}"
     " from rollup_hour where slot_id = :slot and deployment = :deployment and role = 0 group by 1"
 )
+_SINCE = text(
+    f"select {_AGGREGATES} from rollup_hour"
+    " where slot_id = :slot and hour >= date_trunc('hour', cast(:at as timestamptz), 'UTC')"
+    " and role = 0"
+)
 
 NO_TALLY = Tally(
     requests=0,
@@ -250,6 +255,13 @@ def around(tx: Reading, slot: int, deployment: int, at: datetime) -> tuple[Servi
     rows = tx.rows(_AROUND, {"slot": slot, "deployment": deployment, "at": at})
     found = {row["after"]: service(row) for row in rows}
     return found.get(False, NOTHING), found.get(True, NOTHING)
+
+
+def since(tx: Reading, slot: int, at: datetime) -> Service:
+    """What a slot served from the hour of ``at`` on."""
+    row = tx.row(_SINCE, {"slot": slot, "at": at})
+    assert row is not None
+    return service(row)
 
 
 def service(row: RowMapping) -> Service:

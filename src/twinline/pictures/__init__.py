@@ -16,8 +16,9 @@ from twinline.pictures.diffs import diff_html
 from twinline.pictures.draw import Address, svg
 from twinline.pictures.scene import scene
 from twinline.pictures.style import style_sheet
+from twinline.pictures.timelines import timelines_svg
 
-__all__ = ["Address", "bundle_svg", "diff_html", "lineage_svg", "style_sheet"]
+__all__ = ["Address", "bundle_svg", "diff_html", "lineage_svg", "style_sheet", "timelines_svg"]
 
 
 def lineage_svg(lineage: Lineage, *, address: Address | None = None, styled: bool = True) -> str:

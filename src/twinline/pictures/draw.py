@@ -1,8 +1,6 @@
 """A scene as SVG: one text, the same bytes for the same scene."""
 
 from collections.abc import Callable, Iterable, Iterator
-from html import escape
-from typing import Literal
 from urllib.parse import quote
 
 from twinline.pictures.cards import Mark, Row
@@ -21,7 +19,8 @@ from twinline.pictures.scene import (
     lane_left,
 )
 from twinline.pictures.style import DASHES, KINDS, OWN_DASH, style_sheet
-from twinline.pictures.text import fitted, is_sure, plain, width
+from twinline.pictures.text import fitted, plain, width
+from twinline.pictures.writing import number, safe, text_in
 
 Address = Callable[[str], str | None]
 """Where a page tells of a reference; None: nowhere."""
@@ -62,9 +61,9 @@ def svg(scene: Scene, *, address: Address | None = None, styled: bool = True) ->
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="twinline-picture" '
             f'role="{"group" if address else "img"}" '
-            f'aria-label="{_safe(board.title)}" {size} '
+            f'aria-label="{safe(board.title)}" {size} '
             f'viewBox="{scene.left} 0 {scene.width} {scene.height}">',
-            f"<title>{_safe(board.title)}</title><desc>{_safe(board.description)}</desc>",
+            f"<title>{safe(board.title)}</title><desc>{safe(board.description)}</desc>",
             f"<style>{style_sheet()}</style>" if styled else "",
             f'<rect class="ground" x="{scene.left}" {size}/>',
             *_captions(scene),
@@ -93,9 +92,9 @@ def _weight(curve: Curve) -> bool:
 def _captions(scene: Scene) -> Iterator[str]:
     room = scene.width - 2 * PAD
     left = scene.left + PAD
-    yield _text(Point(left, PAD + 14), scene.board.title, 15, room, "strong")
+    yield text_in(Point(left, PAD + 14), scene.board.title, 15, room, "strong")
     for line, said in enumerate(scene.board.captions, start=1):
-        yield _text(Point(left, PAD + 14 + line * CAPTION), said, 12.5, room, "quiet")
+        yield text_in(Point(left, PAD + 14 + line * CAPTION), said, 12.5, room, "quiet")
 
 
 def _lanes(scene: Scene) -> Iterator[str]:
@@ -107,7 +106,7 @@ def _lanes(scene: Scene) -> Iterator[str]:
             f'width="{CARD_WIDTH + 2 * LANE_MARGIN}" height="{height}"/>'
         )
         at = Point(left + CARD_WIDTH / 2, scene.lanes_top + 23)
-        yield _text(at, heading, 12, CARD_WIDTH, "quiet strong", anchor="middle")
+        yield text_in(at, heading, 12, CARD_WIDTH, "quiet strong", anchor="middle")
 
 
 def _curve(curve: Curve) -> str:
@@ -118,7 +117,7 @@ def _curve(curve: Curve) -> str:
     end = curve.points[-1]
     to_the_left = curve.points[-2].x > end.x
     return (
-        f'<g class="edge {curve.link.tone}"><title>{_safe(curve.link.title)}</title>'
+        f'<g class="edge {curve.link.tone}"><title>{safe(curve.link.title)}</title>'
         f'<path class="line" d="{path}"{_dashes(curve.link.kind)}/>{_arrow(end, to_the_left)}</g>'
     )
 
@@ -139,14 +138,14 @@ def _stub(stub: Stub) -> str:
     said = fitted(many, _STUB_ROOM, 10, bold=True)
     wide = max(16.0, round(width(said, 10, bold=True) + 8))
     left = stub.label.x - (8 if begins else wide - 8)
-    path = f"M{_at(stub.end)}H{_number(stub.label.x)}"
+    path = f"M{_at(stub.end)}H{number(stub.label.x)}"
     return (
-        f'<g class="edge {stub.link.tone}"><title>{_safe(stub.link.title)}</title>'
+        f'<g class="edge {stub.link.tone}"><title>{safe(stub.link.title)}</title>'
         f'<path class="line" d="{path}"{_dashes(stub.link.kind)}/>'
         f"{'' if begins else _arrow(stub.end, to_the_left=False)}"
-        f'<rect class="stub" x="{_number(left)}" y="{_number(stub.label.y - 8)}" rx="8" '
-        f'width="{_number(wide)}" height="16"/>'
-        f"{_text(Point(left + wide / 2, stub.label.y + 3.5), said, 10, wide, 'strong', 'middle')}"
+        f'<rect class="stub" x="{number(left)}" y="{number(stub.label.y - 8)}" rx="8" '
+        f'width="{number(wide)}" height="16"/>'
+        f"{text_in(Point(left + wide / 2, stub.label.y + 3.5), said, 10, wide, 'strong', 'middle')}"
         "</g>"
     )
 
@@ -161,17 +160,19 @@ def _card(placed: Placed, address: Address | None) -> str:
     room = CARD_WIDTH - _BADGE - 2 * _INSET - counted
     return "".join(
         [
-            f'<g class="of{kind}{asked}"><title>{_safe(card.title)}</title>',
+            f'<g class="of{kind}{asked}"><title>{safe(card.title)}</title>',
             f'<path class="row" d="{_rounded(x, y, CARD_WIDTH, placed.height)}"/>',
             f'<path class="badge" d="{_badge(x, y, round_below=not card.rows)}"/>',
-            _text(Point(x + _BADGE / 2, y + 18.5), _LETTERS[card.kind], 12, 20, "letter", "middle"),
-            _text(Point(x + _BADGE + _INSET, y + 18.5), card.name, 12, room, "strong"),
-            _text(right, count, 12, counted, "strong", "end") if count else "",
+            text_in(
+                Point(x + _BADGE / 2, y + 18.5), _LETTERS[card.kind], 12, 20, "letter", "middle"
+            ),
+            text_in(Point(x + _BADGE + _INSET, y + 18.5), card.name, 12, room, "strong"),
+            text_in(right, count, 12, counted, "strong", "end") if count else "",
             *(
                 _row(row, Point(x, y + HEADING + place * ROW), row is card.rows[-1], address)
                 for place, row in enumerate(card.rows)
             ),
-            f'<rect class="card" x="{_number(x)}" y="{_number(y)}" rx="6" fill="none" '
+            f'<rect class="card" x="{number(x)}" y="{number(y)}" rx="6" fill="none" '
             f'width="{CARD_WIDTH}" height="{placed.height}"/></g>',
         ]
     )
@@ -181,17 +182,17 @@ def _row(row: Row, corner: Point, is_last: bool, address: Address | None) -> str
     where = address(row.ref) if address and row.ref else None
     named = ""  # in a notebook, which may hold the same picture twice
     if address and row.ref:
-        named = f' id="{_safe(quote(row.ref, safe=":/@+.-_~"))}"'
-    tag = f'a href="{_safe(where)}" aria-label="{_safe(row.title)}"' if where else "g"
+        named = f' id="{safe(quote(row.ref, safe=":/@+.-_~"))}"'
+    tag = f'a href="{safe(where)}" aria-label="{safe(row.title)}"' if where else "g"
     ground = _rounded(*corner, CARD_WIDTH, ROW, above=False) if is_last else _square(corner)
     notes = "".join(_notes(row, corner))
     room = CARD_WIDTH - 2 * _INSET - _notes_width(row) - (8 if notes else 0)
     gone = " gone" if {"recalled", "retired"} & set(row.marks) else ""
     style = "quiet" if row.ref is None else f"strong{gone}"
     return (
-        f'<{tag}{named} class="{row.tone}"><title>{_safe(row.title)}</title>'
+        f'<{tag}{named} class="{row.tone}"><title>{safe(row.title)}</title>'
         f'<path class="row" d="{ground}"/>'
-        f"{_text(Point(corner.x + _INSET, corner.y + 16), row.label, 12, room, style)}"
+        f"{text_in(Point(corner.x + _INSET, corner.y + 16), row.label, 12, room, style)}"
         f"{notes}</{tag[0]}>"
     )
 
@@ -200,13 +201,13 @@ def _notes(row: Row, corner: Point) -> Iterator[str]:
     """The marks of a row, each a shape and a word, from the right; else its note."""
     x, y = corner.x + CARD_WIDTH - _INSET, corner.y + 16
     if not row.marks and row.note:
-        yield _text(Point(x, y), row.note, 11, CARD_WIDTH / 2, "quiet", "end")
+        yield text_in(Point(x, y), row.note, 11, CARD_WIDTH / 2, "quiet", "end")
     for mark in reversed(row.marks):
         style, shape = _SHAPES[mark]
         wide = width(mark, 11, bold=True)
-        yield _text(Point(x, y), mark, 11, wide + 1, _WORDS.get(mark, "quiet strong"), "end")
+        yield text_in(Point(x, y), mark, 11, wide + 1, _WORDS.get(mark, "quiet strong"), "end")
         left = x - wide - _SHAPE_ROOM
-        path = shape.format(_number(left), _number(y - 8), _number(y - 4))
+        path = shape.format(number(left), number(y - 8), number(y - 4))
         yield f'<path class="{style}" d="{path}"/>'
         x = left - 6
 
@@ -226,9 +227,9 @@ def _legend(scene: Scene) -> Iterator[str]:
     for dashes, same in kinds.items():
         said = fitted(plain(", ".join(same)), min(each, _LEGEND_ROOM), 11)
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
-        yield f'<path class="line" d="M{_number(x)} {_number(y - 4)}h26"{dashed}/>'
+        yield f'<path class="line" d="M{number(x)} {number(y - 4)}h26"{dashed}/>'
         wide = width(said, 11)
-        yield _text(Point(x + _LEGEND_SAMPLE, y), said, 11, wide, "quiet")
+        yield text_in(Point(x + _LEGEND_SAMPLE, y), said, 11, wide, "quiet")
         x += _LEGEND_SAMPLE + wide + _LEGEND_GAP
 
 
@@ -237,43 +238,13 @@ def _usual(kind: str) -> tuple[int, str]:
     return (usual.index(kind) if kind in DASHES else len(usual), kind)
 
 
-def _text(
-    at: Point,
-    text: str,
-    size: float,
-    room: float,
-    style: str,
-    anchor: Literal["start", "middle", "end"] = "start",
-) -> str:
-    """A text within its room; one whose width is a guess is cut off where that ends."""
-    bold = "strong" in style or style == "letter"
-    said = fitted(plain(text), room, size, bold=bold)
-    if is_sure(said):
-        return _written(at, said, size, style, anchor)
-    before = {"start": 0.0, "middle": room / 2, "end": room}[anchor]
-    line = size * 1.1
-    return (
-        f'<svg x="{_number(at.x - before)}" y="{_number(at.y - line)}" '
-        f'width="{_number(room)}" height="{round(size * 1.5)}">'
-        f"{_written(Point(before, line), said, size, style, anchor)}</svg>"
-    )
-
-
-def _written(at: Point, said: str, size: float, style: str, anchor: str) -> str:
-    anchored = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return (
-        f'<text class="{style}" x="{_number(at.x)}" y="{_number(at.y)}" '
-        f'font-size="{size:g}"{anchored}>{_safe(said)}</text>'
-    )
-
-
 def _rounded(
     x: float, y: float, wide: float, high: float, *, above: bool = True, radius: float = 6
 ) -> str:
     """A rectangle with round corners below, and above or not."""
     r, inner = radius, high - radius
-    top = f"M{_number(x)} {_number(y + r)}q0 -{r} {r} -{r}h{wide - 2 * r}q{r} 0 {r} {r}"
-    flat = f"M{_number(x)} {_number(y)}h{wide}"
+    top = f"M{number(x)} {number(y + r)}q0 -{r} {r} -{r}h{wide - 2 * r}q{r} 0 {r} {r}"
+    flat = f"M{number(x)} {number(y)}h{wide}"
     side = f"v{inner - r if above else inner}q0 {r} -{r} {r}h-{wide - 2 * r}q-{r} 0 -{r} -{r}z"
     return (top if above else flat) + side
 
@@ -281,7 +252,7 @@ def _rounded(
 def _badge(x: float, y: float, *, round_below: bool) -> str:
     r = 6
     below = f"h{r - _BADGE}q-{r} 0 -{r} -{r}z" if round_below else f"h-{_BADGE}z"
-    return f"M{_number(x)} {_number(y + r)}q0 -{r} {r} -{r}h{_BADGE - r}v{HEADING}{below}"
+    return f"M{number(x)} {number(y + r)}q0 -{r} {r} -{r}h{_BADGE - r}v{HEADING}{below}"
 
 
 def _square(corner: Point) -> str:
@@ -289,12 +260,4 @@ def _square(corner: Point) -> str:
 
 
 def _at(point: Point) -> str:
-    return f"{_number(point.x)} {_number(point.y)}"
-
-
-def _number(value: float) -> str:
-    return f"{round(value, 1):g}"
-
-
-def _safe(text: str) -> str:
-    return escape(plain(text))
+    return f"{number(point.x)} {number(point.y)}"

@@ -84,6 +84,13 @@ _RULES = "".join(
         "& .downstream .head{fill:var(--down)}",
         "& .edge:hover .line{stroke-width:3.2}",
         "& .stub{fill:var(--ground);stroke:var(--aside)}",
+        "& .tick{fill:none;stroke:var(--edge)}",
+        "& .mark{fill:none;stroke:var(--bad);stroke-width:1.6;stroke-dasharray:4 3}",
+        "& .span .row{stroke:var(--bundle);stroke-width:1.4}",
+        "& .lit .row{fill:var(--bundle)}",
+        "& .lit text{fill:var(--ground)}",
+        "& .all{fill:var(--ground);stroke:var(--down)}",
+        "& .other{fill:var(--down)}",
         "& a:focus-visible .row,& a:hover .row{stroke:var(--text);stroke-width:2}",
     ]
 )

@@ -13,7 +13,7 @@ from twinline.timelines import changes, moves, ranking
 from twinline.timelines.timeline import named_by, state
 
 LOOK_BACK = 1_000
-"""Deployments that are looked at, at most."""
+"""Deployments that are looked at, at most, unless fewer are enough."""
 
 AROUND = timedelta(days=30)
 """How far back what is no deployment is looked for."""
@@ -23,9 +23,10 @@ _PAGE = 20
 _PAGE_MOST = 200
 
 
-def before(tx: Reading, live: Deployment, at: datetime) -> Blame:
-    """The nearest change of each kind on each side before ``at``, when ``live`` was live."""
-    found, looked_back, left_out = _deployed(tx, live)
+def before(tx: Reading, live: Deployment, at: datetime, look_back: int = LOOK_BACK) -> Blame:
+    """The nearest change of each kind on each side before ``at``, when ``live`` was live;
+    ``look_back`` is how many deployments are looked at, at most."""
+    found, looked_back, left_out = _deployed(tx, live, look_back)
     suspects = [*_measured(tx, found, at), *(_suspect(one, at) for one in _others(tx, live, at))]
     return Blame(
         slot=live.slot,
@@ -38,13 +39,13 @@ def before(tx: Reading, live: Deployment, at: datetime) -> Blame:
 
 
 def _deployed(
-    tx: Reading, live: Deployment
+    tx: Reading, live: Deployment, look_back: int
 ) -> tuple[list[tuple[Deployment, RankedChange]], int, str | None]:
     """The newest deployment that changed each side, and how many were looked at for them."""
     found: dict[ChangedSide, tuple[Deployment, RankedChange]] = {}
     looked_back = 0
     for made, changed in _steps(tx, live):
-        if looked_back == LOOK_BACK:
+        if looked_back == look_back:
             return list(found.values()), looked_back, f"Deployments up to {made.number}."
         looked_back += 1
         for one in changed:

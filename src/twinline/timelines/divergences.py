@@ -33,6 +33,7 @@ class Asked:
     since: datetime | None = None
     hours: float = UNSEEN_HOURS
     grace_seconds: float = GRACE_SECONDS
+    route: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def find(tx: Reading, asked: Asked, limit: int) -> Divergences:
 
 def _found(tx: Reading, asked: Asked, since: datetime) -> Iterator[Found]:
     """Whole groups first; of those that are cut, hours; of hours that are cut, the facts."""
-    groups = store.groups(tx, asked.environment, since)
+    groups = store.groups(tx, asked.environment, asked.route, since)
     histories = _histories(tx, groups, since)
     grace = timedelta(seconds=asked.grace_seconds)
     cut: list[Seen] = []
@@ -173,6 +174,6 @@ def _unseen(tx: Reading, asked: Asked, now: datetime) -> tuple[Divergence, ...]:
             off_seconds=(now - (row["last_at"] or row["live_since"])).total_seconds(),
             detail="something is live, and no request came",
         )
-        for row in store.unseen(tx, asked.environment, before)
+        for row in store.unseen(tx, asked.environment, asked.route, before)
         for slot in [SlotRef(row["route"], row["environment"])]
     )

@@ -19,6 +19,7 @@ from rollup_hour r join slot on slot.id = r.slot_id
 where r.role = 0 and r.hour >= date_trunc('hour', cast(:since as timestamptz), 'UTC')
     and r.last_at >= :since
     and (cast(:environment as text) is null or slot.environment = :environment)
+    and (cast(:route as text) is null or slot.route = :route)
 group by r.slot_id, r.deployment, r.bundle_id
 """)
 _HOURS = text("""
@@ -82,6 +83,7 @@ cross join lateral (
         select max(day) from rollup_day where slot_id = slot.id and role = 0)
 ) seen
 where (cast(:environment as text) is null or slot.environment = :environment)
+    and (cast(:route as text) is null or slot.route = :route)
     and coalesce(greatest(seen.last_at, first.at), first.at) < :before
 order by slot.environment, slot.route
 """)
@@ -91,9 +93,11 @@ select slot.id, slot.route, slot.environment from slot where slot.id = any(:slot
 _DIGESTS = text("select node_id, digest from bundle where node_id = any(:bundles)")
 
 
-def groups(tx: Reading, environment: str | None, since: datetime) -> list[Seen]:
-    """What was served in the hours since, by slot, deployment (0: none) and bundle."""
-    rows = tx.rows(_GROUPS, {"environment": environment, "since": since})
+def groups(tx: Reading, environment: str | None, route: str | None, since: datetime) -> list[Seen]:
+    """What was served in the hours since, by slot, deployment (0: none) and bundle; None:
+    in whichever environment, under whichever route."""
+    values = {"environment": environment, "route": route, "since": since}
+    rows = tx.rows(_GROUPS, values)
     return [_seen(row) for row in rows]
 
 
@@ -136,9 +140,12 @@ def policies(tx: Reading, wanted: Sequence[tuple[int, int]]) -> dict[str, dict[s
     return {row["digest"]: row["policy"] for row in rows}
 
 
-def unseen(tx: Reading, environment: str | None, before: datetime) -> Sequence[RowMapping]:
+def unseen(
+    tx: Reading, environment: str | None, route: str | None, before: datetime
+) -> Sequence[RowMapping]:
     """Slots in which something is live since before a moment, and nothing was seen since."""
-    return tx.rows(_UNSEEN, {"environment": environment, "before": before})
+    values = {"environment": environment, "route": route, "before": before}
+    return tx.rows(_UNSEEN, values)
 
 
 def slots(tx: Reading, ids: Sequence[int]) -> Sequence[RowMapping]:

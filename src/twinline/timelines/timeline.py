@@ -9,6 +9,7 @@ from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
 from twinline.inferences import actions as inferences
 from twinline.language import cursors
+from twinline.language.errors import NotFound
 from twinline.language.records import (
     Bundle,
     Deployment,
@@ -46,6 +47,24 @@ def page(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[T
     found = deployments.entries(tx, ref, before=before, limit=limit + 1)
     entries = _entries(tx, ref, found, limit)
     return cursors.page(listing, entries, limit, lambda last: last.deployment.number)
+
+
+def entry(tx: Reading, ref: DeploymentRef) -> TimelineEntry:
+    """One deployment with what it changed and served.
+
+    Raises:
+        NotFound: there is no such slot, or no deployment of this number in it.
+    """
+    found = deployments.entries(tx, ref.slot, before=ref.number + 1, limit=2)
+    if not found or found[0].number != ref.number:
+        newest = deployments.read_slot(tx, ref.slot).live
+        there = f"its newest is {newest.number}" if newest else "nothing was ever deployed to it"
+        raise NotFound(
+            f"{ref.slot.short} has no deployment {ref.number}; {there}.",
+            kind="deployment",
+            name=str(ref),
+        )
+    return _entries(tx, ref.slot, found, 1)[0]
 
 
 def state(deployment: Deployment, known: Mapping[BundleRef, Bundle]) -> State:

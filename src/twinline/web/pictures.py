@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from twinline import pictures
 from twinline.language.records import Bundle, Lineage, PromptDiff
+from twinline.pictures.timelines import Times
 from twinline.web import addresses
 
 
@@ -18,6 +19,11 @@ def lineage(walk: Lineage) -> Markup:
 def bundle(pair: Bundle) -> Markup:
     """A bundle with its two sides."""
     return Markup(pictures.bundle_svg(pair, address=addresses.of, styled=False))  # noqa: S704 -- escaped where drawn
+
+
+def timelines(times: Times) -> Markup:
+    """What was live when; each span leads to its deployment."""
+    return Markup(pictures.timelines_svg(times, address=addresses.of, styled=False))  # noqa: S704 -- escaped where drawn
 
 
 def diff(difference: PromptDiff) -> Markup:

@@ -6,12 +6,24 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, login
+from twinline.web.pages import (
+    assets,
+    audit,
+    changes,
+    environments,
+    login,
+    slot_deployments,
+    slots,
+)
 
 _FILES = (
     assets,
     audit,
+    changes,
+    environments,
     login,
+    slot_deployments,
+    slots,
 )
 
 

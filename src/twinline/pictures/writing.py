@@ -1,0 +1,47 @@
+"""Texts and numbers as a picture has them."""
+
+from html import escape
+from typing import Literal
+
+from twinline.pictures.scene import Point
+from twinline.pictures.text import fitted, is_sure, plain
+
+
+def text_in(
+    at: Point,
+    text: str,
+    size: float,
+    room: float,
+    style: str,
+    anchor: Literal["start", "middle", "end"] = "start",
+) -> str:
+    """A text within its room; one whose width is a guess is cut off where that ends."""
+    bold = "strong" in style or style == "letter"
+    said = fitted(plain(text), room, size, bold=bold)
+    if is_sure(said):
+        return _written(at, said, size, style, anchor)
+    before = {"start": 0.0, "middle": room / 2, "end": room}[anchor]
+    line = size * 1.1
+    return (
+        f'<svg x="{number(at.x - before)}" y="{number(at.y - line)}" '
+        f'width="{number(room)}" height="{round(size * 1.5)}">'
+        f"{_written(Point(before, line), said, size, style, anchor)}</svg>"
+    )
+
+
+def _written(at: Point, said: str, size: float, style: str, anchor: str) -> str:
+    anchored = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return (
+        f'<text class="{style}" x="{number(at.x)}" y="{number(at.y)}" '
+        f'font-size="{size:g}"{anchored}>{safe(said)}</text>'
+    )
+
+
+def number(value: float) -> str:
+    """A length in pixels, to a tenth."""
+    return f"{round(value, 1):g}"
+
+
+def safe(text: str) -> str:
+    """What people wrote, escaped, with what nobody sees shown."""
+    return escape(plain(text))

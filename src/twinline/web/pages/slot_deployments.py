@@ -1,0 +1,175 @@
+"""One deployment of a slot: everything about it, and what it changed."""
+
+import json
+from typing import NamedTuple
+
+from fastapi import Response
+from pydantic import Field
+
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.diffs.unified import unified
+from twinline.language.errors import NotFound
+from twinline.language.records import Bundle, Deployment, TimelineEntry
+from twinline.language.refs import DeploymentRef, SlotRef
+from twinline.routing.policy import read_policy
+from twinline.timelines import timeline
+from twinline.web import addresses, policies, rendering
+from twinline.web.differences import DiffLine, diff_lines
+from twinline.web.gate import Reader
+from twinline.web.page import Page
+from twinline.web.policies import Line
+from twinline.web.problems import page_router
+
+router = page_router()
+
+LINES_MOST = 1_000
+"""Lines of a difference that are shown."""
+
+NUMBER_MOST = 2**31 - 1
+
+
+class Side(NamedTuple):
+    """One side of the default bundle before and now, and where both are compared."""
+
+    name: str
+    before: str
+    after: str
+    compare: str
+
+
+class DeploymentPage(Page, template="deployment.html"):
+    """One deployment."""
+
+    deployment: Deployment = Field(
+        description="One immutable, numbered entry in a slot's history: a policy, who, when, why."
+    )
+    entry: TimelineEntry = Field(
+        title="Served",
+        description="How long it was live, and the requests that name it: errors, latencies "
+        "(within 5 %), cost and quality.",
+    )
+    bundle: Bundle = Field(description="The default bundle of its policy.")
+    before: Deployment | None = Field(
+        description="The deployment before it; nothing when it is the first."
+    )
+    newer: int | None = Field(
+        title="After", description="The number of the one after it; nothing when it is live."
+    )
+    sides: tuple[Side, ...] = Field(
+        title="What it changed",
+        description="The default bundle against that of the deployment before.",
+    )
+    lines: tuple[Line, ...] = Field(
+        title="Who got what",
+        description="Its policy in words. The lines are tried from above; the first that is "
+        "meant serves.",
+    )
+    difference: tuple[DiffLine, ...] = Field(
+        title="The policy as text",
+        description="What differs between the policy documents: lines with − are gone, lines "
+        "with + have come.",
+    )
+    left_out: int = Field(description="Lines of the difference that are not shown.")
+    changes: str = Field(description="Leads to all that changed while it came.")
+    back: str = Field(
+        title="The way back", description="Leads to the page that would put its bundle back."
+    )
+
+    @property
+    def title(self) -> str:
+        """The slot and the number."""
+        return f"{self.deployment.slot.short}, deployment {self.deployment.number}"
+
+
+@router.get("/slots/{slot:path}/deployments/{number}")
+def show(by: Reader, slot: str, number: str) -> Response:
+    """One deployment."""
+    ref = DeploymentRef(SlotRef.parse(slot), _number(slot, number))
+    with by.reading() as tx:
+        page = _page(tx, timeline.entry(tx, ref))
+    return rendering.answer(by, page)
+
+
+def _number(slot: str, typed: str) -> int:
+    if typed.isascii() and typed.isdigit() and 0 < int(typed[:11]) <= NUMBER_MOST:
+        return int(typed)
+    raise NotFound(
+        f"{slot} has no deployment {typed!r}; deployments are numbered 1, 2, 3 and so on.",
+        kind="deployment",
+        name=typed,
+    )
+
+
+def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
+    made = entry.deployment
+    before = deployments.find(tx, DeploymentRef(made.slot, made.number - 1))
+    live = deployments.live(tx, made.slot)
+    known = timeline.named_by(tx, [made])
+    difference = _difference(before, made)
+    rollback = addresses.path("slots", made.slot.short, "rollback")
+    earlier = bundles.read(tx, before.bundle) if before else None
+    bundle = bundles.read(tx, made.bundle)
+    return DeploymentPage(
+        deployment=made,
+        entry=entry,
+        bundle=bundle,
+        before=before,
+        newer=made.number + 1 if entry.until else None,
+        sides=_sides(earlier, bundle),
+        lines=policies.lines(read_policy(made.policy), known),
+        difference=difference[:LINES_MOST],
+        left_out=max(0, len(difference) - LINES_MOST),
+        changes=_changes(before, made),
+        back=addresses.asked(rollback, to=made.bundle) if made.bundle != live.bundle else "",
+    )
+
+
+def _changes(before: Deployment | None, made: Deployment) -> str:
+    if before is None:
+        return ""
+    ends = {"from": before.at.isoformat(), "to": made.at.isoformat()}
+    return addresses.asked("/changes", slot=made.slot.short, **ends)
+
+
+def _sides(before: Bundle | None, after: Bundle) -> tuple[Side, ...]:
+    return (_prompt(before, after), _model(before, after), _parameters(before, after))
+
+
+def _prompt(before: Bundle | None, after: Bundle) -> Side:
+    old, new = (before and before.prompt), after.prompt
+    compare = ""
+    if old and new and old != new:
+        if old.name == new.name:
+            compare = addresses.asked("/compare", prompt=new.name, old=old.number, new=new.number)
+        else:
+            compare = addresses.asked("/bundles/compare", old=before and before.ref, new=after.ref)
+    return Side("prompt", str(old or ""), str(new or ""), compare)
+
+
+def _model(before: Bundle | None, after: Bundle) -> Side:
+    old, new = (before and before.model), after.model
+    compare = ""
+    if before and old != new:
+        compare = addresses.asked("/bundles/compare", old=before.ref, new=after.ref)
+    return Side("model", str(old or ""), str(new or ""), compare)
+
+
+def _parameters(before: Bundle | None, after: Bundle) -> Side:
+    old = _json(before.parameters) if before else ""
+    return Side("parameters", old, _json(after.parameters), "")
+
+
+def _json(parameters: object) -> str:
+    return json.dumps(parameters, ensure_ascii=False, sort_keys=True) if parameters else "none"
+
+
+def _difference(before: Deployment | None, made: Deployment) -> tuple[DiffLine, ...]:
+    names = (f"deployment {before.number}" if before else "nothing", f"deployment {made.number}")
+    old = _document(before) if before else []
+    return diff_lines(unified(old, _document(made), names))
+
+
+def _document(one: Deployment) -> list[str]:
+    return json.dumps(one.policy, ensure_ascii=False, indent=2).splitlines()
