@@ -52,15 +52,22 @@ def chromium() -> Generator[Browser]:
 
 @contextmanager
 def signed_in(
-    browser: Browser, url: str, key: str, scheme: Scheme = "light", *, script: bool = True
+    browser: Browser,
+    url: str,
+    key: str,
+    scheme: Scheme = "light",
+    *,
+    script: bool = True,
+    guarded: bool = True,
 ) -> Generator[BrowserContext]:
     """A window's worth of cookies in which somebody is signed in; without ``script`` no
-    JavaScript runs."""
+    JavaScript runs, and unless it is ``guarded`` the policy of our pages does not count."""
     context = browser.new_context(
         base_url=url,
         viewport={"width": DESK, "height": HEIGHT},
         color_scheme=scheme,
         java_script_enabled=script,
+        bypass_csp=not guarded,
         reduced_motion="reduce",
     )
     try:

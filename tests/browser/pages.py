@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from twinline.client import Client
-from twinline.language.records import RequestFilter
 
 SIGN_IN = "sign in"
 PAGES: Mapping[str, str] = {
@@ -118,7 +117,7 @@ def places(client: Client, slot: str) -> Places:
         slot=slot,
         deployment=newest.number,
         then=_minute(oldest.at + timedelta(minutes=1)),
-        inference=str(next(iter(client.inferences.find(RequestFilter()))).ref.id),
+        inference=str(next(iter(client.lineage.affected(f"routes:/{slot}"))).id),
         recall=next(iter(client.recalls.list())).number,
     )
 

@@ -59,8 +59,8 @@ _PALE = """least => {
       const ink = channels(style.fill);
       ink[3] = (ink[3] === undefined ? 1 : ink[3]) * style.fillOpacity * style.opacity;
       const found = ratio(over(ink, behind), behind);
-      if (found < least) pale.push(
-        `${one.textContent.trim()}: ${found.toFixed(2)}, ${style.fill} on ${behind.map(Math.round)}`);
+      const told = `${found.toFixed(2)}, ${style.fill} on ${behind.map(Math.round)}`;
+      if (found < least) pale.push(`${one.textContent.trim()}: ${told}`);
     }
   }
   return pale;
