@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser import chrome, sight
@@ -11,14 +10,13 @@ from tests.browser.chrome import DESK, HEIGHT, NARROWEST, PHONE, Watched
 from tests.browser.conftest import Contexts
 from tests.browser.history import Served
 from tests.browser.pages import DOWNLOADS, PAGES, SIGN_IN, Places
-from twinline.web import pages
+from tests.support.page_routes import ASSETS, page_routes
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
-ASSETS = "/assets/{digest}/{name}"
 POOR = """<main><table><tr style="height: 20px; line-height: 10px"><td>low</td></tr></table>
 <div style="width: 3000px">wide</div>
 <svg width="200" height="40"><rect fill="#fff" width="200" height="40"/>
@@ -106,16 +104,13 @@ def test_every_download_is_a_file_and_never_a_page(
 
 
 def test_every_address_of_the_pages_is_among_those_that_are_tested(around: Places) -> None:
-    routes = [
-        route
-        for route in pages.router().routes
-        if isinstance(route, APIRoute) and "GET" in route.methods and route.path != ASSETS
-    ]
+    routes = [one for one in page_routes("GET") if one.path != ASSETS]
     reached = set()
     for address in (*PAGES.values(), *DOWNLOADS.values()):
         path = around.fill(address).partition("?")[0]
         reached |= {next((one.path for one in routes if one.path_regex.match(path)), None)}
     assert {route.path for route in routes} - reached == set(), "add a line to pages.py"
+    assert None not in reached, "pages.py has a line for an address that is none"
 
 
 def test_who_is_not_signed_in_sees_a_sound_form(chromium: Browser, history: Served) -> None:
