@@ -12,7 +12,8 @@ PRESSES = 80
 """How far a page is walked through: beyond are the further rows of its lists."""
 
 _START = """() => {
-  const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+  const fields = "input:not([type=hidden]), select, textarea";
+  const all = `a[href], button, summary, [tabindex="0"], ${fields}`;
   window.__order = [...document.querySelectorAll(all)].filter(one => {
     if (!one.checkVisibility() || one.disabled || one.tabIndex < 0) return false;
     if (one.type !== "radio") return true;

@@ -101,7 +101,7 @@ def test_roll_the_prompt_back_in_production(
 
 def test_which_requests_did_prompt_v5_touch(window: Contexts, history: Served) -> None:
     with Client(history.url, history.key) as client:
-        touched = client.lineage.impact(PROMPT).requests
+        touched = client.lineage.impact(PROMPT).service.requests
     assert touched > 100
     with walk(window, history, 3) as made:
         made.find(PROMPT)
