@@ -38,6 +38,7 @@ PAGES: Mapping[str, str] = {
     "environment then": "/environments/{environment}?at={then}",
     "slot": "/slots/{slot}",
     "slot then": "/slots/{slot}?at={then}",
+    "deploy somewhere": "/deploy",
     "deploy": "/slots/{slot}/deploy",
     "rollback": "/slots/{slot}/rollback",
     "deployment": "/slots/{slot}/deployments/{deployment}",
@@ -60,6 +61,8 @@ PAGES: Mapping[str, str] = {
 DOWNLOADS: Mapping[str, str] = {
     "impact as CSV": "/impact.csv?node={prompt_version}",
     "lineage as CSV": "/lineage.csv?node={bundle}",
+    "requests as CSV": "/inferences.csv",
+    "comparison as text": "/compare.txt?prompt={prompt}&old={old_number}&new={number}",
 }
 
 

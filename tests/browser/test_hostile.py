@@ -125,7 +125,7 @@ def test_nothing_that_an_address_says_runs(
             assert watched.page.evaluate(_LEADS) == [], text
 
 
-@pytest.mark.parametrize("name", DOWNLOADS)
+@pytest.mark.parametrize("name", [name for name in DOWNLOADS if name.endswith("CSV")])
 def test_no_cell_of_a_download_is_a_formula(
     window: BrowserContext, stage: Stage, name: str
 ) -> None:
