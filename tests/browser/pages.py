@@ -50,6 +50,7 @@ PAGES: Mapping[str, str] = {
     "request": "/inferences/{inference}",
     "recalls": "/recalls",
     "recall": "/recalls/{recall}",
+    "lift a recall": "/recalls/{recall}/lift",
     "recall something": "/recall?node={prompt_version}",
     "audit": "/audit",
     "audit, checked": "/audit?verify=true",
@@ -62,6 +63,7 @@ DOWNLOADS: Mapping[str, str] = {
     "impact as CSV": "/impact.csv?node={prompt_version}",
     "lineage as CSV": "/lineage.csv?node={bundle}",
     "requests as CSV": "/inferences.csv",
+    "bundle as CycloneDX": "/bundles/{digest}/cyclonedx.json",
     "comparison as text": "/compare.txt?prompt={prompt}&old={old_number}&new={number}",
 }
 
