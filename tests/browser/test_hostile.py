@@ -1,0 +1,157 @@
+"""Whatever people write, nothing of it runs, and all of it is shown as it was typed."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser import chrome
+from tests.browser.hostile import RUN, SLOT, STRINGS, Hostile, as_shown, fill, packed, words
+from tests.browser.pages import DOWNLOADS, Places, places
+from tests.support.serving import served
+from twinline.access import actions as access
+from twinline.app import make_app
+from twinline.client import Client
+from twinline.db.session import Database
+from twinline.language.errors import Invalid
+from twinline.language.records import NewKey, Role
+from twinline.web import addresses
+
+ASKED = (
+    "/search?q={}",
+    "/login?next={}",
+    "/audit?cursor={}",
+    "/audit?done={}",
+    "/no/such/{}",
+    "/prompts/{}",
+    "/models/{}",
+    "/lineage?node={}",
+    "/impact?node={}",
+    "/inferences?decision={}",
+    "/inferences/{}",
+    "/slots/{}@production",
+    "/compare?prompt={}&old=1&new=2",
+    "/recall?node={}",
+)
+_LEADS = """() => [...document.querySelectorAll("[href], [src], [action], [formaction]")]
+  .flatMap(one => ["href", "src", "action", "formaction"].map(name => one.getAttribute(name)))
+  .filter(value => value !== null)
+  .filter(value => !["http:", "https:"].includes(new URL(value, location.href).protocol)
+    || new URL(value, location.href).host.endsWith("evil.example"))"""
+
+
+class Stage(NamedTuple):
+    """A server over a hostile catalog, and what was written into it."""
+
+    url: str
+    key: str
+    written: Hostile
+    around: Places
+
+    def addresses(self) -> list[str]:
+        """Every page, and each that tells of something whose name is hostile."""
+        named = [addresses.of(ref) for ref in self.written.names]
+        lineages = [addresses.lineage(ref) for ref in self.written.names]
+        chat = "/prompts/hostile/chat/versions/1"
+        return [*self.around.every().values(), *named, *lineages, chat]
+
+
+@pytest.fixture(scope="module")
+def stage(shared_database: Database) -> Iterator[Stage]:
+    with shared_database.writing("test") as tx:
+        key = access.issue_key(tx, NewKey(owner=f"<b onclick={RUN}>", role=Role.ADMIN)).key
+    with served(make_app(shared_database)) as url, Client(url, key) as client:
+        written = fill(client)
+        yield Stage(url, key, written, places(client, SLOT))
+
+
+@pytest.fixture(scope="module")
+def window(chromium: Browser, stage: Stage) -> Iterator[BrowserContext]:
+    with chrome.signed_in(chromium, stage.url, stage.key) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def unguarded(chromium: Browser, stage: Stage) -> Iterator[BrowserContext]:
+    """A browser that lets everything run that a page holds."""
+    with chrome.signed_in(chromium, stage.url, stage.key, guarded=False) as context:
+        yield context
+
+
+def test_nothing_that_was_written_runs_in_any_page(unguarded: BrowserContext, stage: Stage) -> None:
+    """Even where the browser would let it."""
+    with chrome.opened(unguarded, stage.url) as watched:
+        for address in stage.addresses():
+            watched.page.goto(address)
+            assert (_ran(watched.page), watched.trouble) == (False, []), address
+            assert watched.page.evaluate(_LEADS) == [], address
+
+
+def test_everything_is_shown_as_it_was_typed(window: BrowserContext, stage: Stage) -> None:
+    """And the browser reports nothing that it had to keep from running."""
+    seen, refused = [], []
+    with chrome.opened(window, stage.url) as watched:
+        for address in stage.addresses():
+            answer = watched.page.goto(address)
+            assert answer is not None
+            seen.append(words(watched.page.evaluate("document.body.textContent")))
+            refused += [] if answer.status == 200 else [address]
+            assert watched.trouble == [], address
+    assert refused == []
+    everything = "\n".join(seen)
+    unseen = [
+        where
+        for where, text in stage.written.typed.items()
+        if not any(way in everything for way in as_shown(text))
+    ]
+    assert unseen == []
+    assert "\u202e" not in everything
+
+
+@pytest.mark.parametrize("address", ASKED)
+def test_nothing_that_an_address_says_runs(
+    unguarded: BrowserContext, stage: Stage, address: str
+) -> None:
+    with chrome.opened(unguarded, stage.url) as watched:
+        for text in packed(400):
+            answer = watched.page.goto(address.format(quote(text, safe="")))
+            assert answer is not None
+            assert answer.status < 500, text
+            assert (_ran(watched.page), watched.trouble) == (False, []), text
+            assert watched.page.evaluate(_LEADS) == [], text
+
+
+@pytest.mark.parametrize("name", [name for name in DOWNLOADS if name.endswith("CSV")])
+def test_no_cell_of_a_download_is_a_formula(
+    window: BrowserContext, stage: Stage, name: str
+) -> None:
+    answer = window.request.get(stage.around.fill(DOWNLOADS[name]))
+    rows = list(csv.reader(io.StringIO(answer.text())))
+    assert len(rows) > 1
+    assert [cell for row in rows for cell in row if cell.startswith(tuple("=+-@\t\r"))] == []
+
+
+def test_what_cannot_be_kept_is_refused_by_name(stage: Stage) -> None:
+    with Client(stage.url, stage.key) as client, pytest.raises(Invalid, match=r"U\+0000|NUL|null"):
+        client.prompts.create("hostile/nul", "a\0b")
+
+
+def test_what_runs_would_be_seen(unguarded: BrowserContext, stage: Stage) -> None:
+    """The tests above would fail for a page that printed what people wrote."""
+    caught = []
+    with chrome.opened(unguarded, stage.url) as watched:
+        watched.page.goto("/login")
+        for text in STRINGS:
+            watched.page.evaluate("delete window.__ran")
+            watched.page.set_content(f"<body><p title='x' {text[1:]}>{text}</p></body>")
+            watched.page.wait_for_timeout(20)
+            caught += [text] if _ran(watched.page) else []
+    assert len(caught) >= 3, caught
+
+
+def _ran(page: Page) -> bool:
+    return page.evaluate("'__ran' in window")

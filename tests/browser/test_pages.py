@@ -1,0 +1,153 @@
+"""Each page, light and dark, on a phone and on a desk, with and without a script."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser import chrome, sight
+from tests.browser.chrome import DESK, HEIGHT, NARROWEST, PHONE, Watched
+from tests.browser.conftest import Contexts
+from tests.browser.history import Served
+from tests.browser.pages import DOWNLOADS, PAGES, SIGN_IN, Places
+from tests.support.page_routes import ASSETS, page_routes
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+POOR = """<main><table><tr style="height: 20px; line-height: 10px"><td>low</td></tr></table>
+<div style="width: 3000px">wide</div>
+<svg width="200" height="40"><rect fill="#fff" width="200" height="40"/>
+<text x="5" y="12" fill="#000">clear</text><text x="80" y="12" fill="#ccc">pale</text>
+<a href="/"><rect width="20" height="9" y="30"/></a></svg><img src="/none"></main>"""
+
+
+@pytest.fixture(scope="module", params=chrome.SCHEMES)
+def scheme(request: pytest.FixtureRequest) -> chrome.Scheme:
+    return request.param
+
+
+@pytest.fixture
+def watched(window: Contexts, scheme: chrome.Scheme, history: Served) -> Iterator[Watched]:
+    with chrome.opened(window(scheme), history.url) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_sound(watched: Watched, around: Places, name: str) -> None:
+    """Readable, within its window, quiet, at home, and not heavy."""
+    page = watched.page
+    page.set_viewport_size({"width": DESK, "height": HEIGHT})
+    answer = page.goto(around.fill(PAGES[name]))
+    assert answer is not None
+    assert answer.status == 200, page.inner_text("main")
+    assert sight.violations(page) == []
+    assert sight.pale_texts(page) == []
+    assert sight.low_rows(page) == []
+    assert sight.weight(page) <= sight.WEIGHT_MOST
+    assert sight.sticking_out(page) == []
+    page.set_viewport_size({"width": NARROWEST, "height": HEIGHT})
+    assert sight.sticking_out(page) == []
+    page.set_viewport_size({"width": PHONE, "height": HEIGHT})
+    assert sight.sticking_out(page) == []
+    assert sight.low_rows(page) == []
+    assert sight.violations(page) == []
+    assert watched.trouble == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_says_the_same_without_a_script(
+    window: Contexts,
+    window_without_script: BrowserContext,
+    around: Places,
+    history: Served,
+    name: str,
+) -> None:
+    """On a phone; and each form of it can be sent."""
+    said = []
+    for context in (window("light"), window_without_script):
+        with chrome.opened(context, history.url) as watched:
+            page = watched.page
+            page.set_viewport_size({"width": PHONE, "height": HEIGHT})
+            page.goto(around.fill(PAGES[name]))
+            said.append(page.inner_text("main"))
+            assert _forms_without_a_button(page) == []
+            assert watched.trouble == []
+    with_script, without = said
+    assert without == with_script
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_answered_with_our_headers(
+    window: Contexts, around: Places, name: str
+) -> None:
+    answer = window("light").request.get(around.fill(PAGES[name]))
+    headers = answer.headers
+    assert headers["content-security-policy"] == POLICY
+    assert headers["cache-control"] == "private, no-store"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_every_download_is_a_file_and_never_a_page(
+    window: Contexts, around: Places, name: str
+) -> None:
+    answer = window("light").request.get(around.fill(DOWNLOADS[name]))
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith(("text/csv", "text/plain"))
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_address_of_the_pages_is_among_those_that_are_tested(around: Places) -> None:
+    routes = [one for one in page_routes("GET") if one.path != ASSETS]
+    reached = set()
+    for address in (*PAGES.values(), *DOWNLOADS.values()):
+        path = around.fill(address).partition("?")[0]
+        reached |= {next((one.path for one in routes if one.path_regex.match(path)), None)}
+    assert {route.path for route in routes} - reached == set(), "add a line to pages.py"
+    assert None not in reached, "pages.py has a line for an address that is none"
+
+
+def test_who_is_not_signed_in_sees_a_sound_form(chromium: Browser, history: Served) -> None:
+    context = chromium.new_context(base_url=history.url)
+    with chrome.opened(context, history.url) as watched:
+        watched.page.goto(PAGES["audit"])
+        assert watched.page.url.startswith(f"{history.url}{PAGES[SIGN_IN]}?")
+        assert watched.page.locator("nav").count() == 0
+        assert sight.violations(watched.page) == []
+        assert watched.trouble == []
+    context.close()
+
+
+def test_what_is_not_sound_is_seen(chromium: Browser, history: Served) -> None:
+    """The tests above would fail for a page that is pale, low, wide or noisy."""
+    context = chromium.new_context(base_url=history.url)
+    with chrome.opened(context, history.url) as watched:
+        page = watched.page
+        page.set_content(POOR)
+        assert [text.partition(":")[0] for text in sight.pale_texts(page)] == ["pale"]
+        assert [row.partition(" ")[0] for row in sight.low_rows(page)] == ["TR", "a"]
+        assert "3" in sight.sticking_out(page)[0]
+        assert any("image-alt" in one for one in sight.violations(page))
+        page.evaluate("console.error('noise')")
+        page.evaluate("alert('asked')")
+        page.evaluate("fetch('http://127.0.0.1:1/').catch(() => 1)")
+        assert [one.partition(":")[0] for one in watched.trouble][:3] == [
+            "console",
+            "dialog",
+            "off our origin",
+        ]
+    context.close()
+
+
+def _forms_without_a_button(page: Page) -> list[str]:
+    return [
+        form.get_attribute("action") or page.url
+        for form in page.locator("form").all()
+        if form.locator("button:not([type=button])").count() == 0
+    ]

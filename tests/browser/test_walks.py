@@ -1,0 +1,147 @@
+"""What people come for, in as few clicks as it takes."""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+
+from playwright.sync_api import Browser, Locator, Page
+
+from tests.browser import chrome
+from tests.browser.conftest import SLOT, Contexts
+from tests.browser.history import Served
+from tests.support.catalog import Catalog
+from twinline.client import Client
+
+PROMPT = "prompts:/support/reply/5"
+
+
+class Walk:
+    """Begins at the overview and counts every click, and every Enter that sends a form."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.clicks: list[str] = []
+        page.goto("/")
+
+    @property
+    def said(self) -> str:
+        """What the page says."""
+        return " ".join(self.page.inner_text("main").split())
+
+    def go(self, section: str) -> None:
+        """Click a section of the navigation."""
+        within = self.page.get_by_role("navigation", name="Main")
+        self._click(within.get_by_role("link", name=section, exact=True), section)
+
+    def follow(self, link: str) -> None:
+        """Click the first link of the page whose name fits."""
+        found = self.page.locator("main").get_by_role("link", name=re.compile(link))
+        self._click(found.first, link)
+
+    def press(self, button: str) -> None:
+        """Click a button whose name fits."""
+        found = self.page.locator("main").get_by_role("button", name=re.compile(button))
+        self._click(found.first, button)
+
+    def find(self, text: str) -> None:
+        """Type into the search of every page, and press Enter."""
+        self.page.get_by_role("searchbox", name="Find").fill(text)
+        self.clicks.append(f"find {text}")
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url("**/search?*")
+
+    def write(self, field: str, text: str) -> None:
+        """Type into a field of the page."""
+        self.page.locator("main").get_by_label(re.compile(field, re.IGNORECASE)).first.fill(text)
+
+    def _click(self, found: Locator, what: str) -> None:
+        assert found.count(), f"nothing to click like {what!r} at {self.page.url}: {self.said}"
+        self.clicks.append(what)
+        found.click()
+        self.page.wait_for_load_state()
+
+
+@contextmanager
+def walk(window: Contexts, history: Served, most: int) -> Generator[Walk]:
+    """A walk in the history's catalog of at most so many clicks."""
+    with chrome.opened(window("light"), history.url) as watched:
+        made = Walk(watched.page)
+        yield made
+        assert len(made.clicks) <= most, made.clicks
+        assert watched.trouble == []
+
+
+def test_roll_the_prompt_back_in_production(
+    chromium: Browser, url: str, key: str, client: Client
+) -> None:
+    """At most four clicks and one reason; in a catalog of its own, which it changes."""
+    catalog = Catalog(client)
+    slot = "support-answer@production"
+    catalog.deploy(slot, catalog.bundle(1, 1), "first")
+    catalog.serve(slot, catalog.bundle(1, 1), 3, status="ok")
+    catalog.deploy(slot, catalog.bundle(1, 2), "friendlier")
+    with (
+        chrome.signed_in(chromium, url, key) as context,
+        chrome.opened(context, url) as watched,
+    ):
+        made = Walk(watched.page)
+        made.follow("support-answer")
+        made.follow("Roll back the prompt")
+        made.write("reason|why", "it answers in the wrong language")
+        made.press("^(Roll|Put) ")
+        assert len(made.clicks) <= 4, made.clicks
+        assert watched.trouble == []
+    live = client.slots.get(slot).live
+    assert live is not None
+    assert (live.kind, live.number) == ("rollback", 3)
+    assert live.bundle == catalog.bundle(1, 1).ref
+    assert live.reason == "it answers in the wrong language"
+
+
+def test_which_requests_did_prompt_v5_touch(window: Contexts, history: Served) -> None:
+    with Client(history.url, history.key) as client:
+        touched = client.lineage.impact(PROMPT).service.requests
+    assert touched > 100
+    with walk(window, history, 3) as made:
+        made.find(PROMPT)
+        if "/search" in made.page.url:
+            made.follow(r"support/reply[/ ]v?5\b")
+        made.follow("[Ii]mpact|[Rr]equests|affect")
+        assert f"{touched:,}" in made.said
+
+
+def test_what_was_live_last_tuesday_at_14_02(window: Contexts, history: Served) -> None:
+    today = datetime.now(UTC).date()
+    tuesday = today - timedelta(days=(today.weekday() - 1) % 7 or 7)
+    at = datetime.combine(tuesday, time(14, 2), UTC)
+    with Client(history.url, history.key) as client:
+        live = client.slots.get(SLOT, at=at).live
+        now = client.slots.get(SLOT).live
+    assert live is not None
+    assert now is not None
+    with walk(window, history, 3) as made:
+        made.go("Environments")
+        made.follow("^production")
+        made.page.locator("main input[name=at]").first.fill(at.strftime("%Y-%m-%dT%H:%M"))
+        made.press("Show")
+        row = made.page.locator("main tr, main li, main article, main section").filter(
+            has_text=SLOT.partition("@")[0]
+        )
+        said = " ".join(row.last.inner_text().split())
+        assert live.bundle.digest[:12] in said or str(live.prompt) in said, said
+        assert live.reason in made.said
+        assert live.actor in made.said
+
+
+def test_why_is_this_answer_strange_today(window: Contexts, history: Served) -> None:
+    with walk(window, history, 4) as made:
+        made.go("Requests")
+        request = made.page.locator("main table a[href*='/inferences/']").first
+        where = request.get_attribute("href")
+        made.clicks.append("a request")
+        request.click()
+        made.page.wait_for_url(f"**{where}")
+        made.follow("[Ww]hat changed")
+        made.page.wait_for_url("**/changes?*")
+        assert re.search("chang", made.said)

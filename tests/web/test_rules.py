@@ -1,0 +1,139 @@
+"""What holds for every page and template, so that nobody has to look for it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import twinline
+from tests.support.page_routes import ASSETS, SIGN_IN, asked_before, page_routes
+from twinline.web import page, pages
+from twinline.web.gate import _Sending, _Visiting
+
+WEB = Path(str(resources.files(twinline))) / "web"
+TEMPLATES = sorted(WEB.glob("templates/**/*.html"))
+SOURCES = sorted(WEB.rglob("*.py"))
+FORBIDDEN = {
+    "what is not escaped": r"\|\s*safe\b|autoescape|Markup",
+    "a style of its own": r"<style|\bstyle\s*=",
+    "a script of its own": r"<script(?![^>]*\bsrc=\"\{\{)|[\s\"']on[a-z]+\s*=|javascript:",
+    "what another server gives": r"(?:src|href|action)\s*=\s*[\"']?(?:https?:)?//",
+    "where a base would lead": r"<base\b|<iframe|<object|<embed",
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_template_holds(what: str) -> None:
+    found = {
+        f"{one.name}: {hit[0].strip()}"
+        for one in TEMPLATES
+        for hit in re.finditer(FORBIDDEN[what], one.read_text("utf-8"), re.IGNORECASE)
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("what is not escaped", "{{ text | safe }}"),
+        ("a style of its own", '<p style="color: red">'),
+        ("a script of its own", '<p onclick="go()">'),
+        ("a script of its own", "<script>go()</script>"),
+        ("what another server gives", '<img src="//cdn.example/x">'),
+        ("where a base would lead", "<base href=x>"),
+    ],
+)
+def test_what_no_template_may_hold_is_found(what: str, text: str) -> None:
+    assert re.search(FORBIDDEN[what], text, re.IGNORECASE)
+
+
+def test_html_that_no_template_escapes_is_made_in_one_file() -> None:
+    found = {
+        one.relative_to(WEB).as_posix()
+        for one in SOURCES
+        if re.search(r"\bMarkup\b|markupsafe|autoescape=False", one.read_text("utf-8"))
+    }
+    assert found == {"pictures.py"}
+
+
+def test_html_that_no_template_escapes_is_never_put_together() -> None:
+    """`Markup` takes what a picture drew, as it is: no text with something in it."""
+    tree = ast.parse((WEB / "pictures.py").read_text("utf-8"))
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Markup"
+    ]
+    assert calls
+    for call in calls:
+        assert len(call.args) == 1
+        assert not call.keywords
+        drawn = call.args[0]
+        assert isinstance(drawn, ast.Call), ast.unparse(drawn)
+        assert ast.unparse(drawn.func).startswith("pictures."), ast.unparse(drawn)
+        parts = (ast.JoinedStr, ast.BinOp)
+        assert not any(isinstance(part, parts) for part in ast.walk(drawn)), ast.unparse(drawn)
+
+
+def test_every_field_of_every_page_has_its_help() -> None:
+    """And every page has a template that is there."""
+    names = {one.relative_to(WEB / "templates").as_posix() for one in TEMPLATES}
+    assert pages.router()  # whose pages are known by now
+    made = list(_kinds(page.Page))
+    for kind in made:
+        assert kind.template in names, kind
+        assert all(said.said.endswith(".") for said in kind.help()), kind
+    assert names - {kind.template for kind in made} == {"base.html", "parts.html"}
+
+
+def test_every_form_that_changes_something_carries_our_token() -> None:
+    """But the one to sign in: there is no session yet. All others say what they ask by GET."""
+    seen = 0
+    for one in TEMPLATES:
+        text = one.read_text("utf-8")
+        for form in re.finditer(r"<form\b([^>]*)>(.*?)</form>", text, re.DOTALL):
+            head, inside = form.groups()
+            posts = re.search(r"method=\"?post\"?", head) is not None
+            token = "parts.token(visitor)" in inside
+            assert posts or "method" not in head, f"{one.name}: {head}"
+            assert token == (posts and f'"{SIGN_IN}"' not in head), f"{one.name}: <form{head}>"
+            assert "<button" in inside or "parts." in inside, f"{one.name}: <form{head}>"
+            seen += posts
+    assert seen >= 2
+    assert all(_forms_are_whole(one.read_text("utf-8")) for one in TEMPLATES)
+
+
+def test_every_address_that_changes_something_asks_for_a_form_of_ours() -> None:
+    for route in page_routes("POST"):
+        assert route.methods == {"POST"}, route.path
+        through = any(isinstance(one, _Sending) for one in asked_before(route.dependant))
+        assert through == (route.path != SIGN_IN), route.path
+
+
+def test_every_address_that_only_shows_asks_who_is_there() -> None:
+    """But for the files that every page needs, and the form to sign in."""
+    for route in page_routes("GET"):
+        assert route.methods == {"GET"}, route.path
+        asks = any(isinstance(one, _Visiting) for one in asked_before(route.dependant))
+        assert asks == (route.path not in (SIGN_IN, ASSETS)), route.path
+
+
+def test_no_address_takes_anything_but_get_and_post() -> None:
+    for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
+        with pytest.raises(AssertionError):
+            page_routes(method)
+
+
+def _kinds(kind: type[page.Page]) -> Iterator[type[page.Page]]:
+    """The pages of ours; those that a test made are none."""
+    for one in kind.__subclasses__():
+        if one.__module__.startswith("twinline."):
+            yield one
+        yield from _kinds(one)
+
+
+def _forms_are_whole(text: str) -> bool:
+    return text.count("<form") == text.count("</form>")
