@@ -18,7 +18,7 @@ from twinline.language.canonical import digest
 from twinline.language.errors import Conflict, Invalid, KeyReused, Stale, TwinlineError
 from twinline.prompts import labels
 from twinline.web import forms, rendering
-from twinline.web.gate import TOKEN, Fields, Sender, Visitor
+from twinline.web.gate import TOKEN, Fields, Sender
 from twinline.web.page import Page
 
 ONCE = "once"
@@ -128,7 +128,7 @@ def expected_number(fields: Fields) -> int:
 def carried_out(
     by: Sender,
     act: Callable[[Writing], tuple[str, str]],
-    again: Callable[[Typed], tuple[Visitor, Page]],
+    again: Callable[[Typed], Page],
 ) -> Response:
     """Carry a form out in one transaction, once, and lead to what it did.
 
@@ -142,9 +142,8 @@ def carried_out(
             address, word = _once(tx, by, lambda: act(tx))
     except TwinlineError as refused:
         typed = Typed(by.fields, refused.detail, isinstance(refused, Stale))
-        visitor, page = again(typed)
         status = Conflict.status if typed.stale else refused.status
-        return rendering.answer(visitor, page, status)
+        return rendering.answer(by, again(typed), status)
     return forms.done(address, word)
 
 

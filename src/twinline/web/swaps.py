@@ -99,7 +99,7 @@ def _facts(tx: Reading, old: Bundle | None, pair: PairPreflight) -> Iterator[Fac
         yield from _differing("", was, becomes)
 
 
-def _told(tx: Reading, ref: ModelVersionRef) -> dict[str, object]:
+def _told(tx: Reading, ref: ModelVersionRef) -> Mapping[str, object]:
     found: ModelVersion = models.read_version(tx, ref)
     own = {
         "source": found.source_uri,
