@@ -6,11 +6,12 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, login, rolling_back
+from twinline.web.pages import assets, audit, deploying, login, rolling_back
 
 _FILES = (
     assets,
     audit,
+    deploying,
     login,
     rolling_back,
 )

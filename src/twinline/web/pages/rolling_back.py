@@ -24,7 +24,7 @@ from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import actions
 from twinline.web import addresses, deeds, forms, rendering, swaps
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Reader, Sender, Visitor, sender
+from twinline.web.gate import Reader, Sender, sender
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.swaps import Swap
@@ -121,7 +121,7 @@ def look(
 ) -> Response:
     """The ways back, or what one of them would change."""
     with by.reading() as tx:
-        page = _page(tx, by, slot, side, to, deeds.FIRST)
+        page = _page(tx, slot, side, to, deeds.FIRST)
     return rendering.answer(by, page)
 
 
@@ -146,7 +146,7 @@ def roll_back(by: Releaser, slot: PathSlot) -> Response:
 
     def again(typed: Typed) -> Page:
         with by.reading() as tx:
-            return _page(tx, by, slot, _known(side), to, typed)
+            return _page(tx, slot, _known(side), to, typed)
 
     return deeds.carried_out(by, act, again)
 
@@ -155,9 +155,7 @@ def _known(side: str) -> Side | None:
     return next((one for one in SIDES if one == side), None)
 
 
-def _page(
-    tx: Reading, by: Visitor, slot: SlotRef, side: Side | None, to: str, typed: Typed
-) -> Page:
+def _page(tx: Reading, slot: SlotRef, side: Side | None, to: str, typed: Typed) -> Page:
     """What a rollback of this side would change; the ways back when it cannot be said."""
     if side is None:
         return _ways(tx, slot, typed.refused)
