@@ -169,10 +169,10 @@ def _stopped(
         except TwinlineError as refused:
             yield refused.detail
     for one in preflights.values():
-        if proposal.new is not None:
+        if proposal.new is not None and one.verdict == "blocked":
+            yield f"{one.prompt} with {one.model}: {one.why}"
+        elif proposal.new is not None:
             yield from (why for side in (one.prompt, one.model) if (why := known.why_unfit(side)))
-            if one.verdict == "blocked":
-                yield f"{one.prompt} with {one.model}: {one.why}"
         yield from (f"{lack.bundle}: the slot requires {lack}" for lack in one.missing)
 
 

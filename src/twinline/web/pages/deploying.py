@@ -1,5 +1,6 @@
 """Deploy to a slot: choose, look at what that would change, then the deed."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -65,6 +66,7 @@ class DeployPage(Page, template="deploy.html"):
         "splits, fallbacks or shadows."
     )
     choice: Choice = Field(description="What was chosen.")
+    parameters: str = Field(description="Those of the bundle that is live, as JSON.")
     problem: str = Field(description="Why what was chosen cannot be.")
     offers: tuple[Offer, ...] = Field(
         description="Bundles that were here before, that are live in the same route elsewhere, "
@@ -175,6 +177,7 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         live=live,
         rules=policy is not None and sum(1 for _ in policy.places()) > 1,
         choice=choice,
+        parameters=_parameters(tx, live),
         problem=problem,
         offers=offers,
         outlook=found,
@@ -183,6 +186,11 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         owners=owners.of(tx, [slot]),
         deed=deeds.deed(tx, typed, live.number if live else 0, [slot.environment]),
     )
+
+
+def _parameters(tx: Reading, live: Deployment | None) -> str:
+    found = bundles.read(tx, live.bundle).parameters if live else {}
+    return json.dumps(found, ensure_ascii=False, indent=2) if found else ""
 
 
 def _has_live(tx: Reading, slot: SlotRef) -> bool:
@@ -217,7 +225,7 @@ def _offers(tx: Reading, slot: SlotRef, live: Deployment | None) -> Iterator[Off
     newest = bundles.list_bundles(tx, cursor=None, limit=BUNDLES).items
     for one in newest:
         if one.kind == "pair":
-            from_where.setdefault(one.ref, "made, and neither here nor live in this route")
+            from_where.setdefault(one.ref, "one of the newest")
     if live and read_policy(live.policy).bundles() == (live.bundle,):
         from_where.pop(live.bundle, None)
     known = bundles.read_all(tx, from_where)

@@ -12,7 +12,7 @@ from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments import owners
 from twinline.deployments.api import PathSlot
-from twinline.language.errors import NotFound, NothingLive, TwinlineError
+from twinline.language.errors import Conflict, NotFound, NothingLive, TwinlineError
 from twinline.language.records import (
     Deployment,
     Ownership,
@@ -122,7 +122,8 @@ def look(
     """The ways back, or what one of them would change."""
     with by.reading() as tx:
         page = _page(tx, slot, side, to, deeds.FIRST)
-    return rendering.answer(by, page)
+    asked_in_vain = isinstance(page, WaysBackPage) and page.problem
+    return rendering.answer(by, page, Conflict.status if asked_in_vain else 200)
 
 
 @router.post("/slots/{slot:path}/rollback")
