@@ -6,13 +6,14 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, deploying, login, rolling_back
+from twinline.web.pages import assets, audit, deploying, login, recalls, rolling_back
 
 _FILES = (
     assets,
     audit,
     deploying,
     login,
+    recalls,
     rolling_back,
 )
 
