@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twinline.access import actions as access
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
@@ -52,6 +53,28 @@ def recall(tx: Writing, new: NewRecall) -> tuple[RecallDetails, bool]:
     counted = {"number": made.number, "report_digest": report_digest, "requests": found.requests}
     audit(tx, "recall.report", made.node, why=new.reason, after=counted)
     return found, True
+
+
+def foresee(tx: Reading, text: str) -> RecallPlan:
+    """What executing a recall of a node would do, were it recalled now; its number is 0.
+
+    Raises:
+        InvalidReference, Invalid, NotFound: as for `recall`.
+    """
+    _, ref = nodes.find(tx, text)
+    _refuse_other(ref)
+    return planning.foresee(tx, str(ref), store.downstream(tx, str(ref), access.now(tx)))
+
+
+def standing(tx: Reading, text: str) -> int | None:
+    """The number of the recall of a node that is in force; None when there is none.
+
+    Raises:
+        InvalidReference, Invalid, NotFound: as for `recall`.
+    """
+    _, ref = nodes.find(tx, text)
+    found = withdrawals.standing(tx, ref, RECALLED)
+    return found.number if found else None
 
 
 def read(tx: Reading, number: int) -> RecallDetails:

@@ -18,6 +18,7 @@ from twinline.language.errors import Conflict, Stale, UntestedPair
 from twinline.language.records import (
     Deed,
     ExecuteRecall,
+    NewRecall,
     RecallDetails,
     RecallExecution,
     RecallOutcome,
@@ -66,6 +67,26 @@ def execute(tx: Writing, number: int, wanted: ExecuteRecall) -> RecallDetails:
     store.add_execution(tx, number, kept)
     audit(tx, "recall.execute", recall.node, why=wanted.reason, after=kept[-1])
     return actions.read(tx, number)
+
+
+def at_once(tx: Writing, new: NewRecall, wanted: ExecuteRecall) -> RecallDetails:
+    """Recall a node and execute that, in one transaction; ``wanted.plan`` is the digest of
+    the plan that was foreseen.
+
+    Raises:
+        InvalidReference, Invalid, NotFound: as for `actions.recall`.
+        Stale: the plan is another by now; nothing was changed, nor recalled.
+        UntestedPair, Conflict: as for `execute`; nothing was recalled.
+    """
+    made, _ = actions.recall(tx, new)
+    plan = actions.plan(tx, made.number)
+    if rules.plan_digest(0, plan.slots, plan.unsafe) != wanted.plan:
+        raise Stale(
+            f"What a recall of {made.node} would do is something else than you looked at: "
+            "something changed since. Look again, then decide again.",
+            expected=wanted.plan,
+        )
+    return execute(tx, made.number, wanted.model_copy(update={"plan": plan.digest}))
 
 
 def _lock_slots(tx: Writing, recall: RecallDetails) -> None:

@@ -27,7 +27,7 @@ from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 from twinline.recalls import reports, rules
 from twinline.recalls.rules import Option
 from twinline.recalls.store import Downstream
-from twinline.rollbacks.pairs import Pairs, Version
+from twinline.rollbacks.pairs import AsIf, Pairs, Version
 from twinline.rollbacks.rules import worst
 from twinline.routing.policy import Policy, read_policy
 
@@ -46,9 +46,18 @@ class Found:
     stacks: dict[OneSide, tuple[Frame[Version], ...]]
 
 
+def foresee(tx: Reading, node: str, down: Downstream) -> RecallPlan:
+    """The plan that a recall of a node would have, were it recalled now; its number is 0."""
+    refs = down.versions | {str(ref) for ref in down.bundles}
+    return _plan(tx, 0, node, down, Pairs(tx, AsIf(node, refs)))
+
+
 def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
     """What an execution would do about each slot where something downstream is live."""
-    known = Pairs(tx)
+    return _plan(tx, number, node, down, Pairs(tx))
+
+
+def _plan(tx: Reading, number: int, node: str, down: Downstream, known: Pairs) -> RecallPlan:
     planned = [
         _plan_slot(tx, known, _look_at(tx, use, down), down) for use in reports.uses(tx, down)
     ]

@@ -9,7 +9,12 @@ from twinline.deployments import actions as deployments
 from twinline.deployments.rules import Frame
 from twinline.evaluations import requirements
 from twinline.inferences import actions as inferences
-from twinline.language.errors import BlockedPair, NothingToRollBack, UntestedPair
+from twinline.language.errors import (
+    BlockedPair,
+    InvalidReference,
+    NothingToRollBack,
+    UntestedPair,
+)
 from twinline.language.records import (
     Bundle,
     Deployment,
@@ -19,7 +24,7 @@ from twinline.language.records import (
     SideChange,
     SkippedVersion,
 )
-from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef, parse_ref
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 from twinline.rollbacks import rules
@@ -28,6 +33,23 @@ from twinline.routing.policy import read_policy, substitute
 
 OneSide = Literal["prompt", "model"]
 To = PromptVersionRef | ModelVersionRef | None
+
+
+def version(side: Side, text: str | None) -> To:
+    """The version of a side that a rollback should go to; None: the previous one.
+
+    Raises:
+        InvalidReference: the text is no reference of a version of that side.
+    """
+    if text is None:
+        return None
+    match side, parse_ref(text):
+        case ("prompt", PromptVersionRef() as ref) | ("model", ModelVersionRef() as ref):
+            return ref
+        case _:
+            raise InvalidReference(
+                f"{text!r} is no version of the {side} side", field="to", value=text
+            )
 
 
 def preview(tx: Reading, ref: SlotRef, side: Side, to: To) -> RollbackPreview:

@@ -8,9 +8,7 @@ from twinline.access.gate import OnceOnly, reading, strict_router, writing
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.deployments.api import Expected, PathSlot
-from twinline.language.errors import InvalidReference
 from twinline.language.records import Deployment, RollbackPreview, RollbackRequest, Side
-from twinline.language.refs import ModelVersionRef, PromptVersionRef, parse_ref
 from twinline.rollbacks import actions
 
 router = strict_router("slots", prefix="/slots")
@@ -29,7 +27,7 @@ def preview(
     ] = None,
 ) -> RollbackPreview:
     """What a rollback of a side would do, and what is known about the resulting pair."""
-    return actions.preview(tx, slot, side, _version(side, to))
+    return actions.preview(tx, slot, side, actions.version(side, to))
 
 
 @router.post("/{slot:path}/rollback", status_code=201, response_model=Deployment)
@@ -42,15 +40,3 @@ def roll_back(
     is refused. A `to` that was never live here has to pass what the slot requires.
     """
     return once(tx, lambda: (201, actions.roll_back(tx, slot, body, expected)))
-
-
-def _version(side: Side, text: str | None) -> PromptVersionRef | ModelVersionRef | None:
-    if text is None:
-        return None
-    match side, parse_ref(text):
-        case ("prompt", PromptVersionRef() as ref) | ("model", ModelVersionRef() as ref):
-            return ref
-        case _:
-            raise InvalidReference(
-                f"{text!r} is no version of the {side} side", field="to", value=text
-            )

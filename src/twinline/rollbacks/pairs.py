@@ -35,12 +35,27 @@ class Known(NamedTuple):
     stopped: str | None
 
 
+class AsIf(NamedTuple):
+    """A node that is looked at as if it were recalled, and all that came from it."""
+
+    node: str
+    refs: frozenset[str]
+
+    def why(self, ref: BundleRef | Version) -> str | None:
+        """Why something would be unfit then; None when it would not."""
+        return f"it comes from {self.node}" if str(ref) in self.refs else None
+
+
+NOTHING = AsIf("", frozenset())
+
+
 class Pairs:
     """What is known about pairs and versions, each looked up once: the same few may be
     wanted in many slots. For one transaction, and while it changes nothing."""
 
-    def __init__(self, tx: Reading) -> None:
+    def __init__(self, tx: Reading, as_if: AsIf = NOTHING) -> None:
         self._tx = tx
+        self._as_if = as_if
         self._known: dict[tuple[ModelVersionRef, PromptVersionRef, str], Known] = {}
         self._unfit: dict[Version, str | None] = {}
 
@@ -74,13 +89,14 @@ class Pairs:
         """Why a version should not come back unless somebody names it; None when it may."""
         if version not in self._unfit:
             against = withdrawals.against(self._tx, version)
-            self._unfit[version] = rules.why_withdrawn(against[0]) if against else None
+            why = rules.why_withdrawn(against[0]) if against else None
+            self._unfit[version] = why or self._as_if.why(version)
         return self._unfit[version]
 
     def _pair(self, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle) -> Known:
         key = model, prompt, digest(old.parameters)
         if key not in self._known:
-            self._known[key] = _look_up(self._tx, model, prompt, old)
+            self._known[key] = _look_up(self._tx, model, prompt, old, self._as_if)
         return self._known[key]
 
 
@@ -97,14 +113,17 @@ def make(tx: Writing, pairs: Iterable[PairPreflight]) -> None:
         )
 
 
-def _look_up(tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle) -> Known:
+def _look_up(
+    tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle, as_if: AsIf
+) -> Known:
     bundle = bundles.foresee(tx, model, prompt, old.parameters)
     pairing = bundles.pairing(tx, model, prompt)
     return Known(
         bundle=bundle,
         evaluations=_evaluations(tx, bundle),
         pairing=pairing.status if pairing else None,
-        stopped=_stopped(tx, bundle, model, prompt),
+        stopped=_stopped(tx, bundle, model, prompt)
+        or next((why for ref in (bundle, model, prompt) if (why := as_if.why(ref))), None),
     )
 
 

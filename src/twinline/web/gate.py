@@ -77,6 +77,10 @@ class Fields:
         """Whether a box was ticked."""
         return bool(self.text(name))
 
+    def without(self, name: str) -> dict[str, list[str]]:
+        """Everything that was sent but for one field."""
+        return {one: list(texts) for one, texts in self._sent.items() if one != name}
+
 
 @dataclass(frozen=True)
 class Sender(Visitor):

@@ -44,12 +44,14 @@ SECTIONS = (
     Section("Models", "/models", ("/models",)),
     Section("Bundles", "/bundles", ("/bundles", "/evaluations")),
     Section(
-        "Environments", "/environments", ("/environments", "/slots", "/changes", "/experiments")
+        "Environments",
+        "/environments",
+        ("/environments", "/slots", "/deploy", "/changes", "/experiments"),
     ),
     Section("Lineage", "/lineage", ("/lineage",)),
     Section("Impact", "/impact", ("/impact",)),
     Section("Requests", "/inferences", ("/inferences",)),
-    Section("Recalls", "/recalls", ("/recalls",)),
+    Section("Recalls", "/recalls", ("/recalls", "/recall")),
     Section("Audit", "/audit", ("/audit",)),
     Section("Settings", "/settings", ("/settings",)),
 )

@@ -7,6 +7,12 @@ page say something by a link.
 from collections.abc import Mapping
 
 DONE: Mapping[str, str] = {
+    "deployed": "It is live from now on.",
+    "recall-executed": "The plan was carried out.",
+    "recall-lifted": "The recall is lifted. Nothing was deployed by that.",
+    "recalled": "It is recalled: nothing built on it can go live any more. What is live stays so "
+    "until the plan is carried out.",
+    "rolled-back": "It was rolled back: the pair below is live from now on.",
     "signed-out": "You are signed out.",
 }
 

@@ -15,6 +15,7 @@ from twinline.web.pages import (
     slot_deployments,
     slots,
 )
+from twinline.web.pages import assets, audit, deploying, login, recalls, rolling_back
 
 _FILES = (
     assets,
@@ -24,6 +25,10 @@ _FILES = (
     login,
     slot_deployments,
     slots,
+    deploying,
+    login,
+    recalls,
+    rolling_back,
 )
 
 

@@ -1,0 +1,171 @@
+"""Forms with consequences, and what they have in common.
+
+Each is carried out once, however often it is sent; only on what was looked at; and where
+an environment is protected, by whoever types its name. What is refused is shown again,
+as things are by then, with everything that was typed.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fastapi import Response
+
+from twinline.access import actions as access
+from twinline.db.session import Reading, Writing
+from twinline.language.canonical import digest
+from twinline.language.errors import Conflict, Invalid, KeyReused, Stale, TwinlineError
+from twinline.prompts import labels
+from twinline.web import forms, rendering
+from twinline.web.gate import TOKEN, Fields, Sender
+from twinline.web.page import Page
+
+ONCE = "once"
+EXPECTED = "expected"
+REASON = "reason"
+ENVIRONMENT = "environment-"
+_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A protected environment, why it is, and what was typed as its name."""
+
+    environment: str
+    why: str
+    typed: str
+
+    @property
+    def field(self) -> str:
+        """The form's field for it."""
+        return f"{ENVIRONMENT}{self.environment}"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What such a form holds beside what is its own.
+
+    ``once`` is its key; ``expected`` what was looked at: a deployment's number, or a plan's
+    digest.
+    """
+
+    once: str
+    expected: str
+    reason: str = ""
+    names: tuple[Named, ...] = ()
+    refused: str = ""
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed into a form that is shown again, and why it is; nothing at first."""
+
+    fields: Fields = field(default_factory=lambda: Fields({}))
+    refused: str = ""
+    stale: bool = False
+
+
+FIRST = Typed()
+"""Nothing was typed yet."""
+
+
+def deed(tx: Reading, typed: Typed, expected: object, environments: Iterable[str]) -> Deed:
+    """The common part of a form, with a key of its own, as things are now."""
+    return Deed(
+        once=secrets.token_urlsafe(16),
+        expected=str(expected),
+        reason=typed.fields.text(REASON),
+        names=tuple(
+            Named(name, why, typed.fields.text(f"{ENVIRONMENT}{name}"))
+            for name, why in protected(tx, environments).items()
+        ),
+        refused=typed.refused,
+        stale=typed.stale,
+    )
+
+
+def protected(tx: Reading, environments: Iterable[str]) -> Mapping[str, str]:
+    """Those of these environments whose label is protected, and why it is."""
+    why = {one.label: one.reason for one in labels.protections(tx).items}
+    return {name: why[name] for name in sorted(set(environments)) if name in why}
+
+
+def refuse_unnamed(tx: Reading, fields: Fields, environments: Iterable[str]) -> None:
+    """Return when the name of each protected environment was typed.
+
+    Raises:
+        Invalid: one was not.
+    """
+    for name in protected(tx, environments):
+        typed = fields.text(f"{ENVIRONMENT}{name}").strip()
+        if typed != name:
+            said = f"you typed {typed!r}" if typed else "nothing was typed"
+            raise Invalid(
+                f"{name} is protected: type its name, {name}, to say that you mean it; {said}.",
+                field=f"{ENVIRONMENT}{name}",
+            )
+
+
+def expected_number(fields: Fields) -> int:
+    """The number of the deployment that was looked at.
+
+    Raises:
+        Invalid: the form holds none.
+    """
+    text = fields.text(EXPECTED)
+    if not _NUMBER.fullmatch(text):
+        raise Invalid(
+            f"This form does not say which deployment was looked at ({text!r}); look at the "
+            "page again.",
+            field=EXPECTED,
+        )
+    return int(text)
+
+
+def carried_out(
+    by: Sender,
+    act: Callable[[Writing], tuple[str, str]],
+    again: Callable[[Typed], Page],
+) -> Response:
+    """Carry a form out in one transaction, once, and lead to what it did.
+
+    Args:
+        by: who sent the form.
+        act: does it; gives the address to go to, and a word of `said.DONE`.
+        again: the form as things are now, when it was refused.
+    """
+    try:
+        with by.writing() as tx:
+            address, word = _once(tx, by, lambda: act(tx))
+    except TwinlineError as refused:
+        typed = Typed(by.fields, refused.detail, isinstance(refused, Stale))
+        status = Conflict.status if typed.stale else refused.status
+        return rendering.answer(by, again(typed), status)
+    return forms.done(address, word)
+
+
+def _once(tx: Writing, by: Sender, act: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+    """As `access.gate.Once` does for the API, by the key that the form was shown with."""
+    key = by.fields.text(ONCE)
+    if not _KEY.fullmatch(key):
+        raise Invalid(
+            "This form has no key, so it could be carried out twice. The one below has; look "
+            "it over and send it.",
+            field=ONCE,
+        )
+    sent = digest({"path": by.path, "fields": by.fields.without(TOKEN)})
+    try:
+        earlier = access.claim(tx, f"page-{key}", sent)
+    except KeyReused:
+        raise Stale(
+            "This form was carried out already, with other words than are in it now. Below is "
+            "how things are since; look, then decide again."
+        ) from None
+    if earlier is not None:
+        return earlier.body["address"], earlier.body["word"]
+    address, word = act()
+    access.remember(tx, f"page-{key}", 303, {"address": address, "word": word})
+    return address, word

@@ -1,0 +1,233 @@
+"""Deploy to a slot: choose, look at what that would change, then the deed."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Response
+from pydantic import Field
+
+from twinline.access.rules import Permission
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading, Writing
+from twinline.deployments import actions, owners
+from twinline.deployments.api import PathSlot
+from twinline.inferences import actions as inferences
+from twinline.language.errors import TwinlineError
+from twinline.language.records import Bundle, Deployment, Ownership, Slot
+from twinline.language.refs import BundleRef, SlotRef
+from twinline.routing.policy import read_policy
+from twinline.web import addresses, deeds, forms, proposals, rendering
+from twinline.web.deeds import Deed, Typed
+from twinline.web.gate import Fields, Reader, Sender, sender
+from twinline.web.page import Page
+from twinline.web.problems import page_router
+from twinline.web.proposals import Choice, Outlook, Proposal
+
+router = page_router()
+Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
+SLOTS = 200
+"""Slots that are offered."""
+
+BUNDLES = 30
+"""Bundles that are offered: so many of the slot's last deployments are looked at, and so
+many of the newest bundles."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A bundle that could be deployed here, and where it is known from."""
+
+    bundle: Bundle
+    known_from: str
+    address: str
+
+
+class WherePage(Page, template="deploy_where.html"):
+    """In which slot something should go live."""
+
+    heading = "Deploy"
+
+    bundle: str = Field(description="The bundle that should go live; empty: chosen later.")
+    problem: str = Field(description="Why what was typed is no slot.")
+    typed: str = Field(title="Slot", description="ROUTE@ENVIRONMENT; it is made when it is new.")
+    slots: tuple[Slot, ...] = Field(description="The slots that there are, and what is live.")
+    more: bool = Field(description="Whether there are more slots than are shown.")
+
+
+class DeployPage(Page, template="deploy.html"):
+    """What could go live in a slot, and what it would change."""
+
+    slot: SlotRef = Field(description="Where it goes live.")
+    live: Deployment | None = Field(description="What is live there now.")
+    rules: bool = Field(
+        description="Whether the live policy holds more than one bundle for everybody: rules, "
+        "splits, fallbacks or shadows."
+    )
+    choice: Choice = Field(description="What was chosen.")
+    parameters: str = Field(description="Those of the bundle that is live, as JSON.")
+    problem: str = Field(description="Why what was chosen cannot be.")
+    offers: tuple[Offer, ...] = Field(
+        description="Bundles that were here before, that are live in the same route elsewhere, "
+        "and the newest."
+    )
+    outlook: Outlook | None = Field(
+        title="What it changes",
+        description="For each place of the policy the bundle that is named there now and then; "
+        "what differs in prompt and model; the evidence; what a policy probably does not mean; "
+        "and what the slot requires and the bundle lacks.",
+    )
+    made: frozenset[BundleRef] = Field(description="Bundles that have a page.")
+    requests_last_hour: int = Field(description="Requests of this slot in the last hour.")
+    owners: tuple[Ownership, ...] = Field(description="Whom to tell.")
+    deed: Deed = Field(
+        title="The form",
+        description="Why, for the history; and for a protected environment its name. It is "
+        "carried out once, and only while the deployment that is shown is live.",
+    )
+
+    @property
+    def title(self) -> str:
+        """Names the slot."""
+        return f"Deploy to {self.slot.short}"
+
+
+def _asked(
+    bundle: Annotated[str, Query(max_length=200)] = "",
+    model: Annotated[str, Query(max_length=500)] = "",
+    prompt: Annotated[str, Query(max_length=500)] = "",
+    parameters: Annotated[str, Query(max_length=20_000)] = "",
+    policy: Annotated[str, Query(max_length=200_000)] = "",
+    keep: Annotated[str, Query(max_length=10)] = "",
+) -> Choice:
+    return Choice(bundle, model, prompt, parameters, policy, keep)
+
+
+def _sent(fields: Fields) -> Choice:
+    names = ("bundle", "model", "prompt", "parameters", "policy", "keep")
+    return Choice(*(fields.text(name) for name in names))
+
+
+@router.get("/deploy")
+def where(
+    by: Reader,
+    bundle: Annotated[str, Query(max_length=200)] = "",
+    slot: Annotated[str, Query(max_length=500)] = "",
+) -> Response:
+    """Choose the slot."""
+    problem = ""
+    if slot.strip():
+        try:
+            ref = SlotRef.parse(slot.strip())
+            return forms.to(addresses.asked(_address(ref), bundle=bundle))
+        except TwinlineError as refused:
+            problem = refused.detail
+    with by.reading() as tx:
+        found = actions.list_slots(tx, None, cursor=None, limit=SLOTS)
+    page = WherePage(
+        bundle=bundle, problem=problem, typed=slot, slots=found.items, more=found.next is not None
+    )
+    return rendering.answer(by, page, 422 if problem else 200)
+
+
+@router.get("/slots/{slot:path}/deploy")
+def look(by: Reader, slot: PathSlot, choice: Annotated[Choice, Depends(_asked)]) -> Response:
+    """What could go live, or what a choice would change."""
+    with by.reading() as tx:
+        page = _page(tx, slot, choice, deeds.FIRST)
+    return rendering.answer(by, page, 422 if page.problem else 200)
+
+
+@router.post("/slots/{slot:path}/deploy")
+def deploy(by: Releaser, slot: PathSlot) -> Response:
+    """Do it."""
+    choice = _sent(by.fields)
+
+    def act(tx: Writing) -> tuple[str, str]:
+        deeds.refuse_unnamed(tx, by.fields, [slot.environment])
+        expected = deeds.expected_number(by.fields)
+        live = actions.lock(tx, slot, expected)
+        proposal = proposals.read(tx, live, choice)
+        new = proposal.deployment(by.fields.text(deeds.REASON).strip())
+        proposals.make(tx, proposal)
+        actions.deploy(tx, slot, new, expected)
+        return addresses.slot(slot.short), "deployed"
+
+    def again(typed: Typed) -> Page:
+        with by.reading() as tx:
+            return _page(tx, slot, choice, typed)
+
+    return deeds.carried_out(by, act, again)
+
+
+def _address(slot: SlotRef) -> str:
+    return addresses.path("slots", slot.short, "deploy")
+
+
+def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPage:
+    live = actions.live(tx, slot) if _has_live(tx, slot) else None
+    proposal, problem = _read(tx, live, choice)
+    found = proposals.outlook(tx, slot, live, proposal) if proposal else None
+    offers = () if found else tuple(_offers(tx, slot, live))
+    policy = read_policy(live.policy) if live else None
+    named = {ref for place in (found.places if found else ()) for ref in (place.was, place.becomes)}
+    return DeployPage(
+        slot=slot,
+        live=live,
+        rules=policy is not None and sum(1 for _ in policy.places()) > 1,
+        choice=choice,
+        parameters=_parameters(tx, live),
+        problem=problem,
+        offers=offers,
+        outlook=found,
+        made=frozenset(bundles.read_all(tx, {ref for ref in named if ref})),
+        requests_last_hour=_lately(tx, slot, policy.bundles() if policy else ()),
+        owners=owners.of(tx, [slot]),
+        deed=deeds.deed(tx, typed, live.number if live else 0, [slot.environment]),
+    )
+
+
+def _parameters(tx: Reading, live: Deployment | None) -> str:
+    found = bundles.read(tx, live.bundle).parameters if live else {}
+    return json.dumps(found, ensure_ascii=False, indent=2) if found else ""
+
+
+def _has_live(tx: Reading, slot: SlotRef) -> bool:
+    return actions.exists(tx, slot) and actions.read_slot(tx, slot).live is not None
+
+
+def _read(tx: Reading, live: Deployment | None, choice: Choice) -> tuple[Proposal | None, str]:
+    """What was chosen, or why it means nothing."""
+    if not choice.made:
+        return None, ""
+    try:
+        return proposals.read(tx, live, choice), ""
+    except TwinlineError as refused:
+        return None, refused.detail
+
+
+def _lately(tx: Reading, slot: SlotRef, refs: Iterable[BundleRef]) -> int:
+    return inferences.served_last_hour(tx, refs, slot) if actions.exists(tx, slot) else 0
+
+
+def _offers(tx: Reading, slot: SlotRef, live: Deployment | None) -> Iterator[Offer]:
+    """Bundles to choose from, those that are nearest to the slot first; none that is all
+    that is live."""
+    from_where = dict[BundleRef, str]()
+    for one in actions.entries(tx, slot, before=None, limit=BUNDLES):
+        for ref in read_policy(one.policy).bundles():
+            from_where.setdefault(ref, f"deployment {one.number} here")
+    for other in actions.list_slots(tx, None, cursor=None, limit=SLOTS).items:
+        if other.route == slot.route and other.live:
+            for ref in read_policy(other.live.policy).bundles():
+                from_where.setdefault(ref, f"live in {other.ref.short}")
+    newest = bundles.list_bundles(tx, cursor=None, limit=BUNDLES).items
+    for one in newest:
+        if one.kind == "pair":
+            from_where.setdefault(one.ref, "one of the newest")
+    if live and read_policy(live.policy).bundles() == (live.bundle,):
+        from_where.pop(live.bundle, None)
+    known = bundles.read_all(tx, from_where)
+    for ref, said in from_where.items():
+        yield Offer(known[ref], said, addresses.asked(_address(slot), bundle=ref.digest))
