@@ -10,6 +10,7 @@ from twinline.access import rules, store
 from twinline.access.rules import AuditFilter, Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid, KeyReused, NotAllowed, NotAuthenticated
+from twinline.language.ids import EPOCH
 from twinline.language.nearest import not_found
 from twinline.language.records import (
     ApiKey,
@@ -256,8 +257,8 @@ def look_through_log(
             f"({wanted.begin.isoformat()}).",
             field="to",
         )
-    floor = store.events_until(tx, wanted.begin - _TICK) + 1 if wanted.begin else 1
-    until = store.events_until(tx, wanted.end - _TICK) if wanted.end else None
+    floor = store.events_until(tx, _before(wanted.begin)) + 1 if wanted.begin else 1
+    until = store.events_until(tx, _before(wanted.end)) if wanted.end else None
     newest = store.end_of_chain(tx).seq if until is None else until
     last = newest if before is None else min(newest, before - 1)
     first = max(last - LOOKED_THROUGH + 1, floor)
@@ -265,6 +266,10 @@ def look_through_log(
     if len(found) == limit:
         first = found[-1].seq
     return AuditLook(found, first, last, first if first > floor else None)
+
+
+def _before(at: datetime) -> datetime:
+    return max(at, EPOCH) - _TICK
 
 
 def verify_log(tx: Reading) -> ChainVerdict:

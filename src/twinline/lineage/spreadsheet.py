@@ -6,9 +6,9 @@ from typing import Any
 
 from twinline.db.session import Reading
 from twinline.inferences import affected
+from twinline.inferences.selections import Scope
 from twinline.language.csv_lines import line
 from twinline.language.ids import AFTER_ALL
-from twinline.inferences.selections import Scope
 from twinline.language.records import Inference, RequestFilter
 
 STRETCH = 5_000
@@ -16,14 +16,13 @@ STRETCH = 5_000
 slowly holds nothing up."""
 
 OpenReading = Callable[[], AbstractContextManager[Reading]]
+ScopeOf = Callable[[Reading], Scope]
 
 _OWN = ("id", "at", "slot", "deployment", "bundle", "arm", "rule", "reason", "decision", "trace_id")
 _MEASURED = ("status", "latency_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 
 
-def lines(
-    reading: OpenReading, scope: Callable[[Reading], Scope], wanted: RequestFilter
-) -> Iterator[str]:
+def lines(reading: OpenReading, scope: ScopeOf, wanted: RequestFilter) -> Iterator[str]:
     """A line of names, and one for each request of a scope, the newest first.
 
     What is wrong with the question is said before the first line.
