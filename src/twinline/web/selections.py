@@ -4,6 +4,7 @@ Two pages ask it, and their CSV: all of them from the same fields.
 """
 
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -12,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
 from twinline.environments import actions as environments
+from twinline.language.errors import Invalid
 from twinline.language.records import RequestFilter
 from twinline.lineage import spreadsheet
 from twinline.lineage.spreadsheet import OpenReading, ScopeOf
@@ -45,6 +47,12 @@ class Where:
     def narrows(self) -> bool:
         """Whether anything is narrowed by it."""
         return any(value.strip() for value in self.query.values())
+
+    @property
+    def fields(self) -> tuple[str, str]:
+        """From when and to when as fields of date and time hold it; as typed what is no
+        moment."""
+        return _field(self.begin), _field(self.end)
 
     def values(self) -> dict[str, object]:
         """The fields of a `RequestFilter`.
@@ -144,3 +152,12 @@ def csv(
 
 def _slot(text: str) -> str | None:
     return None if not text else text if ":/" in text else f"routes:/{text}"
+
+
+def _field(text: str) -> str:
+    """To the second, unlike `forms.field_moment`: links to here are that exact."""
+    try:
+        at = forms.moment(text, "")
+        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
+    except (Invalid, OverflowError):
+        return text
