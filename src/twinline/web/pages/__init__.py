@@ -6,11 +6,12 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, inference, inferences, login
+from twinline.web.pages import assets, audit, impact, inference, inferences, login
 
 _FILES = (
     assets,
     audit,
+    impact,
     inference,
     inferences,
     login,
