@@ -6,7 +6,7 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, impact, inference, inferences, login
+from twinline.web.pages import assets, audit, impact, inference, inferences, login, search
 
 _FILES = (
     assets,
@@ -15,6 +15,7 @@ _FILES = (
     inference,
     inferences,
     login,
+    search,
 )
 
 
