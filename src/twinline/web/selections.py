@@ -52,7 +52,7 @@ class Where:
     def fields(self) -> tuple[str, str]:
         """From when and to when as fields of date and time hold it; as typed what is no
         moment."""
-        return _field(self.begin), _field(self.end)
+        return as_field(self.begin), as_field(self.end)
 
     def values(self) -> dict[str, object]:
         """The fields of a `RequestFilter`.
@@ -154,8 +154,9 @@ def _slot(text: str) -> str | None:
     return None if not text else text if ":/" in text else f"routes:/{text}"
 
 
-def _field(text: str) -> str:
-    """To the second, unlike `forms.field_moment`: links to here are that exact."""
+def as_field(text: str) -> str:
+    """A moment that was typed as a field of date and time holds it, to the second, because
+    links to here are that exact; the text itself when it is no moment."""
     try:
         at = forms.moment(text, "")
         return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
