@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from twinline.access import rules, store
-from twinline.access.rules import Permission
+from twinline.access.rules import AuditFilter, Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.errors import KeyReused, NotAllowed, NotAuthenticated
+from twinline.language.errors import Invalid, KeyReused, NotAllowed, NotAuthenticated
+from twinline.language.ids import EPOCH
 from twinline.language.nearest import not_found
 from twinline.language.records import (
     ApiKey,
@@ -29,6 +30,25 @@ TOPIC = "keys"
 
 REMEMBER = timedelta(days=7)
 """How long an idempotency key stands for its first answer."""
+
+
+LOOKED_THROUGH = 20_000
+"""How many audit events one look for some of them goes through: there is no index of them."""
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class AuditLook:
+    """Audit events that were looked for, and which were looked through, by their numbers.
+
+    ``next``: look on before this number; None: everything that is meant was looked through.
+    """
+
+    events: tuple[AuditEvent, ...]
+    first: int
+    last: int
+    next: int | None
 
 
 @dataclass(frozen=True)
@@ -220,6 +240,36 @@ def audit_log(tx: Reading, *, before: int | None, limit: int) -> Page[AuditEvent
     """The audit log, the newest event first."""
     events = store.events(tx, before=before, limit=limit)
     return Page(items=events, next=str(events[-1].seq) if len(events) == limit else None)
+
+
+def look_through_log(
+    tx: Reading, wanted: AuditFilter, *, before: int | None, limit: int
+) -> AuditLook:
+    """The newest events that fit, of those with a lower number than ``before``, as far back as
+    `LOOKED_THROUGH` events go.
+
+    Raises:
+        Invalid: the filter ends before it begins.
+    """
+    if wanted.begin and wanted.end and wanted.begin >= wanted.end:
+        raise Invalid(
+            f"The time ends ({wanted.end.isoformat()}) before it begins "
+            f"({wanted.begin.isoformat()}).",
+            field="to",
+        )
+    floor = store.events_until(tx, _before(wanted.begin)) + 1 if wanted.begin else 1
+    until = store.events_until(tx, _before(wanted.end)) if wanted.end else None
+    newest = store.end_of_chain(tx).seq if until is None else until
+    last = newest if before is None else min(newest, before - 1)
+    first = max(last - LOOKED_THROUGH + 1, floor)
+    found = store.events_like(tx, wanted, first, last, limit)
+    if len(found) == limit:
+        first = found[-1].seq
+    return AuditLook(found, first, last, first if first > floor else None)
+
+
+def _before(at: datetime) -> datetime:
+    return max(at, EPOCH) - _TICK
 
 
 def verify_log(tx: Reading) -> ChainVerdict:

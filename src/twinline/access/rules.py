@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -63,6 +64,25 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.MLFLOW: frozenset({Permission.REPORT}),
     Role.ADMIN: frozenset(Permission),
 }
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which audit events are looked for; what is empty or None narrows nothing.
+
+    Args:
+        actor: who did it, by the whole name.
+        action: how the action begins: ``deployment`` or ``deployment.create``.
+        subject: how the reference or name of what it was done to begins.
+        begin: from this moment on.
+        end: up to, not including, this moment.
+    """
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    begin: datetime | None = None
+    end: datetime | None = None
 
 
 def may(role: Role, permission: Permission) -> bool:

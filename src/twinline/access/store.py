@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from twinline.access.rules import GENESIS, ChainEnd
+from twinline.access.rules import GENESIS, AuditFilter, ChainEnd
 from twinline.db.schema import api_key, audit_event, idempotency
 from twinline.db.session import Reading, Writing
 from twinline.language.records import ApiKey, AuditEvent
@@ -146,6 +146,21 @@ def events(tx: Reading, *, before: int | None, limit: int) -> tuple[AuditEvent, 
     if before is not None:
         query = query.where(audit_event.c.seq < before)
     return tuple(AuditEvent.model_validate(dict(row)) for row in tx.rows(query))
+
+
+def events_like(
+    tx: Reading, wanted: AuditFilter, first: int, last: int, limit: int
+) -> tuple[AuditEvent, ...]:
+    """Events numbered ``first`` to ``last`` that fit, the newest first."""
+    query = select(audit_event).where(audit_event.c.seq.between(first, last))
+    if wanted.actor:
+        query = query.where(audit_event.c.actor == wanted.actor)
+    if wanted.action:
+        query = query.where(audit_event.c.action.startswith(wanted.action, autoescape=True))
+    if wanted.subject:
+        query = query.where(audit_event.c.subject.startswith(wanted.subject, autoescape=True))
+    rows = tx.rows(query.order_by(audit_event.c.seq.desc()).limit(limit))
+    return tuple(AuditEvent.model_validate(dict(row)) for row in rows)
 
 
 def chain(tx: Reading) -> Iterator[AuditEvent]:

@@ -187,6 +187,11 @@ def list_slots(
     return cursors.page(listing, items, limit, lambda end: str(end.ref))
 
 
+def slots_with(tx: Reading, part: str, limit: int) -> tuple[SlotRef, ...]:
+    """Slots whose name, ``ROUTE@ENVIRONMENT``, holds ``part`` in whatever case, by name."""
+    return tuple(SlotRef.parse(name) for name in store.names_with(tx, part, limit))
+
+
 def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[Deployment, ...]:
     """What is live in each slot of an environment, or was at ``at``; by route."""
     return store.live_in(tx, environment, at)

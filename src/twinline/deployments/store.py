@@ -322,6 +322,13 @@ def names(tx: Reading, word: str) -> list[str]:
     return tx.values(near(slot.c.route + "@" + slot.c.environment, word))
 
 
+def names_with(tx: Reading, part: str, limit: int) -> list[str]:
+    """Slots as people write them that hold ``part``, in whatever case."""
+    name = slot.c.route + "@" + slot.c.environment
+    query = select(name).where(name.icontains(part, autoescape=True))
+    return tx.values(query.order_by(slot.c.route, slot.c.environment).limit(limit))
+
+
 def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
 

@@ -115,7 +115,8 @@ def decisions(
 )
 def csv(node: NodeRef, long: ReadLong, wanted: FullFilter) -> StreamingResponse:
     """Every request downstream of a node, the newest first, however many there are."""
-    lines: Iterator[str] = spreadsheet.lines(long.reading, node, wanted)
+    scope = partial(impacts.scope, text=node, wanted=wanted)
+    lines: Iterator[str] = spreadsheet.lines(long.reading, scope, wanted)
     first = next(lines)  # what is wrong with the question is said before the answer begins
     headers = {"Content-Disposition": 'attachment; filename="impact.csv"'}
     return StreamingResponse(

@@ -90,6 +90,42 @@ def requests(
     return affected.page(tx, found.scope, wanted, listing=listing, cursor=cursor, limit=limit)
 
 
+def scope_of_all(tx: Reading, nodes: Sequence[str], wanted: RequestFilter) -> Scope:
+    """The part of the ledger that is downstream of each of these nodes; without any, all that
+    was served, or all that the slot of the filter served.
+
+    Raises:
+        InvalidReference: one is no reference.
+        NotFound: there is no such node.
+        Invalid: of several, one leads to slots or deployments.
+    """
+    match nodes:
+        case []:
+            return Scope(slots=(wanted.slot,)) if wanted.slot else affected.everything(tx)
+        case [node]:
+            return scope(tx, node, wanted)
+        case _:
+            return Scope(bundles=_bundles_of_all(tx, nodes))
+
+
+def requests_of_all(
+    tx: Reading, nodes: Sequence[str], wanted: RequestFilter, *, cursor: str | None, limit: int
+) -> Page[Inference]:
+    """The requests that are downstream of each of these nodes, the newest first; all requests
+    without any.
+
+    Raises:
+        InvalidReference: one is no reference.
+        NotFound: there is no such node, slot or environment.
+        Invalid: of several, one leads to slots or deployments; the cursor is of another list,
+            or the filter ends before it begins.
+    """
+    part = scope_of_all(tx, nodes, wanted)
+    asked = f"{' and '.join(nodes)} {wanted.model_dump_json(exclude_none=True)}"
+    listing = f"inferences of all of {asked}"
+    return affected.page(tx, part, wanted, listing=listing, cursor=cursor, limit=limit)
+
+
 def arrivals(
     tx: Reading,
     nodes: Sequence[str],
@@ -107,10 +143,14 @@ def arrivals(
         NotFound: there is no such node, slot or environment.
         Invalid: one leads to slots or deployments, or the cursor is none of ours or too old.
     """
-    each = [set(_bundles_alone(tx, node)) for node in nodes]
-    bundles = each[0].intersection(*each) if each else None
+    bundles = set(_bundles_of_all(tx, nodes)) if nodes else None
     question = incoming.Wanted(wanted, bundles, late)
     return incoming.arrivals(tx, question, cursor=cursor, last=last, limit=limit)
+
+
+def _bundles_of_all(tx: Reading, nodes: Sequence[str]) -> tuple[int, ...]:
+    each = [set(_bundles_alone(tx, node)) for node in nodes]
+    return tuple(sorted(each[0].intersection(*each)))
 
 
 def _bundles_alone(tx: Reading, node: str) -> tuple[int, ...]:

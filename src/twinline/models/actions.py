@@ -190,6 +190,11 @@ def list_models(tx: Reading, *, cursor: str | None, limit: int) -> Page[Model]:
     return cursors.page("models", items, limit, lambda last: last.name)
 
 
+def names_with(tx: Reading, part: str, limit: int) -> tuple[str, ...]:
+    """The names of models that hold ``part``, in whatever case, by name."""
+    return tuple(store.names_with(tx, part, limit))
+
+
 def read_run(tx: Reading, id: str) -> Run:
     """A run by its MLflow id.
 

@@ -288,6 +288,12 @@ def names(tx: Reading, word: str) -> list[str]:
     return tx.values(near(model.c.name, word))
 
 
+def names_with(tx: Reading, part: str, limit: int) -> list[str]:
+    """Names of models that hold ``part``, in whatever case, by name."""
+    query = select(model.c.name).where(model.c.name.icontains(part, autoescape=True))
+    return tx.values(query.order_by(model.c.name).limit(limit))
+
+
 def find_run(tx: Reading, id: str) -> Run | None:
     """A run by its MLflow id, with the datasets that went into it."""
     row = tx.row(select(run).where(run.c.id == id))

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 from twinline.language.errors import InvalidReference
 from twinline.language.refs import (
     BundleRef,
+    DecisionRef,
     DeploymentRef,
     EvaluationRef,
     InferenceRef,
@@ -74,5 +75,7 @@ def of(ref: Ref | str) -> str:
             return path("evaluations", found.number)
         case InferenceRef():
             return path("inferences", found.id)
+        case DecisionRef():
+            return asked("/inferences", decision=found.reference)
         case _:
             return lineage(str(found))

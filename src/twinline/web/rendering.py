@@ -100,7 +100,7 @@ def _environment() -> jinja2.Environment:
         "percent": _percent,
         "span": span,
         "short": _short,
-        "json": _json,
+        "json": as_json,
     }
     ours: dict[str, Any] = {
         "sections": SECTIONS,
@@ -154,5 +154,6 @@ def _short(digest: object) -> str:
     return str(digest)[:12]
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """A value as JSON that people read, with its invisible characters shown."""
     return shown(json.dumps(value, ensure_ascii=False, indent=2, default=str))

@@ -16,6 +16,7 @@ from twinline.web.pages import (
     slots,
 )
 from twinline.web.pages import assets, audit, deploying, login, recalls, rolling_back
+from twinline.web.pages import assets, audit, impact, inference, inferences, login, search
 
 _FILES = (
     assets,
@@ -29,6 +30,11 @@ _FILES = (
     login,
     recalls,
     rolling_back,
+    impact,
+    inference,
+    inferences,
+    login,
+    search,
 )
 
 

@@ -1,0 +1,164 @@
+"""Which requests a page is narrowed to: what its address says, as it was typed and as it is meant.
+
+Two pages ask it, and their CSV: all of them from the same fields.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from typing import Annotated
+
+from fastapi import Depends, Query
+from fastapi.responses import StreamingResponse
+
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.environments import actions as environments
+from twinline.language.errors import Invalid
+from twinline.language.records import RequestFilter
+from twinline.lineage import spreadsheet
+from twinline.lineage.spreadsheet import OpenReading, ScopeOf
+from twinline.web import forms
+
+LENGTH = 1000
+"""Characters of a field."""
+
+SLOTS_SHOWN = 200
+"""Slots that a field proposes."""
+
+Typed = Annotated[str, Query(max_length=LENGTH)]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where and when requests were served, as it was typed."""
+
+    environment: str = ""
+    slot: str = ""
+    begin: str = ""
+    end: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """As the address says it."""
+        said = asdict(self)
+        return {"from": said.pop("begin"), "to": said.pop("end"), **said}
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is narrowed by it."""
+        return any(value.strip() for value in self.query.values())
+
+    @property
+    def fields(self) -> tuple[str, str]:
+        """From when and to when as fields of date and time hold it; as typed what is no
+        moment."""
+        return as_field(self.begin), as_field(self.end)
+
+    def values(self) -> dict[str, object]:
+        """The fields of a `RequestFilter`.
+
+        Raises:
+            Invalid: a moment is none.
+        """
+        return {
+            "environment": self.environment.strip() or None,
+            "slot": _slot(self.slot.strip()),
+            "begin": forms.moment(self.begin, "from"),
+            "end": forms.moment(self.end, "to"),
+        }
+
+    def filter(self) -> RequestFilter:
+        """What is meant.
+
+        Raises:
+            Invalid: a field says what cannot be.
+        """
+        return forms.filled(RequestFilter, self.values())
+
+
+@dataclass(frozen=True)
+class WhereAndHow(Where):
+    """Where and when requests were served, and what came of them, as it was typed."""
+
+    status: str = ""
+    score_min: str = ""
+    score_max: str = ""
+
+    def values(self) -> dict[str, object]:
+        """The fields of a `RequestFilter`."""
+        measures = {
+            name: getattr(self, name).strip() or None
+            for name in ("status", "score_min", "score_max")
+        }
+        return {**super().values(), **measures}
+
+
+def where(
+    environment: Typed = "",
+    slot: Typed = "",
+    begin: Annotated[str, Query(alias="from", max_length=LENGTH)] = "",
+    end: Annotated[str, Query(alias="to", max_length=LENGTH)] = "",
+) -> Where:
+    """Where and when, by the address."""
+    return Where(environment, slot, begin, end)
+
+
+def where_and_how(
+    place: Annotated[Where, Depends(where)],
+    status: Typed = "",
+    score_min: Typed = "",
+    score_max: Typed = "",
+) -> WhereAndHow:
+    """Where, when and with what outcome, by the address."""
+    return WhereAndHow(**asdict(place), status=status, score_min=score_min, score_max=score_max)
+
+
+AskedWhere = Annotated[Where, Depends(where)]
+AskedWhereAndHow = Annotated[WhereAndHow, Depends(where_and_how)]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen: environments, and slots as people write them."""
+
+    environments: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+
+
+def choices(tx: Reading) -> Choices:
+    """The environments where anything ever changed, and the first slots."""
+    slots = deployments.list_slots(tx, None, cursor=None, limit=SLOTS_SHOWN)
+    known = dict.fromkeys(one.environment for one in slots.items) | dict.fromkeys(
+        environments.versions(tx)
+    )
+    return Choices(tuple(sorted(known)), tuple(one.ref.short for one in slots.items))
+
+
+def csv(
+    reading: OpenReading, scope: ScopeOf, wanted: RequestFilter, name: str
+) -> StreamingResponse:
+    """Every request of a scope as CSV, however many there are, to be kept as a file."""
+    lines = spreadsheet.lines(reading, scope, wanted)
+    first = next(lines)  # what is wrong with the question is said before the answer begins
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingResponse(
+        spreadsheet.after(first, lines), media_type="text/csv; charset=utf-8", headers=headers
+    )
+
+
+def _slot(text: str) -> str | None:
+    return None if not text else text if ":/" in text else f"routes:/{text}"
+
+
+def as_field(text: str) -> str:
+    """A moment that was typed as a field of date and time holds it, to the second, because
+    links to here are that exact; the text itself when it is no moment."""
+    try:
+        at = forms.moment(text, "")
+        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
+    except (Invalid, OverflowError):
+        return text
