@@ -1,8 +1,6 @@
 """A scene as SVG: one text, the same bytes for the same scene."""
 
 from collections.abc import Callable, Iterable, Iterator
-from html import escape
-from typing import Literal
 from urllib.parse import quote
 
 from twinline.pictures.cards import Mark, Row
@@ -21,7 +19,11 @@ from twinline.pictures.scene import (
     lane_left,
 )
 from twinline.pictures.style import DASHES, KINDS, OWN_DASH, style_sheet
-from twinline.pictures.text import fitted, is_sure, plain, width
+from twinline.pictures.text import fitted, plain, width
+from twinline.pictures.writing import at as _at
+from twinline.pictures.writing import number as _number
+from twinline.pictures.writing import safe as _safe
+from twinline.pictures.writing import text as _text
 
 Address = Callable[[str], str | None]
 """Where a page tells of a reference; None: nowhere."""
@@ -237,36 +239,6 @@ def _usual(kind: str) -> tuple[int, str]:
     return (usual.index(kind) if kind in DASHES else len(usual), kind)
 
 
-def _text(
-    at: Point,
-    text: str,
-    size: float,
-    room: float,
-    style: str,
-    anchor: Literal["start", "middle", "end"] = "start",
-) -> str:
-    """A text within its room; one whose width is a guess is cut off where that ends."""
-    bold = "strong" in style or style == "letter"
-    said = fitted(plain(text), room, size, bold=bold)
-    if is_sure(said):
-        return _written(at, said, size, style, anchor)
-    before = {"start": 0.0, "middle": room / 2, "end": room}[anchor]
-    line = size * 1.1
-    return (
-        f'<svg x="{_number(at.x - before)}" y="{_number(at.y - line)}" '
-        f'width="{_number(room)}" height="{round(size * 1.5)}">'
-        f"{_written(Point(before, line), said, size, style, anchor)}</svg>"
-    )
-
-
-def _written(at: Point, said: str, size: float, style: str, anchor: str) -> str:
-    anchored = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return (
-        f'<text class="{style}" x="{_number(at.x)}" y="{_number(at.y)}" '
-        f'font-size="{size:g}"{anchored}>{_safe(said)}</text>'
-    )
-
-
 def _rounded(
     x: float, y: float, wide: float, high: float, *, above: bool = True, radius: float = 6
 ) -> str:
@@ -286,15 +258,3 @@ def _badge(x: float, y: float, *, round_below: bool) -> str:
 
 def _square(corner: Point) -> str:
     return f"M{_at(corner)}h{CARD_WIDTH}v{ROW}h-{CARD_WIDTH}z"
-
-
-def _at(point: Point) -> str:
-    return f"{_number(point.x)} {_number(point.y)}"
-
-
-def _number(value: float) -> str:
-    return f"{round(value, 1):g}"
-
-
-def _safe(text: str) -> str:
-    return escape(plain(text))
