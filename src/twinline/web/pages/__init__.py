@@ -6,12 +6,13 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, login
+from twinline.web.pages import assets, audit, login, overview
 
 _FILES = (
     assets,
     audit,
     login,
+    overview,
 )
 
 
