@@ -6,11 +6,12 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, login, overview
+from twinline.web.pages import assets, audit, experiments, login, overview
 
 _FILES = (
     assets,
     audit,
+    experiments,
     login,
     overview,
 )

@@ -171,7 +171,7 @@ def _proposals(tx: Reading) -> Iterator[Waiting]:
     page = aliases.proposals(tx, None, waiting=True, cursor=None, limit=WAITING)
     for one in page.items:
         yield Waiting(
-            f"MLflow moved the alias {one.alias} of {one.model} to version {one.after}: deploy that "
+            f"MLflow moved the alias {one.alias} of {one.model} to version {one.after}: deploy it "
             f"to {one.slot.short}, or decline",
             addresses.asked("/settings/mlflow"),
             one.found_at,
@@ -254,7 +254,7 @@ def _steps(tx: Reading) -> tuple[Step, ...]:
         ),
         Step(
             "Ask for it, as an application does.",
-            'twinline resolve support@production --context \'{"question": "Where is my order?"}\'',
+            'twinline resolve support@production --context \'{"tenant": "acme"}\'',
             False,
         ),
     )
