@@ -1,6 +1,6 @@
 """Sessions of the pages, in SQL."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select
 
@@ -26,6 +26,23 @@ def holder(tx: Reading, hash: str) -> ApiKey | None:
 def end(tx: Writing, hash: str) -> None:
     """Drop a session."""
     tx.run(delete(session).where(session.c.hash == hash))
+
+
+def standing(tx: Reading, hash: str) -> tuple[datetime, int] | None:
+    """When a session ends, and how many sessions of its key there are with it; None when it is
+    over or unknown."""
+    now = func.clock_timestamp()
+    ours = select(session.c.key_hash).where(session.c.hash == hash).scalar_subquery()
+    same = select(func.count()).where(session.c.key_hash == ours, session.c.ends_at > now)
+    query = select(session.c.ends_at, same.scalar_subquery().label("count"))
+    row = tx.row(query.where(session.c.hash == hash, session.c.ends_at > now))
+    return (row["ends_at"], row["count"]) if row else None
+
+
+def end_all(tx: Writing, hash: str) -> None:
+    """Drop every session of the key whose session this is."""
+    ours = select(session.c.key_hash).where(session.c.hash == hash).scalar_subquery()
+    tx.run(delete(session).where(session.c.key_hash == ours))
 
 
 def forget(tx: Writing) -> None:

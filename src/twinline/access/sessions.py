@@ -5,7 +5,8 @@ database its hash; what a session may do is what its key's role may do.
 """
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from twinline.access import actions, rules, session_store, store
 from twinline.access.rules import Permission
@@ -46,6 +47,24 @@ def authorize(tx: Reading, token: str | None, permission: Permission) -> ApiKey:
 def sign_out(tx: Writing, token: str) -> None:
     """End a session; one that is over already stays over."""
     session_store.end(tx, rules.hash_key(token))
+
+
+class Standing(NamedTuple):
+    """When a session ends, and how many sessions its key has, with this one."""
+
+    ends_at: datetime
+    of_this_key: int
+
+
+def standing(tx: Reading, token: str) -> Standing | None:
+    """How a session stands; None when it is over."""
+    found = session_store.standing(tx, rules.hash_key(token))
+    return Standing(*found) if found else None
+
+
+def sign_out_everywhere(tx: Writing, token: str) -> None:
+    """End every session of the key whose session this is, on whatever machine."""
+    session_store.end_all(tx, rules.hash_key(token))
 
 
 def forget(tx: Writing) -> None:

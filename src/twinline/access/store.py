@@ -71,6 +71,18 @@ def events_between(
     return tuple(AuditEvent.model_validate(dict(row)) for row in rows)
 
 
+def newest_events(
+    tx: Reading, actions: Collection[str], within: int, limit: int
+) -> tuple[AuditEvent, ...]:
+    """Events of these actions among the newest ``within`` of all, the newest first."""
+    last = select(func.max(audit_event.c.seq)).scalar_subquery()
+    query = select(audit_event).where(
+        audit_event.c.seq > last - within, audit_event.c.action.in_(actions)
+    )
+    rows = tx.rows(query.order_by(audit_event.c.seq.desc()).limit(limit))
+    return tuple(AuditEvent.model_validate(dict(row)) for row in rows)
+
+
 def events_about(
     tx: Reading, actions: Collection[str], prefix: str, limit: int
 ) -> tuple[AuditEvent, ...]:

@@ -131,6 +131,8 @@ def _experiment(found: Experiment) -> Group:
 
 def _ratio(found: Experiment) -> Text:
     ratio = found.ratio
+    if ratio is None:
+        return Text("Sample ratio: the units were not counted.", style="dim")
     if ratio.p is None:
         return Text("Sample ratio: too few units to say.", style="dim")
     if ratio.mismatch:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
@@ -39,6 +39,15 @@ from twinline.withdrawals import actions as withdrawals
 
 HISTORY_PAGE = 100
 LIVE_SHOWN = 20
+
+
+class SplitSlot(NamedTuple):
+    """A slot, its newest deployment with a split, when that was made, and whether it is live."""
+
+    slot: SlotRef
+    deployment: DeploymentRef
+    at: datetime
+    is_live: bool
 
 
 def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Deployment:
@@ -190,6 +199,20 @@ def list_slots(
 def slots_with(tx: Reading, part: str, limit: int) -> tuple[SlotRef, ...]:
     """Slots whose name, ``ROUTE@ENVIRONMENT``, holds ``part`` in whatever case, by name."""
     return tuple(SlotRef.parse(name) for name in store.names_with(tx, part, limit))
+
+
+def with_splits(tx: Reading, newest: int, limit: int) -> tuple[SplitSlot, ...]:
+    """Slots that have a split among their ``newest`` deployments, those where one is live
+    first."""
+    return tuple(
+        SplitSlot(
+            slot := SlotRef(row["route"], row["environment"]),
+            DeploymentRef(slot, row["number"]),
+            row["at"],
+            row["number"] == row["live"],
+        )
+        for row in store.with_splits(tx, newest, limit)
+    )
 
 
 def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[Deployment, ...]:

@@ -57,6 +57,20 @@ class EnvironmentSlots(NamedTuple):
     newest: Deployment | None
 
 
+_WITH_SPLITS = text("""
+select slot.route, slot.environment, max(recent.number) as live,
+    max(recent.number) filter (where recent.splits) as number,
+    max(recent.at) filter (where recent.splits) as at
+from slot cross join lateral (
+    select number, at, jsonb_path_exists(policy, '$.rules[*].serve.split') as splits
+    from deployment where slot_id = slot.id order by number desc limit :newest
+) recent
+group by slot.id having bool_or(recent.splits)
+order by max(recent.number) = max(recent.number) filter (where recent.splits) desc, at desc
+limit :limit
+""")
+
+
 class LiveBundle(NamedTuple):
     """A bundle that a slot's live deployment may serve, and the model version in it."""
 
@@ -175,6 +189,12 @@ def first_in(tx: Reading, environment: str) -> datetime | None:
     """When something was live in an environment for the first time."""
     first = select(func.min(deployment.c.at)).join(slot, slot.c.id == deployment.c.slot_id)
     return tx.value(first.where(slot.c.environment == environment, deployment.c.number == 1))
+
+
+def with_splits(tx: Reading, newest: int, limit: int) -> tuple[RowMapping, ...]:
+    """Slots whose newest deployments have a split: route, environment, the number and the time
+    of the newest with one, and the live number; those that had one last come first."""
+    return tuple(tx.rows(_WITH_SPLITS, {"newest": newest, "limit": limit}))
 
 
 def environments(tx: Reading) -> list[str]:

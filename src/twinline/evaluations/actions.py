@@ -6,6 +6,7 @@ from datetime import datetime
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
 from twinline.evaluations import rules, store, subjects
+from twinline.evaluations.rules import Candidate
 from twinline.language import cursors
 from twinline.language.errors import NotFound
 from twinline.language.records import (
@@ -133,6 +134,14 @@ def newest(tx: Reading, ref: BundleRef) -> Page[Evaluation]:
         NotFound: there is no such bundle.
     """
     return Page(items=store.newest(tx, [subjects.find(tx, ref)]))
+
+
+def never_evaluated(tx: Reading, pairs: Collection[Candidate]) -> frozenset[BundleRef]:
+    """Those of these pairs of which nothing was ever evaluated: not the bundle, nor a side."""
+    subjects_of = {pair.bundle: {pair.bundle, pair.model, pair.prompt} for pair in pairs}
+    every = {subject for found in subjects_of.values() for subject in found}
+    known = {one.subject for one in store.newest(tx, every)}
+    return frozenset(bundle for bundle, found in subjects_of.items() if not found & known)
 
 
 def compare(tx: Reading, old: str, new: str) -> EvaluationComparison:

@@ -1,6 +1,6 @@
 """What bundles lack before they may go live in a slot, and who was let off."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
@@ -58,6 +58,38 @@ def missing_of_all(
     """Which suites bundles that exist (by their whole digests) lack for a slot."""
     known = bundles.read_all(tx, refs)
     return missing(tx, slot, (_candidate(known[ref]) for ref in refs))
+
+
+def missing_in(
+    tx: Reading, live: Mapping[SlotRef, Collection[Candidate]]
+) -> dict[SlotRef, tuple[MissingEvaluation, ...]]:
+    """What the pairs of each slot lack there, for many slots in few statements; slots whose
+    pairs lack nothing are left out."""
+    every = suites.required_anywhere(tx)
+    required = {
+        slot: [one for one in every if {it.place for it in one.required_in} & places]
+        for slot in live
+        for places in [set(suites.places_of(slot))]
+    }
+    scored = {
+        pair.scored_by(suite) for slot, pairs in live.items() for pair in pairs
+        for suite in required[slot]
+    }  # fmt: skip
+    newest = {(one.suite, one.subject): one for one in store.newest(tx, scored)} if scored else {}
+    lacks = {
+        slot: rules.missing(required[slot], pairs, newest, frozenset())
+        for slot, pairs in live.items()
+    }
+    return {slot: left for slot, found in lacks.items() if (left := _not_waived(tx, slot, found))}
+
+
+def _not_waived(
+    tx: Reading, slot: SlotRef, found: Collection[MissingEvaluation]
+) -> tuple[MissingEvaluation, ...]:
+    if not found:
+        return ()
+    waived = waivers_store.waived(tx, suites.places_of(slot), {one.bundle for one in found})
+    return tuple(one for one in found if (one.suite, one.bundle) not in waived)
 
 
 def refuse(slot: SlotRef, lacks: Sequence[MissingEvaluation]) -> None:

@@ -252,6 +252,26 @@ def served_since(tx: Reading, slot: SlotRef, at: datetime) -> Service:
     return rollups.since(tx, store.slot_id(tx, slot) or 0, at)
 
 
+def served_by_arm_and_day(
+    tx: Reading, slot: SlotRef, rule: str, deployed: Sequence[int], since: datetime
+) -> dict[str, dict[datetime, Service]]:
+    """What each arm of a rule served on each day since, under these deployments of a slot."""
+    return rollups.arms_by_day(tx, store.slot_id(tx, slot) or 0, rule, deployed, since)
+
+
+def served_by_day(tx: Reading, slot: SlotRef, since: datetime) -> dict[datetime, Service]:
+    """What a slot served on each day since, in order; days without requests are left out."""
+    return rollups.by_day(tx, store.slot_id(tx, slot) or 0, since)
+
+
+def recent(
+    tx: Reading, slots: Iterable[SlotRef], since: datetime
+) -> dict[SlotRef, tuple[int, int]]:
+    """Requests and errors of these slots in the hours since; without any, a slot is left out."""
+    ids = store.ids_of_slots(tx, slots)
+    return rollups.recent(tx, ids, since)
+
+
 def exposed(tx: Reading, slot: SlotRef, experiment: str) -> dict[str, int]:
     """How many distinct units each arm of an experiment served."""
     return store.exposed(tx, store.slot_id(tx, slot) or 0, experiment)

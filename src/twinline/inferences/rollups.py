@@ -148,6 +148,21 @@ _BY_DEPLOYMENT = text(
     f"select deployment, {_AGGREGATES} from rollup_day"
     " where slot_id = :slot and deployment = any(:deployments) and role = 0 group by deployment"
 )
+_ARMS_BY_DAY = text(
+    f"select arm, day, {_AGGREGATES} from rollup_day"
+    " where slot_id = :slot and rule = :rule and deployment = any(:deployments)"
+    " and arm <> '' and role = 0 and day >= :since group by arm, day order by day"
+)
+_BY_DAY = text(
+    f"select day, {_AGGREGATES} from rollup_day"
+    " where slot_id = :slot and role = 0 and day >= :since group by day order by day"
+)
+_RECENT = text("""
+select slot.route, slot.environment, sum(r.requests) as requests, sum(r.errors) as errors
+from slot join rollup_hour r on r.slot_id = slot.id
+where slot.id = any(:slots) and r.role = 0 and r.hour >= :since
+group by slot.id
+""")
 _AROUND = text(
     f"select hour >= date_trunc('hour', cast(:at as timestamptz), 'UTC') as after, {_AGGREGATES}"
     " from rollup_hour where slot_id = :slot and deployment = :deployment and role = 0 group by 1"
@@ -248,6 +263,32 @@ def by_deployment(tx: Reading, slot: int, deployments: Sequence[int]) -> dict[in
     """What was served under each of these deployments of a slot that served anything."""
     rows = tx.rows(_BY_DEPLOYMENT, {"slot": slot, "deployments": list(deployments)})
     return {row["deployment"]: service(row) for row in rows}
+
+
+def arms_by_day(
+    tx: Reading, slot: int, rule: str, deployments: Sequence[int], since: datetime
+) -> dict[str, dict[datetime, Service]]:
+    """What each arm of a rule served on each day since."""
+    values = {"slot": slot, "rule": rule, "deployments": list(deployments), "since": since}
+    found: dict[str, dict[datetime, Service]] = {}
+    for row in tx.rows(_ARMS_BY_DAY, values):
+        found.setdefault(row["arm"], {})[row["day"]] = service(row)
+    return found
+
+
+def by_day(tx: Reading, slot: int, since: datetime) -> dict[datetime, Service]:
+    """What a slot served on each day since, in order; days without requests are left out."""
+    rows = tx.rows(_BY_DAY, {"slot": slot, "since": since})
+    return {row["day"]: service(row) for row in rows}
+
+
+def recent(tx: Reading, slots: Sequence[int], since: datetime) -> dict[SlotRef, tuple[int, int]]:
+    """Requests and errors of these slots in the hours since; those without any are left out."""
+    rows = tx.rows(_RECENT, {"slots": list(slots), "since": since})
+    return {
+        SlotRef(row["route"], row["environment"]): (int(row["requests"]), int(row["errors"]))
+        for row in rows
+    }
 
 
 def around(tx: Reading, slot: int, deployment: int, at: datetime) -> tuple[Service, Service]:

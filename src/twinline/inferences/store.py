@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -411,6 +412,12 @@ def slot_ids(tx: Reading, environment: str | None, ref: SlotRef | None) -> list[
     if ref is not None:
         query = query.where(slot.c.route == ref.route, slot.c.environment == ref.environment)
     return tx.values(query)
+
+
+def ids_of_slots(tx: Reading, refs: Iterable[SlotRef]) -> list[int]:
+    """The ids of existing slots."""
+    names = [(ref.route, ref.environment) for ref in refs]
+    return tx.values(select(slot.c.id).where(tuple_(slot.c.route, slot.c.environment).in_(names)))
 
 
 def first_measured(row: RowMapping) -> Measured:

@@ -8,6 +8,8 @@ catalog. It needs the standard library and the records only, so the client has i
 pixels, and `draw` how it is written. What always holds: the same walk is the same bytes;
 no card lies on another, no line runs through one, no text leaves its card; everything
 that people wrote is escaped.
+
+`charts` draws measures over days and intervals side by side, by the same rules.
 """
 
 from twinline.language.records import Bundle, Lineage

@@ -20,7 +20,7 @@ from twinline.pictures.scene import (
 )
 from twinline.pictures.style import DASHES, KINDS, OWN_DASH, style_sheet
 from twinline.pictures.text import fitted, plain, width
-from twinline.pictures.writing import number, safe, text_in
+from twinline.pictures.writing import at, number, safe, text
 
 Address = Callable[[str], str | None]
 """Where a page tells of a reference; None: nowhere."""
@@ -92,9 +92,9 @@ def _weight(curve: Curve) -> bool:
 def _captions(scene: Scene) -> Iterator[str]:
     room = scene.width - 2 * PAD
     left = scene.left + PAD
-    yield text_in(Point(left, PAD + 14), scene.board.title, 15, room, "strong")
+    yield text(Point(left, PAD + 14), scene.board.title, 15, room, "strong")
     for line, said in enumerate(scene.board.captions, start=1):
-        yield text_in(Point(left, PAD + 14 + line * CAPTION), said, 12.5, room, "quiet")
+        yield text(Point(left, PAD + 14 + line * CAPTION), said, 12.5, room, "quiet")
 
 
 def _lanes(scene: Scene) -> Iterator[str]:
@@ -106,13 +106,13 @@ def _lanes(scene: Scene) -> Iterator[str]:
             f'width="{CARD_WIDTH + 2 * LANE_MARGIN}" height="{height}"/>'
         )
         at = Point(left + CARD_WIDTH / 2, scene.lanes_top + 23)
-        yield text_in(at, heading, 12, CARD_WIDTH, "quiet strong", anchor="middle")
+        yield text(at, heading, 12, CARD_WIDTH, "quiet strong", anchor="middle")
 
 
 def _curve(curve: Curve) -> str:
     first, *rest = curve.points
-    path = f"M{_at(first)}" + "".join(
-        f"C{_at(rest[i])} {_at(rest[i + 1])} {_at(rest[i + 2])}" for i in range(0, len(rest), 3)
+    path = f"M{at(first)}" + "".join(
+        f"C{at(rest[i])} {at(rest[i + 1])} {at(rest[i + 2])}" for i in range(0, len(rest), 3)
     )
     end = curve.points[-1]
     to_the_left = curve.points[-2].x > end.x
@@ -124,7 +124,7 @@ def _curve(curve: Curve) -> str:
 
 def _arrow(end: Point, to_the_left: bool) -> str:
     back = 7 if to_the_left else -7
-    return f'<path class="head" d="M{_at(end)}l{back} -3.5v7z"/>'
+    return f'<path class="head" d="M{at(end)}l{back} -3.5v7z"/>'
 
 
 def _dashes(kind: str) -> str:
@@ -138,14 +138,14 @@ def _stub(stub: Stub) -> str:
     said = fitted(many, _STUB_ROOM, 10, bold=True)
     wide = max(16.0, round(width(said, 10, bold=True) + 8))
     left = stub.label.x - (8 if begins else wide - 8)
-    path = f"M{_at(stub.end)}H{number(stub.label.x)}"
+    path = f"M{at(stub.end)}H{number(stub.label.x)}"
     return (
         f'<g class="edge {stub.link.tone}"><title>{safe(stub.link.title)}</title>'
         f'<path class="line" d="{path}"{_dashes(stub.link.kind)}/>'
         f"{'' if begins else _arrow(stub.end, to_the_left=False)}"
         f'<rect class="stub" x="{number(left)}" y="{number(stub.label.y - 8)}" rx="8" '
         f'width="{number(wide)}" height="16"/>'
-        f"{text_in(Point(left + wide / 2, stub.label.y + 3.5), said, 10, wide, 'strong', 'middle')}"
+        f"{text(Point(left + wide / 2, stub.label.y + 3.5), said, 10, wide, 'strong', 'middle')}"
         "</g>"
     )
 
@@ -163,11 +163,9 @@ def _card(placed: Placed, address: Address | None) -> str:
             f'<g class="of{kind}{asked}"><title>{safe(card.title)}</title>',
             f'<path class="row" d="{_rounded(x, y, CARD_WIDTH, placed.height)}"/>',
             f'<path class="badge" d="{_badge(x, y, round_below=not card.rows)}"/>',
-            text_in(
-                Point(x + _BADGE / 2, y + 18.5), _LETTERS[card.kind], 12, 20, "letter", "middle"
-            ),
-            text_in(Point(x + _BADGE + _INSET, y + 18.5), card.name, 12, room, "strong"),
-            text_in(right, count, 12, counted, "strong", "end") if count else "",
+            text(Point(x + _BADGE / 2, y + 18.5), _LETTERS[card.kind], 12, 20, "letter", "middle"),
+            text(Point(x + _BADGE + _INSET, y + 18.5), card.name, 12, room, "strong"),
+            text(right, count, 12, counted, "strong", "end") if count else "",
             *(
                 _row(row, Point(x, y + HEADING + place * ROW), row is card.rows[-1], address)
                 for place, row in enumerate(card.rows)
@@ -192,7 +190,7 @@ def _row(row: Row, corner: Point, is_last: bool, address: Address | None) -> str
     return (
         f'<{tag}{named} class="{row.tone}"><title>{safe(row.title)}</title>'
         f'<path class="row" d="{ground}"/>'
-        f"{text_in(Point(corner.x + _INSET, corner.y + 16), row.label, 12, room, style)}"
+        f"{text(Point(corner.x + _INSET, corner.y + 16), row.label, 12, room, style)}"
         f"{notes}</{tag[0]}>"
     )
 
@@ -201,11 +199,11 @@ def _notes(row: Row, corner: Point) -> Iterator[str]:
     """The marks of a row, each a shape and a word, from the right; else its note."""
     x, y = corner.x + CARD_WIDTH - _INSET, corner.y + 16
     if not row.marks and row.note:
-        yield text_in(Point(x, y), row.note, 11, CARD_WIDTH / 2, "quiet", "end")
+        yield text(Point(x, y), row.note, 11, CARD_WIDTH / 2, "quiet", "end")
     for mark in reversed(row.marks):
         style, shape = _SHAPES[mark]
         wide = width(mark, 11, bold=True)
-        yield text_in(Point(x, y), mark, 11, wide + 1, _WORDS.get(mark, "quiet strong"), "end")
+        yield text(Point(x, y), mark, 11, wide + 1, _WORDS.get(mark, "quiet strong"), "end")
         left = x - wide - _SHAPE_ROOM
         path = shape.format(number(left), number(y - 8), number(y - 4))
         yield f'<path class="{style}" d="{path}"/>'
@@ -229,7 +227,7 @@ def _legend(scene: Scene) -> Iterator[str]:
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
         yield f'<path class="line" d="M{number(x)} {number(y - 4)}h26"{dashed}/>'
         wide = width(said, 11)
-        yield text_in(Point(x + _LEGEND_SAMPLE, y), said, 11, wide, "quiet")
+        yield text(Point(x + _LEGEND_SAMPLE, y), said, 11, wide, "quiet")
         x += _LEGEND_SAMPLE + wide + _LEGEND_GAP
 
 
@@ -256,8 +254,4 @@ def _badge(x: float, y: float, *, round_below: bool) -> str:
 
 
 def _square(corner: Point) -> str:
-    return f"M{_at(corner)}h{CARD_WIDTH}v{ROW}h-{CARD_WIDTH}z"
-
-
-def _at(point: Point) -> str:
-    return f"{number(point.x)} {number(point.y)}"
+    return f"M{at(corner)}h{CARD_WIDTH}v{ROW}h-{CARD_WIDTH}z"

@@ -40,6 +40,11 @@ DASHES: Mapping[str, str] = {
 OWN_DASH = "9 3 2 3"
 """Those of the kinds that people made up."""
 
+SERIES: Mapping[str, str] = {
+    "first": "up", "second": "down", "third": "bundle", "fourth": "aside",
+}  # fmt: skip
+"""The colours of the lines of a chart, in their order."""
+
 
 def variables(colours: Mapping[str, str]) -> str:
     """Colours as custom properties."""
@@ -91,6 +96,16 @@ _RULES = "".join(
         "& .lit text{fill:var(--ground)}",
         "& .all{fill:var(--ground);stroke:var(--down)}",
         "& .other{fill:var(--down)}",
+        "& .grid{fill:none;stroke:var(--edge);stroke-width:1}",
+        "& .axis{fill:none;stroke:var(--aside);stroke-width:1.2}",
+        "& .deployed{fill:none;stroke:var(--quiet);stroke-width:1.2}",
+        "& .mark:hover .deployed{stroke-width:3}",
+        "& .drawn{fill:none;stroke-width:2}",
+        *(
+            f"& .{place} .drawn{{stroke:var(--{colour})}}"
+            f"& .{place} .point,& .{place} .bar{{fill:var(--{colour})}}"
+            for place, colour in SERIES.items()
+        ),
         "& a:focus-visible .row,& a:hover .row{stroke:var(--text);stroke-width:2}",
     ]
 )

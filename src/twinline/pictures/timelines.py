@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from twinline.pictures import writing
 from twinline.pictures.draw import Address
 from twinline.pictures.scene import Point
 from twinline.pictures.style import style_sheet
 from twinline.pictures.text import plain, width
-from twinline.pictures.writing import number, safe, text_in
 
 WIDTH = 1376
 BAND, GAP = 44, 12
@@ -89,9 +89,9 @@ def timelines_svg(times: Times, *, address: Address | None = None, styled: bool 
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="twinline-picture timelines" '
-            f'role="{"group" if address else "img"}" aria-label="{safe(times.title)}" '
+            f'role="{"group" if address else "img"}" aria-label="{writing.safe(times.title)}" '
             f'{size} viewBox="0 0 {WIDTH} {high}">',
-            f"<title>{safe(times.title)}</title><desc>{safe(_told(times))}</desc>",
+            f"<title>{writing.safe(times.title)}</title><desc>{writing.safe(_told(times))}</desc>",
             f"<style>{style_sheet()}</style>" if styled else "",
             f'<rect class="ground" {size}/>',
             '<g aria-hidden="true">',
@@ -148,9 +148,9 @@ def _scale(times: Times) -> Callable[[datetime], float]:
 
 def _axis(times: Times, at: Callable[[datetime], float], high: int) -> Iterator[str]:
     for moment, said in ticks(times.begin, times.end):
-        x = number(at(moment))
+        x = writing.number(at(moment))
         yield f'<path class="tick" d="M{x} {_HEAD - 6}V{high - _FOOT + 2}"/>'
-        yield text_in(Point(at(moment) + 4, high - _FOOT + 15), said, 11, 90, "quiet")
+        yield writing.text(Point(at(moment) + 4, high - _FOOT + 15), said, 11, 90, "quiet")
 
 
 def ticks(begin: datetime, end: datetime) -> Iterator[tuple[datetime, str]]:
@@ -173,11 +173,11 @@ def _band(
     band: Band, top: int, times: Times, at: Callable[[datetime], float], address: Address | None
 ) -> str:
     where = address(band.ref) if address else None
-    tag = f'a href="{safe(where)}"' if where else "g"
-    name = text_in(Point(_PAD, top + 27), band.name, 13, _NAMES - 12, "strong")
+    tag = f'a href="{writing.safe(where)}"' if where else "g"
+    name = writing.text(Point(_PAD, top + 27), band.name, 13, _NAMES - 12, "strong")
     return "".join(
         [
-            f'<{tag} class="slot"><title>{safe(band.name)}</title>'
+            f'<{tag} class="slot"><title>{writing.safe(band.name)}</title>'
             f'<rect class="row" x="{_PAD - 6}" y="{top + 8}" width="{_NAMES - 6}" height="28"/>'
             f"{name}</{tag[0]}>",
             *(_piece(piece, top, times, address) for piece in pieces(band.spans, at)),
@@ -190,13 +190,13 @@ def _piece(piece: Piece, top: int, times: Times, address: Address | None) -> str
     last = piece.spans[-1]
     told = last.told if len(piece.spans) == 1 else _together(piece.spans)
     where = address(last.ref) if address else None
-    tag = f'a href="{safe(where)}" aria-label="{safe(told)}"' if where else "g"
+    tag = f'a href="{writing.safe(where)}" aria-label="{writing.safe(told)}"' if where else "g"
     wide = max(piece.right - piece.left - _BETWEEN, 2.0)
-    x = number(piece.left)
+    x = writing.number(piece.left)
     radius = 4 if wide > _LEAST * 2 else 0
     return (
-        f'<{tag} class="span{" lit" if lit else ""}"><title>{safe(told)}</title>'
-        f'<rect class="row" x="{x}" y="{top}" rx="{radius}" width="{number(wide)}" '
+        f'<{tag} class="span{" lit" if lit else ""}"><title>{writing.safe(told)}</title>'
+        f'<rect class="row" x="{x}" y="{top}" rx="{radius}" width="{writing.number(wide)}" '
         f'height="{BAND}"/>'
         f"{_other(piece, top, wide)}{_words(piece, top, wide)}</{tag[0]}>"
     )
@@ -207,14 +207,14 @@ def _other(piece: Piece, top: int, wide: float) -> str:
     share = piece.spans[-1].other
     if not share or len(piece.spans) > 1 or wide < NARROWEST / 2:
         return ""
-    left, across = number(piece.left + 3), number(max(wide - 6, 1))
+    left, across = writing.number(piece.left + 3), writing.number(max(wide - 6, 1))
     high = max(share * _SHARE_HIGH, 1.5)
     below = top + BAND - 3
     return (
         f'<rect class="all" x="{left}" y="{below - _SHARE_HIGH}" width="{across}" '
         f'height="{_SHARE_HIGH}"/>'
-        f'<rect class="other" x="{left}" y="{number(below - high)}" width="{across}" '
-        f'height="{number(high)}"/>'
+        f'<rect class="other" x="{left}" y="{writing.number(below - high)}" width="{across}" '
+        f'height="{writing.number(high)}"/>'
     )
 
 
@@ -230,12 +230,12 @@ def _words(piece: Piece, top: int, wide: float) -> str:
     label = next((one for one in labels if width(plain(one), 12, bold=True) <= room), "")
     note = next((one for one in notes if width(plain(one), 11) <= room), "")
     left = piece.left + _INSET
-    first = text_in(Point(left, top + (14 if high else 19)), label, 12, room, "strong")
+    first = writing.text(Point(left, top + (14 if high else 19)), label, 12, room, "strong")
     if not label:
         return ""
     if not note:
         return first
-    return first + text_in(Point(left, top + (27 if high else 35)), note, 11, room, "quiet")
+    return first + writing.text(Point(left, top + (27 if high else 35)), note, 11, room, "quiet")
 
 
 def _together(spans: Sequence[Span]) -> str:
@@ -247,7 +247,7 @@ def _together(spans: Sequence[Span]) -> str:
 
 
 def _mark(x: float, high: int) -> str:
-    return f'<path class="mark" aria-hidden="true" d="M{number(x)} 4V{high - _FOOT + 8}"/>'
+    return f'<path class="mark" aria-hidden="true" d="M{writing.number(x)} 4V{high - _FOOT + 8}"/>'
 
 
 def is_live(span: Span, at: datetime) -> bool:

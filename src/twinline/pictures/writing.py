@@ -1,4 +1,4 @@
-"""Texts and numbers as a picture has them."""
+"""Text and numbers as SVG has them."""
 
 from html import escape
 from typing import Literal
@@ -7,9 +7,9 @@ from twinline.pictures.scene import Point
 from twinline.pictures.text import fitted, is_sure, plain
 
 
-def text_in(
-    at: Point,
-    text: str,
+def text(
+    place: Point,
+    said: str,
     size: float,
     room: float,
     style: str,
@@ -17,31 +17,36 @@ def text_in(
 ) -> str:
     """A text within its room; one whose width is a guess is cut off where that ends."""
     bold = "strong" in style or style == "letter"
-    said = fitted(plain(text), room, size, bold=bold)
+    said = fitted(plain(said), room, size, bold=bold)
     if is_sure(said):
-        return _written(at, said, size, style, anchor)
+        return _written(place, said, size, style, anchor)
     before = {"start": 0.0, "middle": room / 2, "end": room}[anchor]
     line = size * 1.1
     return (
-        f'<svg x="{number(at.x - before)}" y="{number(at.y - line)}" '
+        f'<svg x="{number(place.x - before)}" y="{number(place.y - line)}" '
         f'width="{number(room)}" height="{round(size * 1.5)}">'
         f"{_written(Point(before, line), said, size, style, anchor)}</svg>"
     )
 
 
-def _written(at: Point, said: str, size: float, style: str, anchor: str) -> str:
+def _written(place: Point, said: str, size: float, style: str, anchor: str) -> str:
     anchored = f' text-anchor="{anchor}"' if anchor != "start" else ""
     return (
-        f'<text class="{style}" x="{number(at.x)}" y="{number(at.y)}" '
+        f'<text class="{style}" x="{number(place.x)}" y="{number(place.y)}" '
         f'font-size="{size:g}"{anchored}>{safe(said)}</text>'
     )
 
 
+def at(point: Point) -> str:
+    """A point as a path has it."""
+    return f"{number(point.x)} {number(point.y)}"
+
+
 def number(value: float) -> str:
-    """A length in pixels, to a tenth."""
+    """A number, to a tenth of a pixel."""
     return f"{round(value, 1):g}"
 
 
 def safe(text: str) -> str:
-    """What people wrote, escaped, with what nobody sees shown."""
+    """What people wrote, as text and nothing else."""
     return escape(plain(text))

@@ -139,6 +139,11 @@ def required_in(tx: Reading, slot: SlotRef) -> tuple[Suite, ...]:
     return store.required_in(tx, places_of(slot))
 
 
+def required_anywhere(tx: Reading) -> tuple[Suite, ...]:
+    """The suites that are required in any environment or slot, by name."""
+    return store.required_anywhere(tx)
+
+
 def places_of(slot: SlotRef) -> tuple[str, str]:
     """The places whose requirements a slot has to meet."""
     return slot.environment, slot.short

@@ -111,6 +111,13 @@ def required_in(tx: Reading, places: Collection[str]) -> tuple[Suite, ...]:
     return tuple(_suite(row) for row in tx.rows(query))
 
 
+def required_anywhere(tx: Reading) -> tuple[Suite, ...]:
+    """The suites that are required in any place, by name."""
+    wanted = select(suite_requirement.c.suite)
+    query = _suites().where(suite.c.name.in_(wanted)).order_by(suite.c.name)
+    return tuple(_suite(row) for row in tx.rows(query))
+
+
 def _add(tx: Writing, statement: Any) -> bool:
     return bool(tx.values(statement.on_conflict_do_nothing().returning(statement.table.c.suite)))
 

@@ -23,6 +23,8 @@ GRACE_SECONDS = 60.0
 process first. Before it as well, because clocks differ."""
 
 UNSEEN_HOURS = 24.0
+GLANCE = timedelta(hours=1)
+"""How far before this hour a glance reaches."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,27 @@ def find(tx: Reading, asked: Asked, limit: int) -> Divergences:
         items=items[:limit],
         left_out=max(0, len(items) - limit),
     )
+
+
+def glance(tx: Reading, environment: str | None = None) -> tuple[Divergence, ...]:
+    """What the counts of this hour and the last tell, without a look at any request: groups
+    that are not as declared as a whole. `find` counts also those that a deployment cut."""
+    since = access.now(tx).replace(minute=0, second=0, microsecond=0) - GLANCE
+    groups = store.groups(tx, environment, since)
+    histories = _histories(tx, groups, since)
+    grace = timedelta(seconds=GRACE_SECONDS)
+    found = [
+        one
+        for seen in groups
+        for one in observed.judge(seen, _wrongs(histories, seen, grace), since)
+        if isinstance(one, Found)
+    ]
+    return tuple(_told(tx, observed.together(found), Asked(environment)))
+
+
+def unseen(tx: Reading, environment: str | None = None) -> tuple[Divergence, ...]:
+    """Slots in which something is live since a day ago, and that nobody asked for so long."""
+    return _unseen(tx, Asked(environment), access.now(tx))
 
 
 def _found(tx: Reading, asked: Asked, since: datetime) -> Iterator[Found]:

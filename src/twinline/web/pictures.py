@@ -3,10 +3,14 @@
 What people wrote in them is escaped where they are drawn (`twinline.pictures`).
 """
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from markupsafe import Markup
 
 from twinline import pictures
 from twinline.language.records import Bundle, Lineage, PromptDiff
+from twinline.pictures import charts
 from twinline.pictures.timelines import Times
 from twinline.web import addresses
 
@@ -29,3 +33,27 @@ def timelines(times: Times) -> Markup:
 def diff(difference: PromptDiff) -> Markup:
     """What differs between two prompt versions."""
     return Markup(pictures.diff_html(difference, styled=False))  # noqa: S704 -- escaped where drawn
+
+
+def lines(chart: charts.Chart) -> Markup:
+    """Measures over days, with deployments."""
+    return Markup(charts.line_chart(chart, styled=False))  # noqa: S704 -- escaped where drawn
+
+
+def intervals(title: str, bars: Sequence[charts.Bar], said: charts.Said) -> Markup:
+    """Estimates with their intervals."""
+    return Markup(charts.interval_bars(title, bars, said, styled=False))  # noqa: S704 -- escaped where drawn
+
+
+def requests(
+    days: Sequence[datetime], counts: Sequence[int], marks: Sequence[charts.Mark]
+) -> Markup:
+    """Requests a day, with deployments."""
+    return Markup(charts.requests_chart(days, counts, marks, styled=False))  # noqa: S704 -- escaped where drawn
+
+
+def latency(
+    days: Sequence[datetime], p95_ms: Sequence[float | None], marks: Sequence[charts.Mark]
+) -> Markup:
+    """The latency of each day, with deployments."""
+    return Markup(charts.latency_chart(days, p95_ms, marks, styled=False))  # noqa: S704 -- escaped where drawn

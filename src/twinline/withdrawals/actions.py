@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from twinline.access.actions import audit
-from twinline.db.graph import find_node
+from twinline.db.graph import find_node, find_nodes
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
 from twinline.language.errors import Conflict, NotFound, VersionWithdrawn
@@ -127,6 +127,17 @@ def against(
     came from is withdrawn. Nothing when it may."""
     node_id = find_node(tx, ref)
     return store.against(tx, node_id) if node_id is not None else ()
+
+
+def against_any(
+    tx: Reading, refs: Collection[BundleRef]
+) -> dict[BundleRef, tuple[Withdrawal, ...]]:
+    """Why some of these bundles should not be live, in few statements where none is withdrawn."""
+    maybe = set(store.maybe_against(tx, refs)) if refs else set[int]()
+    nodes = {str(ref): ref for ref in refs}
+    ids = find_nodes(tx, nodes) if maybe else {}
+    found = {nodes[ref]: store.against(tx, id) for ref, id in ids.items() if id in maybe}
+    return {ref: why for ref, why in found.items() if why}
 
 
 def standing(tx: Reading, ref: Ref, kind: WithdrawalKind) -> Withdrawal | None:

@@ -59,6 +59,17 @@ where number in (select number from recalled join reaching using (number) where 
 order by number
 """)
 
+# Whatever stands above a bundle and is withdrawn may be in force against it: `_AGAINST` knows.
+_MAYBE = text(f"""
+with recursive above(root, id) as (
+    select id, id from node where ref = any(:bundles)
+    union
+    select above.root, edge.source from above {INTO.format(node="above.id")}
+)
+select distinct above.root from above
+join withdrawal on withdrawal.node_id = above.id and withdrawal.lifted_at is null
+""")
+
 _UPSTREAM = text(f"""
 with recursive above(id) as (
     select id from node where ref = any(:bundles)
@@ -163,6 +174,11 @@ def against(tx: Reading, bundle: int) -> tuple[Withdrawal, ...]:
     """What is in force against a bundle or version: of itself, its sides, or what those came
     from."""
     return tuple(_withdrawal(row) for row in tx.rows(_AGAINST, {"bundle": bundle}))
+
+
+def maybe_against(tx: Reading, bundles: Collection[BundleRef]) -> list[int]:
+    """Those of these bundles, by their nodes, that stand below anything withdrawn."""
+    return tx.values(_MAYBE, {"bundles": [str(one) for one in bundles]})
 
 
 def between(

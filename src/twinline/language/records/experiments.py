@@ -81,7 +81,9 @@ class ArmResult(Record):
     arm: str
     bundles: tuple[BundleRef, ...]
     share: Share
-    units: Count = Field(description="Distinct units, each counted once however often it came.")
+    units: Count | None = Field(
+        description="Distinct units, each counted once however often it came; None: not counted."
+    )
     service: Service
     error_rate: Interval | None = Field(description="Wilson score interval.")
     cost_usd: float | None = Field(description="Mean of a request.")
@@ -121,4 +123,6 @@ class Experiment(Record):
     since: Instant
     arms: tuple[ArmResult, ...]
     differences: tuple[ArmDifference, ...]
-    ratio: RatioCheck
+    ratio: RatioCheck | None = Field(
+        description="None when the units were not counted: over HTTP they always are."
+    )

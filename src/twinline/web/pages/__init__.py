@@ -10,31 +10,38 @@ from twinline.web.pages import (
     assets,
     audit,
     changes,
-    environments,
-    login,
-    slot_deployments,
-    slots,
-)
-from twinline.web.pages import assets, audit, deploying, login, recalls, rolling_back
-from twinline.web.pages import assets, audit, impact, inference, inferences, login, search
-
-_FILES = (
-    assets,
-    audit,
-    changes,
-    environments,
-    login,
-    slot_deployments,
-    slots,
     deploying,
-    login,
-    recalls,
-    rolling_back,
+    environments,
+    experiments,
     impact,
     inference,
     inferences,
     login,
+    overview,
+    recalls,
+    rolling_back,
     search,
+    slot_deployments,
+    slots,
+)
+
+_FILES = (
+    deploying,
+    rolling_back,
+    slot_deployments,
+    assets,
+    audit,
+    changes,
+    environments,
+    experiments,
+    impact,
+    inference,
+    inferences,
+    login,
+    overview,
+    recalls,
+    search,
+    slots,
 )
 
 

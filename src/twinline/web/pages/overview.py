@@ -1,0 +1,260 @@
+"""What is live, what waits, what changed last, and what is not well."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from twinline.access import actions as access
+from twinline.aliases import actions as aliases
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.language.errors import InvalidReference
+from twinline.language.records import AuditEvent
+from twinline.language.refs import DeploymentRef, parse_ref
+from twinline.mirror.api import mirroring
+from twinline.models import actions as models
+from twinline.prompts import searching
+from twinline.prompts.search_store import Wanted
+from twinline.suites import pending
+from twinline.web import addresses, rendering, standing
+from twinline.web.gate import Reader
+from twinline.web.page import Page
+from twinline.web.problems import page_router
+from twinline.web.standing import Place
+
+router = page_router()
+
+CHANGES, EVENTS_LOOKED_AT, WAITING = 10, 2_000, 5
+_SENTENCES = {
+    "deployment.deploy": "deployed",
+    "deployment.rollback": "rolled back",
+    "deployment.recall": "took a recalled version out of",
+    "deployment.guard": "put back what a guard had stopped in",
+    "label.move": "moved the label",
+    "label.remove": "removed the label",
+    "node.recalled": "recalled",
+    "node.recalled.lift": "ended the recall of",
+    "kill.throw": "killed",
+    "kill.lift": "let go on",
+}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for somebody, and where that is decided."""
+
+    said: str
+    address: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody did, in the parts of a sentence."""
+
+    at: datetime
+    who: str
+    did: str
+    what: str
+    address: str
+    more: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Concern:
+    """A kind of trouble, and the slots that have it."""
+
+    word: str
+    tone: standing.Tone
+    slots: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the first start, whether it is done, and the command for it."""
+
+    said: str
+    command: str
+    done: bool
+
+
+class OverviewPage(Page, template="overview.html"):
+    """The first page."""
+
+    heading = "Overview"
+
+    steps: tuple[Step, ...] = Field(
+        description="What makes a catalog of an empty one, in its order; only before anything is "
+        "live."
+    )
+    concerns: tuple[Concern, ...] = Field(
+        title="health",
+        description="What speaks against something that is live: it is killed or recalled, a suite "
+        "is not passed, it was never evaluated, no request came for 24 hours, MLflow's alias is "
+        "elsewhere, or requests of this hour and the last were served otherwise than declared. "
+        f"The first {standing.SLOTS_LOOKED_AT} slots of each of the first "
+        f"{standing.ENVIRONMENTS} environments are looked at.",
+    )
+    places: tuple[Place, ...] = Field(
+        title="what is live",
+        description="Each environment with its slots, those with trouble first, up to "
+        f"{standing.SLOTS_SHOWN}: both sides of the bundle that is served by default, since when, "
+        "by whom, and the requests and errors of the last 24 hours.",
+    )
+    other_places: tuple[str, ...] = Field(
+        title="other environments", description="Those that are not looked at here."
+    )
+    waiting: tuple[Waiting, ...] = Field(
+        title="what waits",
+        description="Evaluations that no runner has finished, moves of MLflow's aliases that a "
+        "person shall decide about, and what MLflow's mirror cannot read.",
+    )
+    changes: tuple[Change, ...] = Field(
+        title="last changes",
+        description="Deployments, rollbacks, moves of labels, recalls and kills, the newest first, "
+        f"among the last {EVENTS_LOOKED_AT:,} events of the audit log.",
+    )
+
+
+@router.get("/")
+def overview(by: Reader, request: Request) -> Response:
+    """The first page."""
+    with by.reading() as tx:
+        names = standing.names(tx)
+        places = standing.look(tx, names)
+        page = OverviewPage(
+            steps=() if names else _steps(tx),
+            concerns=tuple(_concerns(places)),
+            places=places,
+            other_places=tuple(names[standing.ENVIRONMENTS :]),
+            waiting=(*_evaluations(tx), *_proposals(tx), *_mirror(tx, request)),
+            changes=tuple(_changes(tx)),
+        )
+    return rendering.answer(by, page)
+
+
+def _concerns(places: tuple[Place, ...]) -> Iterator[Concern]:
+    """The signs of all slots by what they say, the worst first."""
+    found: dict[tuple[standing.Tone, str], dict[str, str]] = {}
+    for place in places:
+        for slot in place.slots:
+            for sign in slot.signs:
+                if sign.tone in ("bad", "warn"):
+                    found.setdefault((sign.tone, sign.word), {}).setdefault(
+                        slot.ref.short, sign.said
+                    )
+    for tone, word in sorted(found):
+        yield Concern(word, tone, tuple(found[tone, word].items()))
+
+
+def _evaluations(tx: Reading) -> Iterator[Waiting]:
+    said = {"waiting": "waits for a runner", "claimed": "is being run", "given_up": "was given up"}
+    states = ("waiting", "claimed", "given_up")
+    page = pending.list_pending(tx, None, states, cursor=None, limit=WAITING)
+    for one in page.items:
+        why = f": {one.last_error}" if one.last_error else ""
+        yield Waiting(
+            f"The suite {one.suite} of {one.subject} {said[one.state]}{why}",
+            addresses.of(one.subject),
+            one.at,
+        )
+    if page.next:
+        yield Waiting("More evaluations wait: twinline evaluate pending", "/bundles")
+
+
+def _proposals(tx: Reading) -> Iterator[Waiting]:
+    page = aliases.proposals(tx, None, waiting=True, cursor=None, limit=WAITING)
+    for one in page.items:
+        yield Waiting(
+            f"MLflow moved the alias {one.alias} of {one.model} to version {one.after}: deploy it "
+            f"to {one.slot.short}, or decline",
+            addresses.asked("/settings/mlflow"),
+            one.found_at,
+        )
+
+
+def _mirror(tx: Reading, request: Request) -> Iterator[Waiting]:
+    found = mirroring(request)
+    if not found.servers:
+        return
+    for place in found.glance(tx).places:
+        where = f"{place.server}/{place.workspace}" if place.workspace else place.server
+        if place.trouble:
+            said = f"MLflow {where} cannot be read: {place.trouble}"
+            yield Waiting(said, "/settings/mlflow", place.trouble_since)
+        if place.stuck:
+            said = f"{place.stuck:,} names of MLflow {where} could not be kept"
+            yield Waiting(said, "/settings/mlflow")
+
+
+def _changes(tx: Reading) -> Iterator[Change]:
+    found = access.newest_events(tx, _SENTENCES, within=EVENTS_LOOKED_AT, limit=CHANGES)
+    for event in found:
+        what, address = _subject(event)
+        yield Change(
+            at=event.at,
+            who=event.actor,
+            did=_SENTENCES[event.action],
+            what=what,
+            address=address,
+            more=_more(event),
+            why=event.why,
+        )
+
+
+def _subject(event: AuditEvent) -> tuple[str, str]:
+    try:
+        ref = parse_ref(event.subject)
+    except InvalidReference:
+        return event.subject, ""
+    if isinstance(ref, DeploymentRef):
+        return ref.slot.short, addresses.of(ref)
+    return event.subject, addresses.of(ref)
+
+
+def _more(event: AuditEvent) -> str:
+    before, after = event.before or {}, event.after or {}
+    if event.action == "label.move":
+        came = before.get("number")
+        return f"from version {came} to {after['number']}" if came else f"to {after['number']}"
+    if event.action.startswith("deployment."):
+        return f"as number {event.subject.rpartition('/')[2]}"
+    return ""
+
+
+def _steps(tx: Reading) -> tuple[Step, ...]:
+    """The five steps, with commands that follow one another."""
+    slots = deployments.list_slots(tx, None, cursor=None, limit=1)
+    return (
+        Step(
+            "Write a prompt.",
+            "twinline prompts create support/answer --template 'Answer briefly: {{ question }}'",
+            bool(searching.list_prompts(tx, Wanted(), cursor=None, limit=1).items),
+        ),
+        Step(
+            "Register a model, or let MLflow's mirror do it.",
+            "twinline models register gpt-4o openai:/gpt-4o-2024-08-06",
+            bool(models.list_models(tx, cursor=None, limit=1).items),
+        ),
+        Step(
+            "Pair them: this is a bundle.",
+            "twinline bundles pair --model models:/gpt-4o/1 --prompt prompts:/support/answer/1",
+            bool(bundles.list_bundles(tx, cursor=None, limit=1).items),
+        ),
+        Step(
+            "Make the bundle live in a slot.",
+            "twinline deploy support@production --model models:/gpt-4o/1 "
+            "--prompt prompts:/support/answer/1 --reason 'the first one'",
+            any(slot.live for slot in slots.items),
+        ),
+        Step(
+            "Ask for it, as an application does.",
+            'twinline resolve support@production --context \'{"tenant": "acme"}\'',
+            False,
+        ),
+    )
