@@ -145,6 +145,7 @@ def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
     choices = _choices(tx, prompt, live, (before, after))
     facts = [_facts(tx, name, live, version) for version in (before, after)]
     difference = versions.compare(before, after)
+    deleted, inserted = versions.words_changed(difference.messages)
     return ComparePage(
         prompt=name,
         choices=choices,
@@ -152,10 +153,12 @@ def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
         old=texts[0],
         new=texts[1],
         found=Comparison(
-            *facts,
-            difference,
-            pictures.diff(difference),
-            *versions.words_changed(difference.messages),
+            old=facts[0],
+            new=facts[1],
+            difference=difference,
+            drawn=pictures.diff(difference),
+            deleted=deleted,
+            inserted=inserted,
         ),
         swapped=_pair(name, texts[1], texts[0]),
         steps=_steps(prompt, before, after),
