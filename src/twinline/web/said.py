@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 DONE: Mapping[str, str] = {
     "signed-out": "You are signed out.",
+    "version-made": "The version is made.",
+    "version-there": "This version had the content already; no other one was made.",
 }
 
 

@@ -6,13 +6,14 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, compare, login
+from twinline.web.pages import assets, audit, compare, login, write
 
 _FILES = (
     assets,
     audit,
     compare,
     login,
+    write,
 )
 
 
