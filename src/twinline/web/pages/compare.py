@@ -111,7 +111,7 @@ class ComparePage(Page, template="compare.html"):
 @router.get("/compare")
 def compare(by: Reader, prompt: Name = "", old: Side = "", new: Side = "") -> Response:
     """Two versions; without their names, what is live and the newest."""
-    name = prompt.strip() or _name_in(old) or _name_in(new)
+    name = prompt.strip() or _name_in(new) or _name_in(old)
     with by.reading() as tx:
         page = _page(tx, name, old.strip(), new.strip()) if name else _nothing("")
     return rendering.answer(by, page)
@@ -120,7 +120,7 @@ def compare(by: Reader, prompt: Name = "", old: Side = "", new: Side = "") -> Re
 @router.get("/compare.txt")
 def download(by: Reader, prompt: Name = "", old: Side = "", new: Side = "") -> Response:
     """The difference as a unified diff."""
-    name = prompt.strip() or _name_in(old) or _name_in(new)
+    name = prompt.strip() or _name_in(new) or _name_in(old)
     if not (name and old.strip() and new.strip()):
         raise Invalid("Say which versions: prompt=NAME, old=NUMBER and new=NUMBER.")
     with by.reading() as tx:
