@@ -34,7 +34,7 @@ def test_words_that_went_and_came_are_marked(browser: Browser, two: Client) -> N
     assert "+2 words" in shown.main
     assert "−1 word" in shown.main
     assert "variable renamed: question → words" in shown.main
-    assert "token estimate" in shown.main
+    assert f"token estimate {-(-len(OLD) // 4)} → {-(-len(NEW) // 4)}" in shown.main
 
 
 def test_both_versions_are_told_with_who_made_them_and_why(browser: Browser, two: Client) -> None:

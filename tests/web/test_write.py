@@ -24,10 +24,10 @@ def newest(client: Client, name: str = "p") -> PromptVersion:
 
 
 def field(shown: Shown, name: str, place: int = 0) -> str:
-    """What a field of the form holds, as a browser reads it: without a first newline."""
+    """What a field of the form holds."""
     found = shown.all(f"//main//form//*[@name='{name}']")[place]
     if found.tag == "textarea":
-        return (found.text or "").removeprefix("\n")
+        return found.text or ""
     return found.get("value")
 
 
@@ -55,7 +55,7 @@ def test_a_name_without_prompt_gets_its_first_version(browser: Browser, client: 
         examples='[{"variables": {"question": "?"}, "messages": [{"role": "a", "content": "b"}]}]',
     )
     assert shown.address.startswith("/prompts/support/new/versions/1?done=version-made")
-    made, prompt = newest(client, "support/new"), client.prompts.list().items[0]
+    made, prompt = newest(client, "support/new"), next(iter(client.prompts.list()))
     assert made.template == "\n  Answer {{ question }}.\n"
     assert (made.message, made.parameters) == ("the first", {"temperature": 0.2})
     assert set(made.labels) == {"latest", "staging", "candidate"}
@@ -161,7 +161,7 @@ def test_check_keeps_nothing_and_says_what_may_not_be_meant(
         "{{> tone@1 }} is prompts:/tone/1",
     ):
         assert part in said
-    assert [one.name for one in client.prompts.list().items] == ["tone"]
+    assert [one.name for one in client.prompts.list()] == ["tone"]
 
 
 def test_check_shows_what_changes_in_what_is_live(browser: Browser, client: Client) -> None:
@@ -192,10 +192,8 @@ def test_check_tells_of_content_and_labels_that_are_elsewhere(
 
 
 def test_the_script_is_told_the_same(browser: Browser, client: Client) -> None:
-    fields = {
-        one.get("name"): one.get("value", "")
-        for one in browser.get("/write").all("//form[@data-checks]//input")
-    } | {"prompt": "p", "text": "{{ x }} \u202e"}
+    form = browser.get("/write").form("Save")
+    fields = dict(form.form_values()) | {"prompt": "p", "text": "{{ x }} \u202e"}
     answer = browser.send("/write/checks", fields).answer
     assert answer.headers["content-type"] == "application/json"
     said = {line["said"]: line["tone"] for line in answer.json()["lines"]}
@@ -205,7 +203,13 @@ def test_the_script_is_told_the_same(browser: Browser, client: Client) -> None:
     wrong = browser.send("/write/checks", fields | {"parameters": "\u202e"}).answer.json()
     assert [line["tone"] for line in wrong["lines"]] == ["bad"]
     assert "Parameters" in wrong["lines"][0]["said"]
-    assert browser.send("/write/checks", fields | {TOKEN: "0"}).status == 403
+    other = browser.send("/write/checks", fields | {TOKEN: "0"}).answer
+    assert other.status_code == 403
+    assert "signed in again" in other.json()["lines"][0]["said"]
+    del browser.http.headers["Cookie"]
+    ended = browser.send("/write/checks", fields).answer
+    assert ended.status_code == 401
+    assert "session is over" in ended.json()["lines"][0]["said"]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +245,7 @@ def test_what_cannot_be_saved_is_kept_as_it_was_typed(
         assert {name: field(shown, name) for name in sent} == sent
         invalid = [one.get("name") for one in shown.all("//*[@aria-invalid]")]
         assert invalid == ([wrong] if wrong else invalid[:1])
-    assert client.prompts.list().items == ()
+    assert list(client.prompts.list()) == []
 
 
 @pytest.mark.parametrize(
@@ -297,7 +301,7 @@ def test_a_name_that_was_taken_meanwhile_is_not_written_over(
     assert newest(client).template == "theirs"
     assert newest(client).labels == ("latest",)
     assert browser.submit(shown, "Save").address.startswith("/prompts/p/versions/2?")
-    assert client.prompts.list().items[0].description == "Theirs"
+    assert next(iter(client.prompts.list())).description == "Theirs"
 
 
 def test_what_others_said_of_the_prompt_meanwhile_stays(browser: Browser, client: Client) -> None:
@@ -305,7 +309,7 @@ def test_what_others_said_of_the_prompt_meanwhile_stays(browser: Browser, client
     asked = browser.get("/write?prompt=p")
     client.prompts.create("p", "one", description="new", tags={"b": 2})
     browser.submit(asked, "Save", text="two")
-    prompt = client.prompts.list().items[0]
+    prompt = next(iter(client.prompts.list()))
     assert (prompt.description, prompt.tags) == ("new", {"b": 2})
 
 
@@ -324,7 +328,7 @@ def test_a_session_that_ended_loses_nothing(
         shown = browser.submit(shown, "Save")
         assert shown.status == 403
         assert "press again" in refusal(shown)
-        assert client.prompts.list().items == ()
+        assert list(client.prompts.list()) == []
         browser.submit(shown, "Save")
     assert newest(client).template == f"\n{HOSTILE}"
     assert newest(client).message == "kept"
@@ -342,7 +346,7 @@ def test_who_may_not_save_may_check(browser_of: Callable[[Role], Browser], clien
     assert refused.status == 403
     assert "prompts:write" in refusal(refused)
     assert field(refused, "text") == "\nHello"
-    assert client.prompts.list().items == ()
+    assert list(client.prompts.list()) == []
 
 
 def test_a_protected_label_is_not_moved_and_nothing_is_made(
@@ -354,7 +358,7 @@ def test_a_protected_label_is_not_moved_and_nothing_is_made(
     assert shown.status == 403
     assert "protected" in refusal(shown)
     assert field(shown, "text") == "one"
-    assert client.prompts.list().items == ()
+    assert list(client.prompts.list()) == []
 
 
 def test_what_people_wrote_is_shown_as_text(browser: Browser, client: Client) -> None:

@@ -85,6 +85,7 @@ class WritePage(Page, template="write.html"):
         "changes in the version that is live; in the newest when none is."
     )
     signed_out: bool = Field(description="Whether your session ended while you wrote.")
+    unsaved: bool = Field(description="Whether the form holds what was typed and is not saved.")
 
     @property
     def title(self) -> str:
@@ -107,7 +108,7 @@ def begin(
         else:
             ref = PromptVersionRef(name, begin_with or known.latest)
             draft = drafts.of_version(known, actions.read_version(tx, ref))
-    return rendering.answer(by, _page(draft))
+    return rendering.answer(by, _page(draft, unsaved=False))
 
 
 @router.post("/write")
@@ -129,16 +130,23 @@ def take(request: Request, sent: SentFields) -> Response:
 
 
 @router.post("/write/checks")
-def checks(by: Annotated[Sender, sender(Permission.READ)]) -> Response:
+def checks(request: Request, sent: SentFields) -> Response:
     """The same findings while somebody types, for the script of the page."""
+    status = 200
     try:
-        new = drafts.meant(drafts.read(by.fields))
+        by = _sender(request, sent, Permission.READ)
+        new = drafts.meant(drafts.read(sent))
         with by.reading() as tx:
-            lines = _findings(tx, new)[0]
-    except TwinlineError as refused:
+            lines = _findings(tx, new).lines
+    except NotAuthenticated as refused:
+        lines, status = (Line("bad", _SIGN_IN),), refused.status
+    except NotAllowed as refused:
+        why = refused.detail if "permission" in refused.fields else _SIGNED_IN
+        lines, status = (Line("bad", why),), refused.status
+    except TwinlineError as refused:  # of what is not finished yet
         lines = (Line("bad", refused.detail),)
     said = [{"tone": line.tone, "said": shown(line.said)} for line in lines]
-    return JSONResponse({"lines": said}, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"lines": said}, status, headers={"Cache-Control": "no-store"})
 
 
 def _page(
@@ -149,9 +157,16 @@ def _page(
     at: int = 0,
     checked: Checked | None = None,
     signed_out: bool = False,
+    unsaved: bool = True,
 ) -> WritePage:
     return WritePage(
-        draft=draft, refused=refused, wrong=wrong, at=at, checked=checked, signed_out=signed_out
+        draft=draft,
+        refused=refused,
+        wrong=wrong,
+        at=at,
+        checked=checked,
+        signed_out=signed_out,
+        unsaved=unsaved,
     )
 
 
@@ -224,11 +239,20 @@ def _known(tx: Reading, name: str) -> Prompt | None:
         return None
 
 
+class _Found(NamedTuple):
+    """What there is to say of a version, and what it is compared with, if with any."""
+
+    lines: tuple[Line, ...]
+    check: PromptCheck
+    known: Prompt | None
+    before: PromptVersion | None
+    live: str
+
+
 def _checked(tx: Reading, new: NewPromptVersion, against: int | None = None) -> Checked:
-    lines, check, before, live = _findings(tx, new, against)
-    if before is None:
+    lines, check, known, before, live = _findings(tx, new, against)
+    if known is None or before is None:
         return Checked(lines, None)
-    known = actions.read_prompt(tx, new.name)
     difference = comparing.proposed(before, new, check, known.latest + 1)
     deleted, inserted = versions.words_changed(difference.messages)
     change = Change(
@@ -244,18 +268,16 @@ def _checked(tx: Reading, new: NewPromptVersion, against: int | None = None) -> 
     return Checked(lines, change)
 
 
-def _findings(
-    tx: Reading, new: NewPromptVersion, against: int | None = None
-) -> tuple[tuple[Line, ...], PromptCheck, PromptVersion | None, str]:
-    """What there is to say of a version, what was found, and the version that it is compared
-    with: ``against``, else the highest that is live, else the newest; and where that is live."""
+def _findings(tx: Reading, new: NewPromptVersion, against: int | None = None) -> _Found:
+    """``against`` is what it is compared with; by default the highest version that is live,
+    or the newest when none is."""
     check = actions.check_version(tx, new)
     known = _known(tx, new.name)
-    live = deployments.live_of(tx, new.name) if known else {}
-    before = None
-    if known:
-        number = against or max(live, default=known.latest)
-        before = actions.read_version(tx, PromptVersionRef(new.name, number))
-    slots = live.get(before.number, ()) if before else ()
-    where = findings.some([slot.short for slot in slots])
-    return findings.lines(tx, new, check, known, before, where), check, before, where
+    if known is None:
+        return _Found(findings.lines(tx, new, check, None, None, ""), check, None, None, "")
+    live = deployments.live_of(tx, new.name)
+    number = against or max(live, default=known.latest)
+    before = actions.read_version(tx, PromptVersionRef(new.name, number))
+    where = findings.some([slot.short for slot in live.get(number, ())])
+    said = findings.lines(tx, new, check, known, before, where)
+    return _Found(said, check, known, before, where)
