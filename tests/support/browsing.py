@@ -24,6 +24,8 @@ class Shown:
         self.address = answer.request.url.raw_path.decode()
         self.source = answer.text
         self.tree = html.fromstring(self.source) if self.source.strip() else html.Element("html")
+        for area in self.tree.iter("textarea"):  # lxml keeps what an HTML parser drops
+            area.text = (area.text or "").removeprefix("\n")
 
     @property
     def text(self) -> str:

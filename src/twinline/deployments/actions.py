@@ -225,6 +225,12 @@ def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
     return store.live_with(tx, prompt, LIVE_SHOWN)
 
 
+def live_of(tx: Reading, name: str) -> dict[int, tuple[SlotRef, ...]]:
+    """The slots in which each version of a prompt is live, by number; those without are not
+    in it."""
+    return store.live_of(tx, name)
+
+
 def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:
     """The slots of an environment that existed at ``at``, with what was live in each."""
     return store.slots_at(tx, environment, at)

@@ -44,6 +44,17 @@ join node model on model.id = bundle.model_version
 where prompt.ref = :prompt
 order by deployed.ref, bundle.digest limit :most
 """)
+_LIVE_OF = text("""
+select distinct version.number, deployed.ref as deployment
+from prompt
+join prompt_version version on version.prompt_id = prompt.id
+join bundle on bundle.prompt_version = version.node_id
+join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
+join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
+join node deployed on deployed.id = served.target
+where prompt.name = :name
+order by version.number, deployed.ref
+""")
 _OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
 
@@ -313,6 +324,15 @@ def live_with(tx: Reading, prompt: PromptVersionRef, most: int) -> tuple[LiveBun
         )
         for row in rows
     )
+
+
+def live_of(tx: Reading, name: str) -> dict[int, tuple[SlotRef, ...]]:
+    """Where versions of a prompt are live, by number: also as an arm or a rule of a policy."""
+    found: dict[int, tuple[SlotRef, ...]] = {}
+    for row in tx.rows(_LIVE_OF, {"name": name}):
+        slot = DeploymentRef.parse(row["deployment"]).slot
+        found[row["number"]] = (*found.get(row["number"], ()), slot)
+    return found
 
 
 def is_used(tx: Reading, subject: str) -> bool:

@@ -37,6 +37,7 @@ ALIKE = 0.45
 """From which likeness on, in [0, 1], two messages are one that was changed."""
 
 _ROLE_COUNTS = 0.25
+_CHANGES: tuple[PartOp, PartOp] = ("delete", "insert")
 
 
 class Said(NamedTuple):
@@ -82,6 +83,12 @@ def around(diff: PromptDiff, context: int) -> PromptDiff:
         for one in diff.messages
     )
     return diff.model_copy(update={"messages": tuple(messages)})
+
+
+def words_changed(messages: Sequence[MessageDiff]) -> tuple[int, int]:
+    """How many words were deleted, and how many inserted."""
+    deleted, inserted = (sum(_words(one.content, op) for one in messages) for op in _CHANGES)
+    return deleted, inserted
 
 
 def said(template: Template) -> tuple[Said, ...]:
@@ -237,8 +244,7 @@ def _summary(
     parameters: Sequence[ValueChange],
     others: Sequence[ValueChange],
 ) -> str:
-    deleted = sum(_words(one.content, "delete") for one in messages)
-    inserted = sum(_words(one.content, "insert") for one in messages)
+    deleted, inserted = words_changed(messages)
     parts = [
         f"{deleted} words deleted, {inserted} inserted" if deleted or inserted else "",
         *(f"{one.written} {_number(one.before)} -> {_number(one.after)}" for one in includes[:5]),

@@ -14,6 +14,8 @@ DONE: Mapping[str, str] = {
     "until the plan is carried out.",
     "rolled-back": "It was rolled back: the pair below is live from now on.",
     "signed-out": "You are signed out.",
+    "version-made": "The version is made.",
+    "version-there": "This version had the content already; no other one was made.",
 }
 
 

@@ -42,6 +42,14 @@ _FILES = (
     recalls,
     search,
     slots,
+from twinline.web.pages import assets, audit, compare, login, write
+
+_FILES = (
+    assets,
+    audit,
+    compare,
+    login,
+    write,
 )
 
 

@@ -14,3 +14,44 @@ for (const form of document.querySelectorAll("form[method=post]"))
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+
+// While somebody writes a prompt, what there is to say about it; the button says the same.
+const written = document.querySelector("form[data-checks]");
+if (written) {
+  const list = document.getElementById("findings");
+  const longest = 200000; // characters; longer texts are checked by the button
+  let timer, asked, last;
+  const tell = (lines) => {
+    if (JSON.stringify(lines) === last) return; // not to be read aloud again
+    last = JSON.stringify(lines);
+    document.getElementById("unchecked")?.remove();
+    list.replaceChildren(...lines.map(({ tone, said }) => {
+      const line = document.createElement("li");
+      line.className = tone;
+      line.textContent = said;
+      return line;
+    }));
+  };
+  const check = async () => {
+    asked?.abort();
+    asked = new AbortController();
+    const body = new URLSearchParams(new FormData(written));
+    if (body.toString().length > longest)
+      return tell([{ tone: "", said: "This is too long to be checked while you type; press Check." }]);
+    try {
+      const answer = await fetch("/write/checks", { method: "POST", body, signal: asked.signal });
+      if (answer.headers.get("content-type")?.startsWith("application/json"))
+        tell((await answer.json()).lines);
+    } catch {
+      // A newer question was asked, or the server is away: what was said stays.
+    }
+  };
+  let kept = !("unsaved" in written.dataset);
+  written.addEventListener("input", () => {
+    kept = false;
+    clearTimeout(timer);
+    timer = setTimeout(check, 400);
+  });
+  written.addEventListener("submit", () => { kept = true; });
+  addEventListener("beforeunload", (event) => { if (!kept) event.preventDefault(); });
+}

@@ -1,0 +1,136 @@
+"""What is to be said of a prompt version before it is made, in sentences."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from twinline.db.session import Reading
+from twinline.language.records import (
+    NewPromptVersion,
+    Note,
+    Prompt,
+    PromptCheck,
+    PromptVersion,
+    Variable,
+)
+from twinline.prompts import comparing, labels, rules
+
+SHOWN = 5
+"""Names in a sentence; how many more there are is said."""
+
+Tone = Literal["good", "warn", "bad", ""]
+_content = re.compile(r"template\[(\d+)\]\.content")
+_place = re.compile(r"(examples|variables)\[(\d+)\]")
+
+
+class Line(NamedTuple):
+    """A sentence, and how it is meant."""
+
+    tone: Tone
+    said: str
+
+
+def lines(
+    tx: Reading,
+    new: NewPromptVersion,
+    check: PromptCheck,
+    known: Prompt | None,
+    before: PromptVersion | None,
+    live: str,
+) -> tuple[Line, ...]:
+    """All that there is to say.
+
+    Args:
+        tx: the transaction.
+        new: the version.
+        check: what would become of it.
+        known: the prompt; None: it would be a new one.
+        before: what it is compared with; None: it would be the first.
+        live: where that is live, in words; empty when it is not.
+    """
+    return (
+        _number(new, check, known),
+        *_moves(tx, new, check, known),
+        *_variables(check.variables, before, live),
+        *(Line("", f"{{{{> {one.written} }}}} is {one.version}; that stays, when it is made.")
+          for one in check.includes),
+        _length(check, new, before),
+        *(_note(one) for one in check.notes),
+    )  # fmt: skip
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _number(new: NewPromptVersion, check: PromptCheck, known: Prompt | None) -> Line:
+    if check.existing:
+        told = "the labels would move to it" if new.labels else "nothing would be made"
+        return Line("warn", f"Version {check.existing.number} has this content already: {told}.")
+    if known is None:
+        return Line("good", f"This would be version 1 of a new prompt, {new.name}.")
+    return Line("good", f"This would be version {known.latest + 1}.")
+
+
+def _moves(
+    tx: Reading, new: NewPromptVersion, check: PromptCheck, known: Prompt | None
+) -> Iterator[Line]:
+    number = check.existing.number if check.existing else None
+    protected = labels.protections(tx).items if new.labels else ()
+    for label in dict.fromkeys(new.labels):
+        at = known.labels.get(label) if known else None
+        if at == number and at is not None:
+            continue
+        guarded = (one for one in protected if one.label == label)
+        guard = rules.protecting(new.name, guarded)
+        if guard:
+            yield Line(
+                "warn",
+                f"The label {label} is protected ({guard.reason}); not everybody may move it.",
+            )
+        if at is not None:
+            yield Line("warn", f"The label {label} would move here from version {at}.")
+
+
+def _variables(
+    variables: Sequence[Variable], before: PromptVersion | None, live: str
+) -> Iterator[Line]:
+    names = [one.name for one in variables]
+    yield Line("", f"Variables: {some(names)}." if names else "It has no variables.")
+    if before is None:
+        return
+    old = [one.name for one in before.variables]
+    where = (
+        f"version {before.number}, which is live in {live}"
+        if live
+        else (f"version {before.number}")
+    )
+    come = [one.name for one in variables if one.name not in old]
+    gone = [name for name in old if name not in names]
+    if come:
+        yield Line("warn", f"Not in {where}: {some(come)}. Whoever renders it must pass this too.")
+    if gone:
+        yield Line("warn", f"Only in {where}: {some(gone)}. Whoever passes this need not any more.")
+
+
+def _length(check: PromptCheck, new: NewPromptVersion, before: PromptVersion | None) -> Line:
+    tokens = comparing.tokens_about(check.composed or new.template)
+    if before is None:
+        return Line("", f"About {tokens:,} tokens.")
+    more = tokens - comparing.tokens_about(before.whole)
+    than = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than" if more else "as many as"
+    return Line("", f"About {tokens:,} tokens, {than} version {before.number}.")
+
+
+def _note(one: Note) -> Line:
+    content = _content.fullmatch(one.place)
+    place = _place.fullmatch(one.place)
+    if content:
+        where = f"Message {int(content[1]) + 1}: "
+    elif place:
+        where = f"{place[1].removesuffix('s').capitalize()} {int(place[2]) + 1}: "
+    else:
+        where = ""
+    return Line("bad" if one.kind == "invisible" else "warn", f"{where}{one.text}")
