@@ -33,12 +33,20 @@ def cut(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], int]:
     return items[:limit], max(len(items) - limit, 0)
 
 
+def hops_said(depths: Mapping[str, int]) -> str:
+    """How deep a walk went, by direction: "3 hops", or "3 hops upstream and 1 downstream"."""
+    if len(set(depths.values())) == 1:
+        return f"{next(iter(depths.values()))} hops"
+    (way, depth), *others = depths.items()
+    return " and ".join([f"{depth} hops {way}", *(f"{depth} {way}" for way, depth in others)])
+
+
 def why_left_out(
     *,
     over_limit: int,
     limit: int,
     deeper: int,
-    depth: int,
+    hops: str,
     other_kinds: int,
     visited_most: int | None,
 ) -> str | None:
@@ -46,7 +54,7 @@ def why_left_out(
     reasons = [
         f"{other_kinds:,} of other kinds" if other_kinds else "",
         f"{over_limit:,} beyond the limit of {limit:,} nodes" if over_limit else "",
-        f"{deeper:,} or more deeper than {depth} hops" if deeper else "",
+        f"{deeper:,} or more deeper than {hops}" if deeper else "",
         f"what is behind the first {visited_most:,} nodes of a direction" if visited_most else "",
     ]
     return " and ".join(reason for reason in reasons if reason) or None

@@ -3,6 +3,8 @@
 What people wrote in them is escaped where they are drawn (`twinline.pictures`).
 """
 
+from collections.abc import Callable, Collection
+
 from markupsafe import Markup
 
 from twinline import pictures
@@ -10,9 +12,16 @@ from twinline.language.records import Bundle, Lineage, PromptDiff
 from twinline.web import addresses
 
 
-def lineage(walk: Lineage) -> Markup:
-    """A walk; each row leads to its page."""
-    return Markup(pictures.lineage_svg(walk, address=addresses.of, styled=False))  # noqa: S704 -- escaped where drawn
+def lineage(
+    walk: Lineage,
+    *,
+    opened: Collection[str] = (),
+    unfold: Callable[[str], str] | None = None,
+) -> Markup:
+    """A walk; each row leads to its page, and a card that holds more to where it is opened."""
+    return Markup(  # noqa: S704 -- escaped where drawn
+        pictures.lineage_svg(walk, address=addresses.of, styled=False, opened=opened, unfold=unfold)
+    )
 
 
 def bundle(pair: Bundle) -> Markup:

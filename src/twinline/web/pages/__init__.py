@@ -6,11 +6,12 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, login
+from twinline.web.pages import assets, audit, lineage, login
 
 _FILES = (
     assets,
     audit,
+    lineage,
     login,
 )
 
