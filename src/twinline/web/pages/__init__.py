@@ -6,13 +6,16 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, lineage, login
+from twinline.web.pages import assets, audit, bundles, evaluations, lineage, login, models
 
 _FILES = (
     assets,
     audit,
+    bundles,
+    evaluations,
     lineage,
     login,
+    models,
 )
 
 
