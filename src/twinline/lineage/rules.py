@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Item = TypeVar("Item")
+Way = Literal["upstream", "downstream"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def cut(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], int]:
     return items[:limit], max(len(items) - limit, 0)
 
 
-def hops_said(depths: Mapping[str, int]) -> str:
+def hops_said(depths: Mapping[Way, int]) -> str:
     """How deep a walk went, by direction: "3 hops", or "3 hops upstream and 1 downstream"."""
     if len(set(depths.values())) == 1:
         return f"{next(iter(depths.values()))} hops"
