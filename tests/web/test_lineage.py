@@ -43,7 +43,7 @@ def test_each_side_has_its_own_depth(browser: Browser, client: Client) -> None:
     bundle = Catalog(client).bundle(1, 1)
     shown = browser.get(f"/lineage?node={bundle.ref}&up=1&down=0")
     assert "2 upstream, 0 downstream" in shown.main
-    assert "Left out: 1 or more deeper than 1 hops" in shown.main
+    assert "Left out: 1 or more deeper than 1 hop" in shown.main
     nothing = browser.get(f"/lineage?node={bundle.ref}&up=0&down=0")
     assert "0 upstream, 0 downstream" in nothing.main
     assert nothing.one("//select[@name='up']/option[@selected]").get("value") == "0"

@@ -34,12 +34,16 @@ def cut(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], int]:
     return items[:limit], max(len(items) - limit, 0)
 
 
-def hops_said(depths: Mapping[Way, int]) -> str:
-    """How deep a walk went, by direction: "3 hops", or "3 hops upstream and 1 downstream"."""
+def hops_said(depths: Mapping[Way, int], cut: Collection[Way]) -> str:
+    """How deep a walk went where it was ``cut`` short: "3 hops", or "1 hop downstream" when it
+    went otherwise in the other direction."""
     if len(set(depths.values())) == 1:
-        return f"{next(iter(depths.values()))} hops"
-    (way, depth), *others = depths.items()
-    return " and ".join([f"{depth} hops {way}", *(f"{depth} {way}" for way, depth in others)])
+        return _hops(next(iter(depths.values())))
+    return " and ".join(f"{_hops(depths[way])} {way}" for way in depths if way in cut)
+
+
+def _hops(depth: int) -> str:
+    return f"{depth} hop{'' if depth == 1 else 's'}"
 
 
 def why_left_out(

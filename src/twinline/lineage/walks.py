@@ -77,6 +77,7 @@ def _walk(
     at = as_of or access.now(tx)
     _refuse_unborn(tx, root, ref, at)
     found, stopped = rules.Found(), False
+    cut: set[Way] = set()
     if not depths:
         found = found.with_level(0, {root}, beyond=False)
     for way, depth in depths.items():
@@ -85,6 +86,8 @@ def _walk(
         for hops, ids in _levels(tx, root, way, depth, at):
             found = found.with_level(sign * hops, ids, beyond=hops > depth)
             seen += len(ids)
+            if ids and hops > depth:
+                cut.add(way)
         stopped = stopped or seen > VISITED_MOST
     shown = _of_kinds(tx, found.nearest, kinds)
     kept, over_limit = rules.cut(shown, limit)
@@ -92,7 +95,7 @@ def _walk(
         over_limit=over_limit,
         limit=limit,
         deeper=len(found.deeper),
-        hops=rules.hops_said(depths) if depths else "",
+        hops=rules.hops_said(depths, cut),
         other_kinds=len(found.nearest) - len(shown),
         visited_most=VISITED_MOST if stopped else None,
     )
