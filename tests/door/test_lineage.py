@@ -31,7 +31,7 @@ def test_depth_one_is_the_direct_neighbours(catalog: Catalog) -> None:
         (str(catalog.bundle(1, 1).ref), 1),
     }
     assert found.left_out == 2
-    assert found.why_left_out == "2 or more deeper than 1 hops"
+    assert found.why_left_out == "2 or more deeper than 1 hop"
 
 
 def test_a_walk_reaches_from_the_dataset_to_the_deployment(catalog: Catalog) -> None:

@@ -17,6 +17,7 @@ TAGS = {"svg", "title", "desc", "style", "rect", "g", "path", "text", "a"}
 ATTRIBUTES = {
     "class", "role", "aria-label", "aria-hidden", "width", "height", "viewBox", "x", "y", "rx",
     "d", "fill", "font-size", "text-anchor", "stroke-dasharray", "id", "href",
+    "data-at", "data-ends",
 }  # fmt: skip
 
 any_walk = walks() | st.sampled_from([hostile(), looping(), catalog(4, 8)])

@@ -50,7 +50,7 @@ def test_what_is_left_out_is_said_in_words(
         over_limit=over_limit,
         limit=10,
         deeper=deeper,
-        depth=3,
+        hops="3 hops",
         other_kinds=other_kinds,
         visited_most=visited_most,
     )

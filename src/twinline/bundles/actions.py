@@ -8,9 +8,16 @@ from twinline.access.actions import audit
 from twinline.bundles import rules, store
 from twinline.db.session import Reading, Writing
 from twinline.language import cursors
-from twinline.language.errors import Conflict, NotFound
+from twinline.language.errors import Conflict, InvalidReference, NotFound
 from twinline.language.records import Bundle, NewBundle, NewPairing, Page, Pairing, ServedBundle
-from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+from twinline.language.refs import (
+    BundleRef,
+    ModelAliasRef,
+    ModelVersionRef,
+    PromptLabelRef,
+    PromptVersionRef,
+    parse_ref,
+)
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 from twinline.withdrawals import actions as withdrawals
@@ -118,11 +125,51 @@ def pairings_between(
     return store.pairings_between(tx, refs, since, until, limit)
 
 
-def list_bundles(tx: Reading, *, cursor: str | None, limit: int) -> Page[Bundle]:
-    """Bundles, the newest first."""
-    before = cursors.decode("bundles", cursor, int)
-    items = store.page(tx, before=before, limit=limit)
-    return cursors.page("bundles", items, limit, lambda last: store.id_of(tx, last.ref))
+def list_bundles(
+    tx: Reading,
+    *,
+    model: str | None = None,
+    prompt: str | None = None,
+    cursor: str | None,
+    limit: int,
+) -> Page[Bundle]:
+    """Bundles, the newest first; those of a model or a prompt alone, by name or by reference.
+
+    Raises:
+        InvalidReference: what has the form of a reference is none of a version.
+        NotFound: there is no such model, prompt or version.
+    """
+    of_model = _model_meant(tx, model) if model else None
+    of_prompt = _prompt_meant(tx, prompt) if prompt else None
+    both = [f"with {one}" for one in (of_model, of_prompt) if one is not None]
+    listing = " ".join(["bundles", *both])
+    before = cursors.decode(listing, cursor, int)
+    items = store.page(tx, of_model=of_model, of_prompt=of_prompt, before=before, limit=limit)
+    return cursors.page(listing, items, limit, lambda last: store.id_of(tx, last.ref))
+
+
+def _model_meant(tx: Reading, text: str) -> ModelVersionRef | str:
+    if ":/" not in text:
+        return models.read_model(tx, text).name
+    ref = parse_ref(text)
+    if not isinstance(ref, ModelVersionRef | ModelAliasRef):
+        raise _other_side(text, "model", ModelVersionRef.example)
+    return models.read_version(tx, ref).ref
+
+
+def _prompt_meant(tx: Reading, text: str) -> PromptVersionRef | str:
+    if ":/" not in text:
+        return prompts.read_prompt(tx, text).name
+    ref = parse_ref(text)
+    if not isinstance(ref, PromptVersionRef | PromptLabelRef):
+        raise _other_side(text, "prompt", PromptVersionRef.example)
+    return prompts.read_version(tx, ref).ref
+
+
+def _other_side(text: str, side: str, example: str) -> InvalidReference:
+    return InvalidReference(
+        f"{text!r} is no {side}; give its name, or a version of it like {example}.", value=text
+    )
 
 
 def serve(tx: Reading, ref: BundleRef) -> ServedBundle:

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, Select, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from twinline.db.graph import add_edge, add_node, find_node
-from twinline.db.schema import bundle, model_version, node, pairing
+from twinline.db.schema import bundle, model, model_version, node, pairing, prompt, prompt_version
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Bundle, NewPairing, Pairing
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
@@ -31,18 +31,18 @@ def pairings_between(
 ) -> tuple[Pairing, ...]:
     """Statements about the pairs in these bundles after ``since`` and up to ``until``, the
     newest first."""
-    model, prompt = node.alias(), node.alias()
+    of_model, of_prompt = node.alias(), node.alias()
     pairs = select(bundle.c.model_version, bundle.c.prompt_version).where(
         bundle.c.digest.in_([ref.digest for ref in refs])
     )
     query = (
         select(
             *(one for one in pairing.c if one.name not in ("model_version", "prompt_version")),
-            model.c.ref.label("model"),
-            prompt.c.ref.label("prompt"),
+            of_model.c.ref.label("model"),
+            of_prompt.c.ref.label("prompt"),
         )
-        .join(model, model.c.id == pairing.c.model_version)
-        .join(prompt, prompt.c.id == pairing.c.prompt_version)
+        .join(of_model, of_model.c.id == pairing.c.model_version)
+        .join(of_prompt, of_prompt.c.id == pairing.c.prompt_version)
         .where(
             tuple_(pairing.c.model_version, pairing.c.prompt_version).in_(pairs),
             pairing.c.at > since,
@@ -54,9 +54,20 @@ def pairings_between(
     return tuple(Pairing.model_validate(dict(row)) for row in tx.rows(query))
 
 
-def page(tx: Reading, *, before: int | None, limit: int) -> tuple[Bundle, ...]:
-    """Bundles, the newest first."""
+def page(
+    tx: Reading,
+    *,
+    of_model: ModelVersionRef | str | None = None,
+    of_prompt: PromptVersionRef | str | None = None,
+    before: int | None,
+    limit: int,
+) -> tuple[Bundle, ...]:
+    """Bundles, the newest first; of a model or a prompt by its name, or of a version."""
     query = _bundles().order_by(bundle.c.node_id.desc()).limit(limit)
+    if of_model is not None:
+        query = query.where(bundle.c.model_version.in_(_models(of_model)))
+    if of_prompt is not None:
+        query = query.where(bundle.c.prompt_version.in_(_prompts(of_prompt)))
     if before is not None:
         query = query.where(bundle.c.node_id < before)
     return tuple(_bundle(row) for row in tx.rows(query))
@@ -132,18 +143,32 @@ def _add(tx: Writing, node_id: int, **values: Any) -> bool:
     return made is not None
 
 
+def _models(wanted: ModelVersionRef | str) -> Select[Any]:
+    if isinstance(wanted, ModelVersionRef):
+        return select(node.c.id).where(node.c.ref == str(wanted))
+    named = model_version.c.model_id == select(model.c.id).where(model.c.name == wanted)
+    return select(model_version.c.node_id).where(named)
+
+
+def _prompts(wanted: PromptVersionRef | str) -> Select[Any]:
+    if isinstance(wanted, PromptVersionRef):
+        return select(node.c.id).where(node.c.ref == str(wanted))
+    named = prompt_version.c.prompt_id == select(prompt.c.id).where(prompt.c.name == wanted)
+    return select(prompt_version.c.node_id).where(named)
+
+
 def _bundles() -> Select[Any]:
-    model, prompt = node.alias(), node.alias()
+    of_model, of_prompt = node.alias(), node.alias()
     return (
         select(
             bundle,
-            model.c.ref.label("model"),
-            prompt.c.ref.label("prompt"),
+            of_model.c.ref.label("model"),
+            of_prompt.c.ref.label("prompt"),
             model_version.c.pinned,
         )
-        .outerjoin(model, model.c.id == bundle.c.model_version)
+        .outerjoin(of_model, of_model.c.id == bundle.c.model_version)
         .outerjoin(model_version, model_version.c.node_id == bundle.c.model_version)
-        .outerjoin(prompt, prompt.c.id == bundle.c.prompt_version)
+        .outerjoin(of_prompt, of_prompt.c.id == bundle.c.prompt_version)
     )
 
 

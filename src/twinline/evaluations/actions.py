@@ -8,7 +8,7 @@ from twinline.db.session import Reading, Writing
 from twinline.evaluations import rules, store, subjects
 from twinline.evaluations.rules import Candidate
 from twinline.language import cursors
-from twinline.language.errors import NotFound
+from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import (
     CaseResult,
     Evaluation,
@@ -23,6 +23,9 @@ from twinline.language.records import (
 from twinline.language.refs import BundleRef, EvaluationRef
 from twinline.suites import actions as suites
 from twinline.suites import pending
+
+EARLIER = 100
+"""Results that are looked through for the one before."""
 
 
 def record(tx: Writing, new: NewEvaluation) -> Evaluation:
@@ -159,6 +162,30 @@ def compare(tx: Reading, old: str, new: str) -> EvaluationComparison:
         new=other,
         suites=tuple(_compared(tx, name, before.get(name), after.get(name)) for name in names),
     )
+
+
+def previous(tx: Reading, one: Evaluation) -> Evaluation | None:
+    """The result of the same suite before this one: of the same subject if there is one, else
+    of another version of the same prompt or model, else of another bundle if it is of one.
+    The 100 before it are looked at."""
+    earlier = store.page(tx, subject=None, suite=one.suite, before=one.ref.number, limit=EARLIER)
+    return rules.nearest(one, earlier)
+
+
+def compare_results(tx: Reading, old: Evaluation, new: Evaluation) -> SuiteComparison:
+    """How a result of a suite did against another, with the cases that went the other way.
+
+    Raises:
+        Invalid: they are of two suites.
+    """
+    if old.suite != new.suite:
+        raise Invalid(
+            f"{old.ref} is of the suite {old.suite!r} and {new.ref} of {new.suite!r}: their cases "
+            "are not the same. Take two results of one suite.",
+            field="against",
+            value=str(old.ref),
+        )
+    return _compared(tx, new.suite, old, new)
 
 
 def between(

@@ -178,3 +178,16 @@ def _difference(old: Evaluation | None, new: Evaluation | None) -> float | None:
     if old is None or new is None or old.score is None or new.score is None:
         return None
     return new.score - old.score
+
+
+def nearest(one: Evaluation, others: Iterable[Evaluation]) -> Evaluation | None:
+    """The first of other results that is of the same subject; else of the same prompt or
+    model, or, of a bundle, of any bundle."""
+    known = [other for other in others if type(other.subject) is type(one.subject)]
+    same = (other for other in known if other.subject == one.subject)
+    alike = (other for other in known if _series(other) == _series(one))
+    return next(same, None) or next(alike, None)
+
+
+def _series(one: Evaluation) -> str:
+    return "" if isinstance(one.subject, BundleRef) else one.subject.name

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Item = TypeVar("Item")
+Way = Literal["upstream", "downstream"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,24 @@ def cut(items: Sequence[Item], limit: int) -> tuple[Sequence[Item], int]:
     return items[:limit], max(len(items) - limit, 0)
 
 
+def hops_said(depths: Mapping[Way, int], cut: Collection[Way]) -> str:
+    """How deep a walk went where it was ``cut`` short: "3 hops", or "1 hop downstream" when it
+    went otherwise in the other direction."""
+    if len(set(depths.values())) == 1:
+        return _hops(next(iter(depths.values())))
+    return " and ".join(f"{_hops(depths[way])} {way}" for way in depths if way in cut)
+
+
+def _hops(depth: int) -> str:
+    return f"{depth} hop{'' if depth == 1 else 's'}"
+
+
 def why_left_out(
     *,
     over_limit: int,
     limit: int,
     deeper: int,
-    depth: int,
+    hops: str,
     other_kinds: int,
     visited_most: int | None,
 ) -> str | None:
@@ -46,7 +59,7 @@ def why_left_out(
     reasons = [
         f"{other_kinds:,} of other kinds" if other_kinds else "",
         f"{over_limit:,} beyond the limit of {limit:,} nodes" if over_limit else "",
-        f"{deeper:,} or more deeper than {depth} hops" if deeper else "",
+        f"{deeper:,} or more deeper than {hops}" if deeper else "",
         f"what is behind the first {visited_most:,} nodes of a direction" if visited_most else "",
     ]
     return " and ".join(reason for reason in reasons if reason) or None

@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, text
 
 from twinline.db.graph import OUT_OF
 from twinline.db.session import Reading
 from twinline.language.records import EDGE_KINDS, Edge
-
-Way = Literal["upstream", "downstream"]
+from twinline.lineage.rules import Way
 
 TIMELESS = [kind for kind in EDGE_KINDS if kind != "live_in"]
 """Edges that say what something is made of: that holds whenever, unlike what is live

@@ -1,6 +1,6 @@
 """Walk the lineage graph from a node."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy import RowMapping
@@ -37,17 +37,57 @@ def walk(
         InvalidReference: ``text`` is no reference.
         NotFound: there is no such node, or there was not at that time.
     """
+    ways: tuple[Way, ...] = ("upstream", "downstream") if direction == "both" else (direction,)
+    depths = dict.fromkeys(ways, depth)
+    return _walk(tx, text, direction, depths, limit=limit, kinds=kinds, as_of=as_of)
+
+
+def around(
+    tx: Reading,
+    text: str,
+    *,
+    up: int,
+    down: int,
+    limit: int,
+    kinds: Collection[NodeKind] = (),
+    as_of: datetime | None = None,
+) -> Lineage:
+    """As `walk`, with a depth for each direction; 0: nothing that way.
+
+    Raises:
+        InvalidReference, NotFound: as for `walk`.
+    """
+    depths: dict[Way, int] = {"upstream": up, "downstream": down}
+    asked: dict[Way, int] = {way: depth for way, depth in depths.items() if depth}
+    direction = next(iter(asked)) if len(asked) == 1 else "both"
+    return _walk(tx, text, direction, asked, limit=limit, kinds=kinds, as_of=as_of)
+
+
+def _walk(
+    tx: Reading,
+    text: str,
+    direction: Direction,
+    depths: Mapping[Way, int],
+    *,
+    limit: int,
+    kinds: Collection[NodeKind],
+    as_of: datetime | None,
+) -> Lineage:
     root, ref = nodes.find(tx, text)
     at = as_of or access.now(tx)
     _refuse_unborn(tx, root, ref, at)
-    ways: tuple[Way, ...] = ("upstream", "downstream") if direction == "both" else (direction,)
     found, stopped = rules.Found(), False
-    for way in ways:
+    cut: set[Way] = set()
+    if not depths:
+        found = found.with_level(0, {root}, beyond=False)
+    for way, depth in depths.items():
         sign = -1 if way == "upstream" else 1
         seen = 0
         for hops, ids in _levels(tx, root, way, depth, at):
             found = found.with_level(sign * hops, ids, beyond=hops > depth)
             seen += len(ids)
+            if ids and hops > depth:
+                cut.add(way)
         stopped = stopped or seen > VISITED_MOST
     shown = _of_kinds(tx, found.nearest, kinds)
     kept, over_limit = rules.cut(shown, limit)
@@ -55,7 +95,7 @@ def walk(
         over_limit=over_limit,
         limit=limit,
         deeper=len(found.deeper),
-        depth=depth,
+        hops=rules.hops_said(depths, cut),
         other_kinds=len(found.nearest) - len(shown),
         visited_most=VISITED_MOST if stopped else None,
     )

@@ -410,6 +410,12 @@ def _restore(tx: Writing, ref: str) -> None:
 # --- looking ---------------------------------------------------------------------------
 
 
+def origin(tx: Reading, name: str, kind: MirrorKind) -> tuple[Place, str] | None:
+    """The place in MLflow of what the catalog calls so, and its name there; None: it is not
+    from a mirror."""
+    return meaning_store.origin(tx, kind, name)
+
+
 def list_drift(tx: Reading, *, cursor: str | None, limit: int) -> Page[MirrorDrift]:
     """What MLflow no longer has as the catalog knows it, the newest finding first."""
     before = cursors.decode("drift", cursor, int)

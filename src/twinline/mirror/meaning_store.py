@@ -62,6 +62,14 @@ def called(tx: Reading, kind: MirrorKind, catalog_name: str) -> int | None:
     return tx.value(select(mirror_series.c.id).where(*it))
 
 
+def origin(tx: Reading, kind: MirrorKind, catalog_name: str) -> tuple[Place, str] | None:
+    """Where in MLflow that is which the catalog calls so, and its name there."""
+    it = (mirror_series.c.kind == kind, mirror_series.c.catalog_name == catalog_name)
+    columns = (mirror_series.c.server, mirror_series.c.workspace, mirror_series.c.name)
+    row = tx.row(select(*columns).where(*it))
+    return (Place(row["server"], row["workspace"]), row["name"]) if row else None
+
+
 def bearers(tx: Reading, place: Place, kind: MirrorKind, name: str) -> tuple[Bearer, ...]:
     """All that ever bore a name in MLflow, the newest first."""
     it = (

@@ -12,6 +12,8 @@ that people wrote is escaped.
 `charts` draws measures over days and intervals side by side, by the same rules.
 """
 
+from collections.abc import Collection
+
 from twinline.language.records import Bundle, Lineage
 from twinline.pictures import cards, pairs
 from twinline.pictures.diffs import diff_html
@@ -23,10 +25,25 @@ from twinline.pictures.timelines import timelines_svg
 __all__ = ["Address", "bundle_svg", "diff_html", "lineage_svg", "style_sheet", "timelines_svg"]
 
 
-def lineage_svg(lineage: Lineage, *, address: Address | None = None, styled: bool = True) -> str:
-    """A walk as SVG; ``address`` says where the row of a reference leads, and ``styled``
-    whether the style sheet is within."""
-    return svg(scene(cards.board(lineage)), address=address, styled=styled)
+def lineage_svg(
+    lineage: Lineage,
+    *,
+    address: Address | None = None,
+    styled: bool = True,
+    opened: Collection[str] = (),
+    unfold: Address | None = None,
+) -> str:
+    """A walk as SVG.
+
+    Args:
+        lineage: the walk.
+        address: where the row of a reference leads.
+        styled: whether the style sheet is within.
+        opened: cards that are open however many things there are, by `Card.family`.
+        unfold: where a card that does not show everything leads, by `Card.family`.
+    """
+    board = cards.board(lineage, opened)
+    return svg(scene(board), address=address, styled=styled, unfold=unfold)
 
 
 def bundle_svg(bundle: Bundle, *, address: Address | None = None, styled: bool = True) -> str:

@@ -5,7 +5,7 @@ one prompt and model. Of many siblings the nearest are shown, and how many more 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
@@ -26,6 +26,9 @@ OPEN_MOST = 150
 ROWS_OPEN_MOST = 48
 """Of more things, the nearest cards to the root are open, with about so many rows in all."""
 
+ROWS_ASKED_MOST = 48
+"""Rows of a card that somebody opened."""
+
 Tone = Literal["root", "upstream", "downstream", "aside"]
 Mark = Literal["recalled", "retired", "unpinned", "live"]
 
@@ -43,7 +46,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """A family: its rows, or none when it is closed; then the note says how many there are."""
+    """A family: its rows, or none when it is closed; then the note says how many there are.
+
+    ``family`` is by what it can be opened; empty when it shows all that it can.
+    """
 
     kind: str
     lane: int
@@ -51,6 +57,7 @@ class Card:
     title: str
     rows: tuple[Row, ...]
     note: str
+    family: str = ""
 
 
 class End(NamedTuple):
@@ -86,9 +93,9 @@ class Board:
     links: tuple[Link, ...]
 
 
-def board(lineage: Lineage) -> Board:
-    """What the picture of a walk shows. The same walk gives the same, in whatever order its
-    nodes and edges are."""
+def board(lineage: Lineage, opened: Collection[str] = ()) -> Board:
+    """What the picture of a walk shows, with the cards of some families opened. The same walk
+    gives the same, in whatever order its nodes and edges are."""
     nodes = {node.ref: node for node in lineage.nodes}
     edges = sorted(
         (edge for edge in lineage.edges if edge.source in nodes and edge.target in nodes),
@@ -99,7 +106,7 @@ def board(lineage: Lineage) -> Board:
     lanes = [lane for lane in HEADINGS if any(family.lane == lane for family in families)]
     cards: list[Card] = []
     ends: dict[str, End] = {}
-    for card, rows in _cards(families, lanes, lineage.root, live):
+    for card, rows in _cards(families, lanes, lineage.root, live, opened):
         ends |= {ref: End(len(cards), row) for ref, row in rows.items()}
         cards.append(card)
     return Board(
@@ -113,14 +120,19 @@ def board(lineage: Lineage) -> Board:
 
 
 def _cards(
-    families: Sequence[Family], lanes: Sequence[str], root: str, live: set[str]
+    families: Sequence[Family],
+    lanes: Sequence[str],
+    root: str,
+    live: set[str],
+    asked: Collection[str],
 ) -> Iterator[tuple[Card, _Places]]:
-    opened = _opened(families)
+    opened = _opened(families) | {family for family in families if _key(family) in asked}
     for place, lane in enumerate(lanes):
         near, far = _nearest([family for family in families if family.lane == lane])
         for family in near:
             closed = _closed(family, place)
-            yield _open(closed, family, root, live) if family in opened else closed
+            most = ROWS_ASKED_MOST if _key(family) in asked else ROWS_MOST
+            yield _open(closed, family, root, live, most) if family in opened else closed
         if far:
             yield _rest(far, place)
 
@@ -151,15 +163,20 @@ def _closed(family: Family, lane: int) -> tuple[Card, _Places]:
         title=f"{family.name}, {HEADINGS[family.lane].lower()}: {_count(family.nodes)}",
         rows=(),
         note=_count(family.nodes),
+        family=_key(family),
     )
     return card, dict.fromkeys((node.ref for node in family.nodes), None)
 
 
+def _key(family: Family) -> str:
+    return f"{family.kind}:{family.name}"
+
+
 def _open(
-    closed: tuple[Card, _Places], family: Family, root: str, live: set[str]
+    closed: tuple[Card, _Places], family: Family, root: str, live: set[str], most: int
 ) -> tuple[Card, _Places]:
     card, _ = closed
-    shown, hidden = _rows(family.nodes, root)
+    shown, hidden = _rows(family.nodes, root, most)
     rows = [_row(node, root, live) for node in shown]
     places: dict[str, int | None] = {node.ref: place for place, node in enumerate(shown)}
     if hidden:
@@ -167,18 +184,19 @@ def _open(
         places |= dict.fromkeys((node.ref for node in hidden), len(rows))
         title = f"{more} of {family.name}: {_count(hidden)}"
         rows.append(Row(None, more, title, "aside", note=_withdrawn(hidden)))
-    return replace(card, rows=tuple(rows)), places
+    opens = card.family if hidden and most < ROWS_ASKED_MOST else ""
+    return replace(card, rows=tuple(rows), family=opens), places
 
 
-def _rows(nodes: Sequence[Node], root: str) -> tuple[list[Node], list[Node]]:
+def _rows(nodes: Sequence[Node], root: str, most: int) -> tuple[list[Node], list[Node]]:
     """Those that are shown, the newest first, and those that are not."""
     by_age = sorted(
         nodes, key=lambda node: (node.created_at, len(node.ref), node.ref), reverse=True
     )
-    if len(nodes) <= ROWS_MOST:
+    if len(nodes) <= most:
         return by_age, []
     nearest = sorted(by_age, key=lambda node: (node.ref != root, abs(node.depth)))
-    shown = {node.ref for node in nearest[: ROWS_MOST - 1]}
+    shown = {node.ref for node in nearest[: most - 1]}
     return (
         [node for node in by_age if node.ref in shown],
         [node for node in by_age if node.ref not in shown],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
-from twinline.pictures.cards import Mark, Row
+from twinline.pictures.cards import End, Link, Mark, Row
 from twinline.pictures.scene import (
     CAPTION,
     CARD_WIDTH,
@@ -42,7 +42,13 @@ _STUB_ROOM = 26
 _LEGEND_SAMPLE, _LEGEND_ROOM, _LEGEND_GAP = 34, 260, 22
 
 
-def svg(scene: Scene, *, address: Address | None = None, styled: bool = True) -> str:
+def svg(
+    scene: Scene,
+    *,
+    address: Address | None = None,
+    styled: bool = True,
+    unfold: Address | None = None,
+) -> str:
     """The scene as SVG.
 
     Without addresses it is an image to a reader of screens, told by its title and
@@ -54,6 +60,10 @@ def svg(scene: Scene, *, address: Address | None = None, styled: bool = True) ->
         address: where each row leads; None: the picture has no links.
         styled: whether the style sheet is in the picture; a page that may not have it
             there serves `style_sheet` itself.
+        unfold: where a card leads that does not show everything, by its family.
+
+    With addresses each row says in ``data-at`` where it stands, and each line in
+    ``data-ends`` between which rows it is: pairs of source and target.
     """
     board = scene.board
     size = f'width="{scene.width}" height="{scene.height}"'
@@ -69,19 +79,31 @@ def svg(scene: Scene, *, address: Address | None = None, styled: bool = True) ->
             *_captions(scene),
             *_lanes(scene),
             '<g aria-hidden="true">',
-            *map(_curve, sorted(scene.curves, key=_weight)),
-            *map(_stub, scene.stubs),
+            *(_curve(curve, address) for curve in sorted(scene.curves, key=_weight)),
+            *(_stub(stub, address) for stub in scene.stubs),
             "</g>",
-            *(_card(placed, address) for placed in _in_order(scene.cards)),
+            *(_card(at, placed, address, unfold) for at, placed in _in_order(scene.cards)),
             *_legend(scene),
             "</svg>",
         ]
     )
 
 
-def _in_order(cards: Iterable[Placed]) -> list[Placed]:
-    """As they are read: the lanes from the left, and each from above."""
-    return sorted(cards, key=lambda placed: (placed.corner.x, placed.corner.y))
+def _in_order(cards: Iterable[Placed]) -> list[tuple[int, Placed]]:
+    """As they are read: the lanes from the left, and each from above; with their places."""
+    return sorted(enumerate(cards), key=lambda one: (one[1].corner.x, one[1].corner.y))
+
+
+def _ends(links: Iterable[Link], address: Address | None) -> str:
+    """Between what a line is, for whoever follows it through a page."""
+    if address is None:
+        return ""
+    pairs = dict.fromkeys(f"{_end(link.source)} {_end(link.target)}" for link in links)
+    return f' data-ends="{" ".join(pairs)}"'
+
+
+def _end(end: End) -> str:
+    return f"{end.card}" if end.row is None else f"{end.card}.{end.row}"
 
 
 def _weight(curve: Curve) -> bool:
@@ -109,7 +131,7 @@ def _lanes(scene: Scene) -> Iterator[str]:
         yield text(at, heading, 12, CARD_WIDTH, "quiet strong", anchor="middle")
 
 
-def _curve(curve: Curve) -> str:
+def _curve(curve: Curve, address: Address | None) -> str:
     first, *rest = curve.points
     path = f"M{at(first)}" + "".join(
         f"C{at(rest[i])} {at(rest[i + 1])} {at(rest[i + 2])}" for i in range(0, len(rest), 3)
@@ -117,7 +139,8 @@ def _curve(curve: Curve) -> str:
     end = curve.points[-1]
     to_the_left = curve.points[-2].x > end.x
     return (
-        f'<g class="edge {curve.link.tone}"><title>{safe(curve.link.title)}</title>'
+        f'<g class="edge {curve.link.tone}"{_ends([curve.link], address)}>'
+        f"<title>{safe(curve.link.title)}</title>"
         f'<path class="line" d="{path}"{_dashes(curve.link.kind)}/>{_arrow(end, to_the_left)}</g>'
     )
 
@@ -132,7 +155,8 @@ def _dashes(kind: str) -> str:
     return f' stroke-dasharray="{dashes}"' if dashes else ""
 
 
-def _stub(stub: Stub) -> str:
+def _stub(stub: Stub, address: Address | None) -> str:
+    link = stub.links[0]
     begins = stub.label.x > stub.end.x
     many = ", ".join(map(str, stub.numbers))
     said = fitted(many, _STUB_ROOM, 10, bold=True)
@@ -140,8 +164,9 @@ def _stub(stub: Stub) -> str:
     left = stub.label.x - (8 if begins else wide - 8)
     path = f"M{at(stub.end)}H{number(stub.label.x)}"
     return (
-        f'<g class="edge {stub.link.tone}"><title>{safe(stub.link.title)}</title>'
-        f'<path class="line" d="{path}"{_dashes(stub.link.kind)}/>'
+        f'<g class="edge {link.tone}"{_ends(stub.links, address)}>'
+        f"<title>{safe(link.title)}</title>"
+        f'<path class="line" d="{path}"{_dashes(link.kind)}/>'
         f"{'' if begins else _arrow(stub.end, to_the_left=False)}"
         f'<rect class="stub" x="{number(left)}" y="{number(stub.label.y - 8)}" rx="8" '
         f'width="{number(wide)}" height="16"/>'
@@ -150,8 +175,12 @@ def _stub(stub: Stub) -> str:
     )
 
 
-def _card(placed: Placed, address: Address | None) -> str:
+def _card(at: int, placed: Placed, address: Address | None, unfold: Address | None) -> str:
     card, (x, y) = placed
+    more = unfold(card.family) if unfold and card.family else None
+    where = f' data-at="{at}"' if address and not card.rows else ""
+    heading = f'<a href="{safe(more)}" aria-label="open {safe(card.title)}">' if more else ""
+    opens, closes = (heading, "</a>") if heading and not card.rows else ("", "")
     asked = " asked" if any(row.tone == "root" for row in card.rows) else ""
     kind = f" {card.kind}" if card.kind in KINDS else ""
     count = card.note if not card.rows else ""
@@ -160,26 +189,38 @@ def _card(placed: Placed, address: Address | None) -> str:
     room = CARD_WIDTH - _BADGE - 2 * _INSET - counted
     return "".join(
         [
-            f'<g class="of{kind}{asked}"><title>{safe(card.title)}</title>',
+            f'<g class="of{kind}{asked}"{where}>{opens}<title>{safe(card.title)}</title>',
             f'<path class="row" d="{_rounded(x, y, CARD_WIDTH, placed.height)}"/>',
             f'<path class="badge" d="{_badge(x, y, round_below=not card.rows)}"/>',
             text(Point(x + _BADGE / 2, y + 18.5), _LETTERS[card.kind], 12, 20, "letter", "middle"),
             text(Point(x + _BADGE + _INSET, y + 18.5), card.name, 12, room, "strong"),
             text(right, count, 12, counted, "strong", "end") if count else "",
             *(
-                _row(row, Point(x, y + HEADING + place * ROW), row is card.rows[-1], address)
+                _row(
+                    row,
+                    Point(x, y + HEADING + place * ROW),
+                    row is card.rows[-1],
+                    _leads(row, address, more),
+                    f' data-at="{at}.{place}"' if address else "",
+                )
                 for place, row in enumerate(card.rows)
             ),
             f'<rect class="card" x="{number(x)}" y="{number(y)}" rx="6" fill="none" '
-            f'width="{CARD_WIDTH}" height="{placed.height}"/></g>',
+            f'width="{CARD_WIDTH}" height="{placed.height}"/>{closes}</g>',
         ]
     )
 
 
-def _row(row: Row, corner: Point, is_last: bool, address: Address | None) -> str:
-    where = address(row.ref) if address and row.ref else None
+def _leads(row: Row, address: Address | None, more: str | None) -> str | None:
+    """Where a row leads: to its page, or to where the others of its card are shown."""
+    if row.ref is None:
+        return more
+    return address(row.ref) if address else None
+
+
+def _row(row: Row, corner: Point, is_last: bool, where: str | None, place: str) -> str:
     named = ""  # in a notebook, which may hold the same picture twice
-    if address and row.ref:
+    if place and row.ref:
         named = f' id="{safe(quote(row.ref, safe=":/@+.-_~"))}"'
     tag = f'a href="{safe(where)}" aria-label="{safe(row.title)}"' if where else "g"
     ground = _rounded(*corner, CARD_WIDTH, ROW, above=False) if is_last else _square(corner)
@@ -188,7 +229,7 @@ def _row(row: Row, corner: Point, is_last: bool, address: Address | None) -> str
     gone = " gone" if {"recalled", "retired"} & set(row.marks) else ""
     style = "quiet" if row.ref is None else f"strong{gone}"
     return (
-        f'<{tag}{named} class="{row.tone}"><title>{safe(row.title)}</title>'
+        f'<{tag}{named}{place} class="{row.tone}"><title>{safe(row.title)}</title>'
         f'<path class="row" d="{ground}"/>'
         f"{text(Point(corner.x + _INSET, corner.y + 16), row.label, 12, room, style)}"
         f"{notes}</{tag[0]}>"

@@ -48,7 +48,7 @@ class Curve(NamedTuple):
 class Stub(NamedTuple):
     """Where lines to the left begin or end: numbers that stand at both ends."""
 
-    link: Link
+    links: tuple[Link, ...]
     end: Point
     label: Point
     numbers: tuple[int, ...]
@@ -196,14 +196,15 @@ def _stubs(board: Board, cards: Sequence[Placed]) -> Iterator[Stub]:
     """Lines to the left, by numbers: one for all that begin at one place."""
     backward = [link for link in board.links if _lanes(board, link) < 0]
     numbers = {end: at for at, end in enumerate(dict.fromkeys(x.source for x in backward), 1)}
-    begins = {link.source: link for link in backward}
-    for source, link in begins.items():
-        end = _right(cards, source)
-        yield Stub(link, end, Point(end.x + STUB, end.y), (numbers[source],))
+    begins: dict[End, list[Link]] = defaultdict(list)
     ends: dict[End, list[Link]] = defaultdict(list)
     for link in backward:
+        begins[link.source].append(link)
         ends[link.target].append(link)
+    for source, links in begins.items():
+        end = _right(cards, source)
+        yield Stub(tuple(links), end, Point(end.x + STUB, end.y), (numbers[source],))
     for target, links in ends.items():
         end = _left(cards, target)
         said = tuple(sorted({numbers[link.source] for link in links}))
-        yield Stub(links[0], end, Point(end.x - STUB, end.y), said)
+        yield Stub(tuple(links), end, Point(end.x - STUB, end.y), said)

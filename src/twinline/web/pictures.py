@@ -3,7 +3,7 @@
 What people wrote in them is escaped where they are drawn (`twinline.pictures`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from markupsafe import Markup
@@ -15,9 +15,16 @@ from twinline.pictures.timelines import Times
 from twinline.web import addresses
 
 
-def lineage(walk: Lineage) -> Markup:
-    """A walk; each row leads to its page."""
-    return Markup(pictures.lineage_svg(walk, address=addresses.of, styled=False))  # noqa: S704 -- escaped where drawn
+def lineage(
+    walk: Lineage,
+    *,
+    opened: Collection[str] = (),
+    unfold: Callable[[str], str] | None = None,
+) -> Markup:
+    """A walk; each row leads to its page, and a card that holds more to where it is opened."""
+    return Markup(  # noqa: S704 -- escaped where drawn
+        pictures.lineage_svg(walk, address=addresses.of, styled=False, opened=opened, unfold=unfold)
+    )
 
 
 def bundle(pair: Bundle) -> Markup:

@@ -9,20 +9,26 @@ from fastapi import APIRouter
 from twinline.web.pages import (
     assets,
     audit,
+    bundles,
     changes,
+    compare,
     deploying,
     environments,
+    evaluations,
     experiments,
     impact,
     inference,
     inferences,
+    lineage,
     login,
+    models,
     overview,
     recalls,
     rolling_back,
     search,
     slot_deployments,
     slots,
+    write,
 )
 
 _FILES = (
@@ -31,24 +37,22 @@ _FILES = (
     slot_deployments,
     assets,
     audit,
+    bundles,
     changes,
+    compare,
     environments,
+    evaluations,
     experiments,
     impact,
     inference,
     inferences,
+    lineage,
     login,
+    models,
     overview,
     recalls,
     search,
     slots,
-from twinline.web.pages import assets, audit, compare, login, write
-
-_FILES = (
-    assets,
-    audit,
-    compare,
-    login,
     write,
 )
 

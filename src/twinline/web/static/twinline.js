@@ -54,4 +54,37 @@ if (written) {
   });
   written.addEventListener("submit", () => { kept = true; });
   addEventListener("beforeunload", (event) => { if (!kept) event.preventDefault(); });
+// In a picture of lineage: the row that is pointed at or has the focus shows its own paths,
+// all that it came from and all that came of it.
+for (const picture of document.querySelectorAll(".twinline-picture")) {
+  const rows = picture.querySelectorAll("[data-at]");
+  const edges = [...picture.querySelectorAll("[data-ends]")].map((edge) => [edge, pairs(edge)]);
+  const next = [new Map(), new Map()];
+  for (const [, ends] of edges)
+    for (const pair of ends)
+      for (const way of [0, 1])
+        next[way].set(pair[way], [...(next[way].get(pair[way]) ?? []), pair[1 - way]]);
+  const trace = (event) => {
+    const row = event.target.closest("[data-at]");
+    const ways = row ? next.map((steps) => reached(steps, row.dataset.at)) : [];
+    picture.classList.toggle("traced", ways.some((way) => way.size > 1));
+    for (const one of rows)
+      one.classList.toggle("lit", ways.some((way) => way.has(one.dataset.at)));
+    for (const [edge, ends] of edges)
+      edge.classList.toggle("lit", ways.some((way) => ends.some((pair) => pair.every((end) => way.has(end)))));
+  };
+  for (const kind of ["pointerover", "focusin"]) picture.addEventListener(kind, trace);
+  for (const kind of ["pointerleave", "focusout"])
+    picture.addEventListener(kind, (event) => trace({ target: event.relatedTarget ?? document.body }));
+}
+
+function pairs(edge) {
+  const ends = edge.dataset.ends.split(" ");
+  return ends.flatMap((end, at) => (at % 2 ? [] : [[end, ends[at + 1]]]));
+}
+
+function reached(steps, from) {
+  const found = new Set([from]);
+  for (const one of found) for (const other of steps.get(one) ?? []) found.add(other);
+  return found;
 }

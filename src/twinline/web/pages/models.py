@@ -1,0 +1,259 @@
+"""Models and their versions: facts, where they are live, evidence, lineage."""
+
+from typing import Annotated
+
+from fastapi import Path, Query, Request, Response
+from markupsafe import Markup
+from pydantic import Field
+
+from twinline.aliases import actions as aliases
+from twinline.bundles import actions as bundles
+from twinline.db.session import Reading
+from twinline.deployments import actions as deployments
+from twinline.evaluations import actions as evaluations
+from twinline.inferences import actions as inferences
+from twinline.language.names import FreeName
+from twinline.language.records import (
+    AliasLink,
+    Bundle,
+    Evaluation,
+    MirrorDrift,
+    Model,
+    ModelVersion,
+    Number,
+    Run,
+    Service,
+    Slot,
+    Withdrawal,
+)
+from twinline.language.refs import ModelVersionRef, SlotRef
+from twinline.lineage import reaches
+from twinline.lineage.walks import around
+from twinline.mirror import actions as mirror
+from twinline.models import actions
+from twinline.web import addresses, facts, mlflow_pages, pictures, rendering, walks
+from twinline.web.facts import Difference, Fact
+from twinline.web.gate import Reader
+from twinline.web.page import Page
+from twinline.web.problems import page_router
+from twinline.withdrawals import actions as withdrawals
+
+router = page_router()
+
+MODELS, VERSIONS, BUNDLES = 100, 50, 20
+"""Rows of each list on a page."""
+SLOTS_MOST = 500
+"""Slots that are looked through for what is live."""
+LOOKED_THROUGH = 200
+"""Alias links and findings of the mirror that are looked through for those of a model."""
+DRAWN_MOST = 120
+"""Things in the small picture."""
+
+Cursor = Annotated[str | None, Query(max_length=1000)]
+PathName = Annotated[FreeName, Path()]
+
+
+class ModelsPage(Page, template="models.html"):
+    """All models."""
+
+    heading = "Models"
+
+    models: tuple[Model, ...] = Field(
+        description="By name: where each is from, its newest version and since when it is known."
+    )
+    live: dict[str, tuple[Slot, ...]] = Field(
+        description="The slots whose default bundle has a version of the model, and which one."
+    )
+    older: str = Field(description="Leads to the models after these.")
+
+
+class ModelPage(Page, template="model.html"):
+    """A model with its versions."""
+
+    model: Model = Field(description="The model: where it is from, since when it is known.")
+    mlflow: str = Field(description="Leads to the same in MLflow, where the server is known.")
+    versions: tuple[ModelVersion, ...] = Field(
+        description="The newest first, with aliases, and where each came from."
+    )
+    withdrawn: dict[int, tuple[Withdrawal, ...]] = Field(
+        description="What keeps a version from going live: it was recalled or retired, or what "
+        "it came from was."
+    )
+    live: dict[int, tuple[Slot, ...]] = Field(
+        description="The slots whose default bundle has a version."
+    )
+    older: str = Field(description="Leads to the versions before these.")
+    links: tuple[AliasLink, ...] = Field(
+        description="Aliases in MLflow that go with slots where this model is, and whether they "
+        "agree."
+    )
+    drift: tuple[MirrorDrift, ...] = Field(
+        description="What MLflow no longer has as the catalog knows it."
+    )
+
+    @property
+    def title(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+
+class ModelVersionPage(Page, template="model_version.html"):
+    """A version of a model."""
+
+    version: ModelVersion = Field(description="The version, with its aliases and its digest.")
+    facts: tuple[Fact, ...] = Field(
+        description="What is known of it and of the run that made it: parameters, metrics, tags."
+    )
+    mlflow: str = Field(description="Leads to the same in MLflow, where the server is known.")
+    run_in_mlflow: str = Field(description="Leads to its run in MLflow.")
+    run: Run | None = Field(description="The run that made it.")
+    withdrawn: tuple[Withdrawal, ...] = Field(
+        description="What keeps it from going live: it was recalled or retired, or what it came "
+        "from was."
+    )
+    live: tuple[SlotRef, ...] = Field(
+        description="The slots where it is live now, also by an arm of a split alone."
+    )
+    service: Service = Field(description="What its bundles shown below served, counted.")
+    others: tuple[int, ...] = Field(description="Other versions, to compare with.")
+    against: ModelVersion | None = Field(
+        description="The version that it is compared with: the one that is live, unless another "
+        "was asked for."
+    )
+    against_live: tuple[str, ...] = Field(description="Where that one is live.")
+    differences: tuple[Difference, ...] = Field(
+        description="The facts that are otherwise in that version."
+    )
+    bundles: tuple[Bundle, ...] = Field(description="The pairs that it is in, the newest first.")
+    more_bundles: str = Field(description="Leads to all of these pairs.")
+    evaluations: tuple[Evaluation, ...] = Field(
+        description="How it scored, the newest result of each suite."
+    )
+    picture: Markup = Field(description="What it came from, and what was made of it.")
+    rows: tuple[walks.Row, ...] = Field(description="The same as a table.")
+    left_out: str = Field(description="What is not shown of its lineage, and why.")
+
+    @property
+    def title(self) -> str:
+        """The model's name and the number."""
+        return f"{self.version.name} v{self.version.number}"
+
+
+@router.get("/models")
+def list_models(by: Reader, cursor: Cursor = None) -> Response:
+    """All models, a page at a time."""
+    with by.reading() as tx:
+        found = actions.list_models(tx, cursor=cursor, limit=MODELS)
+        live = _live(tx)
+    by_name: dict[str, tuple[Slot, ...]] = {}
+    for slot, ref in live:
+        by_name[ref.name] = (*by_name.get(ref.name, ()), slot)
+    older = addresses.asked("/models", cursor=found.next) if found.next else ""
+    return rendering.answer(by, ModelsPage(models=found.items, live=by_name, older=older))
+
+
+@router.get("/models/{name:path}/versions/{number}")
+def model_version(
+    by: Reader, request: Request, name: PathName, number: Number, against: Number | None = None
+) -> Response:
+    """One version."""
+    with by.reading() as tx:
+        page = _version_page(tx, request, ModelVersionRef(name, number), against)
+    return rendering.answer(by, page)
+
+
+@router.get("/models/{name:path}")
+def model(by: Reader, request: Request, name: PathName, cursor: Cursor = None) -> Response:
+    """A model with its versions."""
+    with by.reading() as tx:
+        known = actions.read_model(tx, name)
+        found = actions.list_versions(tx, name, cursor=cursor, limit=VERSIONS)
+        live: dict[int, tuple[Slot, ...]] = {}
+        for slot, ref in _live(tx):
+            if ref.name == name:
+                live[ref.number] = (*live.get(ref.number, ()), slot)
+        page = ModelPage(
+            model=known,
+            mlflow=mlflow_pages.model(request, tx, name),
+            versions=found.items,
+            withdrawn={one.number: withdrawals.against(tx, one.ref) for one in found.items},
+            live=live,
+            older=addresses.asked(addresses.model(name), cursor=found.next) if found.next else "",
+            links=_links(tx, name, {slot.ref for slots in live.values() for slot in slots}),
+            drift=_drift(tx, name),
+        )
+    return rendering.answer(by, page)
+
+
+def _version_page(
+    tx: Reading, request: Request, ref: ModelVersionRef, against: int | None
+) -> ModelVersionPage:
+    version = actions.read_version(tx, ref)
+    run = actions.read_run(tx, version.run.id) if version.run else None
+    live = [(slot, one) for slot, one in _live(tx) if one.name == ref.name]
+    other = _against(tx, ref, against, [one for _, one in live])
+    pairs = bundles.list_bundles(tx, model=str(ref), cursor=None, limit=BUNDLES)
+    walk = around(tx, str(ref), up=100, down=1, limit=DRAWN_MOST)
+    known = facts.of_model_version(version, run)
+    numbers = actions.list_versions(tx, ref.name, cursor=None, limit=VERSIONS).items
+    return ModelVersionPage(
+        version=version,
+        facts=tuple(known),
+        mlflow=mlflow_pages.model_version(request, tx, version),
+        run_in_mlflow=mlflow_pages.run(request, tx, run, ref) if run else "",
+        run=run,
+        withdrawn=withdrawals.against(tx, ref),
+        live=live_now(tx, str(ref)),
+        service=inferences.served(tx, [one.ref for one in pairs.items]),
+        others=tuple(one.number for one in numbers if one.number != ref.number),
+        against=other,
+        against_live=tuple(slot.ref.short for slot, one in live if other and one == other.ref),
+        differences=tuple(_differences(tx, other, known)) if other else (),
+        bundles=pairs.items,
+        more_bundles=addresses.asked("/bundles", model=ref) if pairs.next else "",
+        evaluations=evaluations.newest_of(tx, str(ref)).items,
+        picture=pictures.lineage(walk),
+        rows=tuple(walks.rows(walk)),
+        left_out=walk.why_left_out or "",
+    )
+
+
+def live_now(tx: Reading, ref: str) -> tuple[SlotRef, ...]:
+    """The slots where a version or a bundle is live, also by an arm alone."""
+    return reaches.reach(tx, ref).live
+
+
+def _against(
+    tx: Reading, ref: ModelVersionRef, asked: int | None, live: list[ModelVersionRef]
+) -> ModelVersion | None:
+    """The version to compare with: the one that was asked for, else one that is live."""
+    if asked is not None:
+        return actions.read_version(tx, ModelVersionRef(ref.name, asked))
+    others = [one for one in live if one != ref]
+    return actions.read_version(tx, others[0]) if others and ref not in live else None
+
+
+def _differences(tx: Reading, old: ModelVersion, new: list[Fact]) -> list[Difference]:
+    run = actions.read_run(tx, old.run.id) if old.run else None
+    return facts.differences(facts.of_model_version(old, run), new, every=False)
+
+
+def _live(tx: Reading) -> list[tuple[Slot, ModelVersionRef]]:
+    """What is live where, by the default bundle of each policy."""
+    slots = deployments.list_slots(tx, None, cursor=None, limit=SLOTS_MOST).items
+    return [(slot, slot.live.model) for slot in slots if slot.live]
+
+
+def _links(tx: Reading, name: str, slots: set[SlotRef]) -> tuple[AliasLink, ...]:
+    """The links of slots where a model is live, or whose alias is on it."""
+    found = aliases.list_links(tx, cursor=None, limit=LOOKED_THROUGH).items
+    return tuple(
+        one
+        for one in found
+        if one.slot in slots or any(ref and ref.name == name for ref in (one.seen, one.written))
+    )
+
+
+def _drift(tx: Reading, name: str) -> tuple[MirrorDrift, ...]:
+    found = mirror.list_drift(tx, cursor=None, limit=LOOKED_THROUGH).items
+    return tuple(one for one in found if (one.what, one.catalog_name) == ("model", name))
