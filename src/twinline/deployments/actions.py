@@ -1,7 +1,7 @@
 """Deploy to slots, read their history, and choose what answers a request."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -10,7 +10,7 @@ from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import rules, store
 from twinline.deployments.rules import Frame, Step
-from twinline.deployments.store import LiveBundle
+from twinline.deployments.store import LiveBundle, LivePrompt
 from twinline.environments import actions as environments
 from twinline.evaluations import requirements
 from twinline.kills import actions as kills
@@ -195,6 +195,12 @@ def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[
 def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
     """Up to 20 bundles with a prompt version that are live, by slot."""
     return store.live_with(tx, prompt, LIVE_SHOWN)
+
+
+def live_of(tx: Reading, names: Collection[str]) -> tuple[LivePrompt, ...]:
+    """The versions of these prompts that are live anywhere, and the deployments that serve
+    them; by slot."""
+    return store.live_of(tx, names)
 
 
 def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:

@@ -12,6 +12,7 @@ from twinline.language.records import (
     CaseResult,
     Evaluation,
     EvaluationComparison,
+    EvaluationSubject,
     NewEvaluation,
     NewPendingEvaluation,
     Page,
@@ -133,6 +134,11 @@ def newest(tx: Reading, ref: BundleRef) -> Page[Evaluation]:
         NotFound: there is no such bundle.
     """
     return Page(items=store.newest(tx, [subjects.find(tx, ref)]))
+
+
+def newest_of_all(tx: Reading, subjects: Collection[EvaluationSubject]) -> tuple[Evaluation, ...]:
+    """The newest result of each suite for each of these bundles and versions, by suite."""
+    return store.newest(tx, subjects)
 
 
 def compare(tx: Reading, old: str, new: str) -> EvaluationComparison:

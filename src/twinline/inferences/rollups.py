@@ -10,7 +10,7 @@ wait for each other instead of deadlocking.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping, TextClause, text
 
@@ -148,6 +148,15 @@ _BY_DEPLOYMENT = text(
     f"select deployment, {_AGGREGATES} from rollup_day"
     " where slot_id = :slot and deployment = any(:deployments) and role = 0 group by deployment"
 )
+_BY_PROMPT = text(f"""
+select number, {_AGGREGATES} from (
+    select prompt_version.number, rollup_day.* from prompt
+    join prompt_version on prompt_version.prompt_id = prompt.id
+    join bundle on bundle.prompt_version = prompt_version.node_id
+    join rollup_day on rollup_day.bundle_id = bundle.node_id
+    where prompt.name = :name and prompt_version.number = any(:numbers)
+        and rollup_day.role = 0 and rollup_day.day >= :since
+) counted group by number""")
 _AROUND = text(
     f"select hour >= date_trunc('hour', cast(:at as timestamptz), 'UTC') as after, {_AGGREGATES}"
     " from rollup_hour where slot_id = :slot and deployment = :deployment and role = 0 group by 1"
@@ -243,6 +252,16 @@ def by_deployment(tx: Reading, slot: int, deployments: Sequence[int]) -> dict[in
     """What was served under each of these deployments of a slot that served anything."""
     rows = tx.rows(_BY_DEPLOYMENT, {"slot": slot, "deployments": list(deployments)})
     return {row["deployment"]: service(row) for row in rows}
+
+
+def by_prompt(
+    tx: Reading, name: str, numbers: Sequence[int], since: datetime
+) -> dict[int, Service]:
+    """What these versions of a prompt served since the day of ``since``, by number; those that
+    served nothing are left out."""
+    day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    values = {"name": name, "numbers": list(numbers), "since": day}
+    return {row["number"]: service(row) for row in tx.rows(_BY_PROMPT, values)}
 
 
 def around(tx: Reading, slot: int, deployment: int, at: datetime) -> tuple[Service, Service]:

@@ -7,7 +7,14 @@ page say something by a link.
 from collections.abc import Mapping
 
 DONE: Mapping[str, str] = {
+    "label-moved": "The label is moved.",
+    "label-removed": "The label is taken off; its history stays.",
+    "label-stays": "The label was on that version already; nothing changed.",
+    "prompt-retired": "The prompt is retired with all its versions.",
+    "prompt-unretired": "People can build on the prompt again.",
     "signed-out": "You are signed out.",
+    "version-retired": "The version is retired.",
+    "version-unretired": "People can build on the version again.",
 }
 
 

@@ -6,12 +6,15 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, login
+from twinline.web.pages import assets, audit, login, prompt_labels, prompt_versions, prompts
 
 _FILES = (
     assets,
     audit,
     login,
+    prompt_labels,
+    prompt_versions,
+    prompts,
 )
 
 
