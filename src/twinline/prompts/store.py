@@ -97,7 +97,7 @@ class LastChange(NamedTuple):
     author: str
     message: str
     made_at: datetime
-    withdrawn: tuple[WithdrawalKind, ...]
+    withdrawn: list[WithdrawalKind]
     label: str | None
     moved_to: int | None
     moved_by: str | None
@@ -114,7 +114,7 @@ def last_changes(tx: Reading, names: Collection[str]) -> tuple[LastChange, ...]:
     """The newest version of each of these prompts, and the last move of its labels."""
     rows = tx.rows(_LAST_CHANGES, {"names": list(names)})
     members: Iterator[dict[str, Any]] = (dict(row) for row in rows)
-    return tuple(LastChange(**one | {"withdrawn": tuple(one["withdrawn"])}) for one in members)
+    return tuple(LastChange(**one) for one in members)
 
 
 def lock_series(tx: Writing, name: str) -> int:

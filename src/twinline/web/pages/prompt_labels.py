@@ -159,16 +159,14 @@ def _page(
 def _standing(
     tx: Reading, prompt: Prompt, protections: tuple[ProtectedLabel, ...]
 ) -> tuple[Standing, ...]:
+    def protection(label: str) -> ProtectedLabel | None:
+        of_it = [one for one in protections if one.label == label]
+        return rules.protecting(prompt.name, of_it)
+
     return tuple(
-        Standing(one.label, prompt.labels[one.label], one, _protection(prompt.name, one.label, protections))
+        Standing(one.label, prompt.labels[one.label], one, protection(one.label))
         for one in actions.newest_moves(tx, prompt.name)
-    )  # fmt: skip
-
-
-def _protection(
-    name: str, label: str, protections: tuple[ProtectedLabel, ...]
-) -> ProtectedLabel | None:
-    return rules.protecting(name, [one for one in protections if one.label == label])
+    )
 
 
 def _seen(sent: Fields) -> dict[str, int]:

@@ -215,9 +215,7 @@ def _page(
             included_by=_included_by(tx, ref),
             no_preview=no_preview,
             fields=() if no_preview else previews.fields(found, typed),
-            preview=previews.preview(found, typed)
-            if "preview" in typed and not no_preview
-            else None,
+            preview=None if no_preview else _preview(found, typed),
             wrong=wrong,
             reason=reason,
         )
@@ -239,6 +237,10 @@ def _part(one: Message | Placeholder) -> Part:
     if isinstance(one, Placeholder):
         return Part("placeholder", one.name, placeholder=True)
     return Part(one.role, one.content)
+
+
+def _preview(found: PromptVersion, typed: dict[str, str]) -> Preview | None:
+    return previews.preview(found, typed) if "preview" in typed else None
 
 
 def _included_by(tx: Reading, ref: PromptVersionRef) -> tuple[Inclusion, ...]:
