@@ -1,13 +1,10 @@
 """Prompts, as people look at them: the list, and one with its versions."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.support.browsing import Browser
 from tests.support.catalog import PROMPT, Catalog
 from twinline.client import Client
-from twinline.language.records import Role
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 SLOT = "answer@production"

@@ -4,14 +4,14 @@ A page renders what a browser can send: a field for each variable and for each p
 An empty field gives no value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from twinline.client import rendering
 from twinline.client.rendering import ChatMessage
 from twinline.language import strict_json, templates
 from twinline.language.errors import MalformedJson, NotRendered
-from twinline.language.records import Placeholder, PromptVersion, Template
+from twinline.language.records import Message, Placeholder, PromptVersion, Template
 from twinline.language.values import VariableType, as_text
 
 FIELDS_MOST = 40
@@ -19,6 +19,9 @@ FIELDS_MOST = 40
 
 CHARACTERS_MOST = 200_000
 """About how long a text may become that is made for a page."""
+
+SHOWN_MOST, PARTS_MOST = 30_000, 100
+"""Characters and messages of a text that a page shows."""
 
 VALUE, MESSAGES = "v.", "m."
 """What the names of fields begin with: a variable's, and a placeholder's."""
@@ -43,12 +46,34 @@ class Field(NamedTuple):
     """Whether what it takes is written on several lines."""
 
 
-class Preview(NamedTuple):
-    """What came of it: a text, or messages; or why not, by field (empty: of no field)."""
+class Part(NamedTuple):
+    """A text of a template: a message's, or the whole (no role)."""
 
-    text: str | None
-    messages: tuple[tuple[str, str], ...]
+    role: str
+    text: str
+    placeholder: bool = False
+    """Whether it is the name of the place for the caller's own messages."""
+
+
+class Text(NamedTuple):
+    """What a page shows of a text or a chat, and how many characters it leaves out."""
+
+    parts: tuple[Part, ...]
+    more: int
+
+
+class Preview(NamedTuple):
+    """What came of it; or why nothing did, by field (empty: of no field)."""
+
+    said: Text | None
     errors: Mapping[str, str]
+
+
+def shortened(template: Template) -> Text:
+    """As much of a template as a page shows."""
+    if isinstance(template, str):
+        return _shortened([Part("", template)])
+    return _shortened([_part(one) for one in template])
 
 
 def why_not(version: PromptVersion) -> str:
@@ -75,7 +100,7 @@ def preview(version: PromptVersion, typed: Mapping[str, str]) -> Preview:
     values, messages = _values(version, typed), _messages(version, typed)
     if _length(version, values, typed) > CHARACTERS_MOST:
         said = f"It would be longer than {CHARACTERS_MOST:,} characters, too long for a page."
-        return Preview(None, (), {"": said})
+        return Preview(None, {"": said})
     types = _types(version)
     errors: dict[str, str] = {}
     for _ in range(FIELDS_MOST + 1):
@@ -84,7 +109,7 @@ def preview(version: PromptVersion, typed: Mapping[str, str]) -> Preview:
         except NotRendered as refused:
             wrong = _field(version, refused)
             if not wrong or wrong in errors:
-                return Preview(None, (), errors | {"": refused.detail})
+                return Preview(None, errors | {"": refused.detail})
             errors[wrong] = refused.detail
             what = wrong[len(VALUE) :]
             if wrong.startswith(VALUE):
@@ -92,8 +117,8 @@ def preview(version: PromptVersion, typed: Mapping[str, str]) -> Preview:
             else:
                 messages[what] = []
         else:
-            return Preview(None, (), errors) if errors else _made(made)
-    return Preview(None, (), errors)
+            return Preview(None, errors) if errors else _made(made)
+    return Preview(None, errors)
 
 
 def _types(version: PromptVersion) -> dict[str, VariableType | None]:
@@ -187,10 +212,25 @@ def _field(version: PromptVersion, refused: NotRendered) -> str:
 
 def _made(made: str | list[ChatMessage]) -> Preview:
     if isinstance(made, str):
-        return Preview(made, (), {})
-    return Preview(None, tuple((str(one["role"]), _content(one)) for one in made), {})
+        return Preview(_shortened([Part("", made)]), {})
+    return Preview(_shortened([Part(str(one["role"]), _content(one)) for one in made]), {})
 
 
 def _content(message: ChatMessage) -> str:
     content = message.get("content", "")
     return content if isinstance(content, str) else as_text(content)
+
+
+def _part(one: Message | Placeholder) -> Part:
+    if isinstance(one, Placeholder):
+        return Part("", one.name, placeholder=True)
+    return Part(one.role, one.content)
+
+
+def _shortened(every: Sequence[Part]) -> Text:
+    parts: list[Part] = []
+    left = SHOWN_MOST
+    for one in every[:PARTS_MOST]:
+        parts.append(one._replace(text=one.text[:left]))
+        left -= len(parts[-1].text)
+    return Text(tuple(parts), sum(len(one.text) for one in every) - (SHOWN_MOST - left))

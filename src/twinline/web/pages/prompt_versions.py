@@ -18,16 +18,13 @@ from twinline.language.records import (
     Evaluation,
     Inclusion,
     LiftRequest,
-    Message,
     Number,
     Pairing,
-    Placeholder,
     Prompt,
     PromptVersion,
     Prospect,
     RetireRequest,
     Service,
-    Template,
     Withdrawal,
 )
 from twinline.language.refs import PromptVersionRef
@@ -38,32 +35,14 @@ from twinline.web import addresses, forms, previews, rendering
 from twinline.web.gate import Reader, Sender, Visitor, sender
 from twinline.web.page import Page
 from twinline.web.pages.prompts import since
-from twinline.web.previews import Preview
+from twinline.web.previews import Preview, Text, shortened
 from twinline.web.problems import page_router
 from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
 Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
 
-TEXT_MOST, PARTS_MOST = 40_000, 100
-"""Characters and messages of a text that a page shows."""
-VARIABLES, EXAMPLES, PAIRS, INCLUSIONS = 60, 10, 10, 20
-
-
-class Part(NamedTuple):
-    """A text of a template as it was typed: a message's, or the whole (no role)."""
-
-    role: str
-    text: str
-    placeholder: bool = False
-
-
-class Text(NamedTuple):
-    """What a page shows of a template, and how much it leaves out."""
-
-    parts: tuple[Part, ...]
-    more: int
-    """Characters left out."""
+VARIABLES, EXAMPLES, PAIRS, INCLUSIONS = 60, 5, 10, 20
 
 
 class Pair(NamedTuple):
@@ -219,24 +198,6 @@ def _page(
             wrong=wrong,
             reason=reason,
         )
-
-
-def shortened(template: Template) -> Text:
-    """As much of a template as a page shows."""
-    every = [Part("", template)] if isinstance(template, str) else [_part(one) for one in template]
-    parts: list[Part] = []
-    left = TEXT_MOST
-    for one in every[:PARTS_MOST]:
-        parts.append(one._replace(text=one.text[:left]))
-        left -= len(parts[-1].text)
-    whole = sum(len(one.text) for one in every)
-    return Text(tuple(parts), whole - (TEXT_MOST - left))
-
-
-def _part(one: Message | Placeholder) -> Part:
-    if isinstance(one, Placeholder):
-        return Part("placeholder", one.name, placeholder=True)
-    return Part(one.role, one.content)
 
 
 def _preview(found: PromptVersion, typed: dict[str, str]) -> Preview | None:
