@@ -102,12 +102,13 @@ def test_a_version_tells_what_it_scored_and_with_which_models(
                 subject=subject, suite=suite, passed=9, failed=1, score=0.9, threshold=0.95
             )
         )
-    client.bundles.state("models:/churn/1", f"prompts:/{PROMPT}/1", "compatible", reason="tried")
+    client.bundles.state_pairing(
+        "models:/churn/1", f"prompts:/{PROMPT}/1", "compatible", reason="tried"
+    )
     shown = browser.get(f"{PAGE}/1")
     results = [" ".join(one.text_content().split()) for one in shown.all("//main//ul/li")]
-    assert any(
-        one.startswith("tone failed 0.90 (0.95 needed), 9 passed, 1 failed") for one in results
-    )
+    said = "tone failed 0.90 (0.95 needed), 9 passed, 1 failed"
+    assert any(one.startswith(said) for one in results)
     (pair,) = [row for row in shown.rows(1) if "churn" in row[0]]
     assert pair[2] == "compatible tried"
     assert pair[3].startswith("whole failed 0.90")
@@ -274,11 +275,10 @@ def test_retiring_needs_a_reason_and_happens_once(browser: Browser, client: Clie
 def test_what_it_came_from_being_recalled_is_told(browser: Browser, client: Client) -> None:
     client.prompts.create("support/tone", "Be calm.")
     client.prompts.create(PROMPT, "{{> support/tone@1 }} Answer.")
-    recalled = client.recalls.recall("prompts:/support/tone/1", reason="it is rude")
-    number = recalled.recall.number if hasattr(recalled, "recall") else recalled.number
+    recalled = client.recalls.create("prompts:/support/tone/1", reason="it is rude")
     shown = browser.get("/prompts/support/tone/versions/1")
     assert "recalled" in shown.one("//h1").text_content()
-    assert shown.links["recalled"] == f"/recalls/{number}"
+    assert shown.links["recalled"] == f"/recalls/{recalled.number}"
     holder = browser.get(f"{PAGE}/1")
     assert "prompts:/support/tone/1, from which it came, is recalled" in holder.main
     listed = {row[0]: row[1] for row in browser.get("/prompts").rows()}

@@ -1,6 +1,7 @@
 """Prompts, as people look at them: the list, and one with its versions."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_a_prompt_tells_of_its_versions(browser: Browser, client: Client) -> Non
     catalog = Catalog(client)
     first, second = catalog.bundle(1, 1), catalog.bundle(1, 2)
     catalog.deploy(SLOT, first)
-    catalog.serve(SLOT, first, 3, outcome={"latency_ms": 400, "cost_usd": 0.002, "score": 0.5})
+    catalog.serve(SLOT, first, 3, latency_ms=400, cost_usd=0.002, score=0.5)
     catalog.deploy("answer@staging", second)
     shown = browser.get(f"/prompts/{PROMPT}")
     places, versions = shown.rows(0), shown.rows(1)
@@ -121,7 +122,11 @@ def test_two_versions_are_chosen_to_compare(browser: Browser, client: Client) ->
     labels = {label.text_content().strip() for label in shown.all("//td/label")}
     assert {"version 2 as the old one", "version 2 as the new one"} <= labels
     compared = browser.submit(shown, "Compare old and new", old="2")
-    assert compared.address == "/compare?prompt=support%2Fanswer&old=2&new=3"
+    assert parse_qs(urlsplit(compared.address).query) == {
+        "prompt": [PROMPT],
+        "old": ["2"],
+        "new": ["3"],
+    }
 
 
 def test_a_prompt_without_a_past_says_so(browser: Browser, client: Client) -> None:
