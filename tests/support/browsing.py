@@ -75,7 +75,8 @@ class Browser:
     """Asks a server for pages."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        self.http = httpx.Client(base_url=url, follow_redirects=True, timeout=30)
+        hooks = {"request": [self._keep_cookie]}
+        self.http = httpx.Client(base_url=url, follow_redirects=True, timeout=30, event_hooks=hooks)
         self.url = url
         if key is not None:
             self.sign_in(key)
@@ -101,6 +102,12 @@ class Browser:
                 self.http.headers["Cookie"] = said.partition(";")[0]
                 return self.get(answer.headers["location"])
         return shown
+
+    def _keep_cookie(self, request: httpx.Request) -> None:
+        """A client of HTTP leaves a cookie that it was told by a header behind when it is sent
+        on; browsers do not."""
+        if cookie := self.http.headers.get("Cookie"):
+            request.headers["Cookie"] = cookie
 
     def get(self, address: str, **headers: str) -> Shown:
         """A page."""

@@ -10,7 +10,7 @@ from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import rules, store
 from twinline.deployments.rules import Frame, Step
-from twinline.deployments.store import EnvironmentSlots, LiveBundle
+from twinline.deployments.store import EnvironmentSlots, LiveBundle, LivePrompt
 from twinline.environments import actions as environments
 from twinline.evaluations import requirements
 from twinline.kills import actions as kills
@@ -225,10 +225,20 @@ def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
     return store.live_with(tx, prompt, LIVE_SHOWN)
 
 
-def live_of(tx: Reading, name: str) -> dict[int, tuple[SlotRef, ...]]:
-    """The slots in which each version of a prompt is live, by number; those without are not
-    in it."""
-    return store.live_of(tx, name)
+def live_of(tx: Reading, names: Collection[str]) -> tuple[LivePrompt, ...]:
+    """The versions of these prompts that are live anywhere, and the deployments that serve
+    them; by slot."""
+    return store.live_of(tx, names)
+
+
+def live_by_number(tx: Reading, name: str) -> dict[int, tuple[SlotRef, ...]]:
+    """The slots in which each version of a prompt is live, by number; those that are live
+    nowhere are not in it."""
+    found: dict[int, tuple[SlotRef, ...]] = {}
+    for one in store.live_of(tx, [name]):
+        number = one.prompt.number
+        found[number] = (*found.get(number, ()), one.deployment.slot)
+    return found
 
 
 def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:

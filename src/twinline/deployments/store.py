@@ -1,6 +1,6 @@
 """Slots and deployments, in SQL."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -45,15 +45,16 @@ where prompt.ref = :prompt
 order by deployed.ref, bundle.digest limit :most
 """)
 _LIVE_OF = text("""
-select distinct version.number, deployed.ref as deployment
+select distinct version.ref as prompt, deployed.ref as deployment
 from prompt
-join prompt_version version on version.prompt_id = prompt.id
-join bundle on bundle.prompt_version = version.node_id
+join prompt_version on prompt_version.prompt_id = prompt.id
+join bundle on bundle.prompt_version = prompt_version.node_id
 join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
 join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
+join node version on version.id = prompt_version.node_id
 join node deployed on deployed.id = served.target
-where prompt.name = :name
-order by version.number, deployed.ref
+where prompt.name = any(:names)
+order by deployed.ref, version.ref
 """)
 _OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
@@ -89,6 +90,13 @@ class LiveBundle(NamedTuple):
     deployment: DeploymentRef
     bundle: BundleRef
     model: str
+
+
+class LivePrompt(NamedTuple):
+    """A prompt version that a slot's live deployment may serve."""
+
+    prompt: PromptVersionRef
+    deployment: DeploymentRef
 
 
 def lock_slot(tx: Writing, ref: SlotRef) -> int:
@@ -326,13 +334,12 @@ def live_with(tx: Reading, prompt: PromptVersionRef, most: int) -> tuple[LiveBun
     )
 
 
-def live_of(tx: Reading, name: str) -> dict[int, tuple[SlotRef, ...]]:
-    """Where versions of a prompt are live, by number: also as an arm or a rule of a policy."""
-    found: dict[int, tuple[SlotRef, ...]] = {}
-    for row in tx.rows(_LIVE_OF, {"name": name}):
-        slot = DeploymentRef.parse(row["deployment"]).slot
-        found[row["number"]] = (*found.get(row["number"], ()), slot)
-    return found
+def live_of(tx: Reading, names: Collection[str]) -> tuple[LivePrompt, ...]:
+    """The versions of these prompts that are live, by slot: also in an arm or a rule."""
+    return tuple(
+        LivePrompt(PromptVersionRef.parse(row["prompt"]), DeploymentRef.parse(row["deployment"]))
+        for row in tx.rows(_LIVE_OF, {"names": list(names)})
+    )
 
 
 def is_used(tx: Reading, subject: str) -> bool:

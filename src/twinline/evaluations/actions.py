@@ -13,6 +13,7 @@ from twinline.language.records import (
     CaseResult,
     Evaluation,
     EvaluationComparison,
+    EvaluationSubject,
     NewEvaluation,
     NewPendingEvaluation,
     Page,
@@ -145,6 +146,11 @@ def never_evaluated(tx: Reading, pairs: Collection[Candidate]) -> frozenset[Bund
     every = {subject for found in subjects_of.values() for subject in found}
     known = {one.subject for one in store.newest(tx, every)}
     return frozenset(bundle for bundle, found in subjects_of.items() if not found & known)
+
+
+def newest_of_all(tx: Reading, subjects: Collection[EvaluationSubject]) -> tuple[Evaluation, ...]:
+    """The newest result of each suite for each of these bundles and versions, by suite."""
+    return store.newest(tx, subjects)
 
 
 def compare(tx: Reading, old: str, new: str) -> EvaluationComparison:

@@ -94,6 +94,14 @@ def refuse_wrong(tx: Reading, id: UUID) -> None:
         raise Invalid(f"It cannot be recorded: {why}.", field="inference_id", value=str(id))
 
 
+def by_prompt(
+    tx: Reading, name: str, numbers: Collection[int], since: datetime
+) -> dict[int, Service]:
+    """What these versions of a prompt served since the day of ``since``, by number; those that
+    served nothing are left out."""
+    return rollups.by_prompt(tx, name, list(numbers), since)
+
+
 def oldest(tx: Reading) -> datetime:
     """The first moment that the ledger keeps."""
     return partitions.oldest(tx)

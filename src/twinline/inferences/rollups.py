@@ -10,7 +10,7 @@ wait for each other instead of deadlocking.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping, TextClause, text
 
@@ -163,6 +163,15 @@ from slot join rollup_hour r on r.slot_id = slot.id
 where slot.id = any(:slots) and r.role = 0 and r.hour >= :since
 group by slot.id
 """)
+_BY_PROMPT = text(f"""
+select number, {_AGGREGATES} from (
+    select prompt_version.number, rollup_day.* from prompt
+    join prompt_version on prompt_version.prompt_id = prompt.id
+    join bundle on bundle.prompt_version = prompt_version.node_id
+    join rollup_day on rollup_day.bundle_id = bundle.node_id
+    where prompt.name = :name and prompt_version.number = any(:numbers)
+        and rollup_day.role = 0 and rollup_day.day >= :since
+) counted group by number""")
 _AROUND = text(
     f"select hour >= date_trunc('hour', cast(:at as timestamptz), 'UTC') as after, {_AGGREGATES}"
     " from rollup_hour where slot_id = :slot and deployment = :deployment and role = 0 group by 1"
@@ -289,6 +298,16 @@ def recent(tx: Reading, slots: Sequence[int], since: datetime) -> dict[SlotRef, 
         SlotRef(row["route"], row["environment"]): (int(row["requests"]), int(row["errors"]))
         for row in rows
     }
+
+
+def by_prompt(
+    tx: Reading, name: str, numbers: Sequence[int], since: datetime
+) -> dict[int, Service]:
+    """What these versions of a prompt served since the day of ``since``, by number; those that
+    served nothing are left out."""
+    day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    values = {"name": name, "numbers": list(numbers), "since": day}
+    return {row["number"]: service(row) for row in tx.rows(_BY_PROMPT, values)}
 
 
 def around(tx: Reading, slot: int, deployment: int, at: datetime) -> tuple[Service, Service]:

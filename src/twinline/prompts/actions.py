@@ -23,9 +23,10 @@ from twinline.language.records import (
     PromptVersion,
 )
 from twinline.language.refs import PromptLabelRef, PromptVersionRef
-from twinline.prompts import composing, rules, store
+from twinline.prompts import composing, label_store, rules, store
 from twinline.prompts.composing import Read
 from twinline.prompts.labels import put, refuse_latest
+from twinline.prompts.store import LastChange
 from twinline.suites import pending
 from twinline.withdrawals import actions as withdrawals
 
@@ -276,6 +277,25 @@ def history(
     before = cursors.decode(listing, cursor, int)
     items = store.moves(tx, name, before=before, limit=limit, semantic=semantic)
     return cursors.page(listing, items, limit, lambda last: last.id)
+
+
+def newest_moves(tx: Reading, name: str) -> tuple[LabelMove, ...]:
+    """The newest move of each label that a prompt has, by label: how it came to be where it
+    is.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    found = store.find(tx, name)
+    if found is None:
+        raise _unknown(tx, name)
+    id, prompt = found
+    return tuple(one for one in label_store.newest_moves(tx, id) if one.label in prompt.labels)
+
+
+def last_changes(tx: Reading, names: Collection[str]) -> dict[str, LastChange]:
+    """What was done last to each of these prompts, by name."""
+    return {one.name: one for one in store.last_changes(tx, names)}
 
 
 def label_history(tx: Reading, name: str, label: str) -> tuple[tuple[datetime, int | None], ...]:

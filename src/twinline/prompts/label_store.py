@@ -1,7 +1,7 @@
 """Where labels are and which are protected, in SQL."""
 
 from sqlalchemy import RowMapping, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.schema import label_move, prompt, prompt_label, protected_label
 from twinline.db.session import Reading, Writing
@@ -40,6 +40,18 @@ def add_move(
     row = tx.row(added.returning(label_move, name))
     assert row is not None
     return LabelMove.model_validate(dict(row))
+
+
+def newest_moves(tx: Reading, id: int) -> tuple[LabelMove, ...]:
+    """The newest move of each label that a prompt has or had, by label."""
+    query = (
+        select(label_move, prompt.c.name)
+        .join(prompt, prompt.c.id == label_move.c.prompt_id)
+        .where(label_move.c.prompt_id == id)
+        .ext(distinct_on(label_move.c.label))
+        .order_by(label_move.c.label, label_move.c.id.desc())
+    )
+    return tuple(LabelMove.model_validate(dict(row)) for row in tx.rows(query))
 
 
 def protections(tx: Reading, label: str | None = None) -> tuple[ProtectedLabel, ...]:

@@ -1,8 +1,8 @@
 """Prompts, their versions and label moves, in SQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -66,6 +67,54 @@ _in_use = exists().where(
 # Within a select of its own, lest PostgreSQL join all versions to find a page of prompts.
 all_retired = select(~_in_use.correlate(prompt)).correlate(prompt).scalar_subquery()
 """Of a row of ``prompt``: whether nobody should build on any version of it any more."""
+
+
+_LAST_CHANGES = text("""
+select prompt.name, newest.number, newest.author, newest.message, newest.created_at as made_at,
+    newest.withdrawn, move.label, move.number as moved_to, move.actor as moved_by, move.reason,
+    move.at as moved_at
+from prompt
+join lateral (
+    select number, author, message, created_at, array(
+        select kind from withdrawal where node_id = version.node_id and lifted_at is null
+        order by kind) as withdrawn
+    from prompt_version version where prompt_id = prompt.id order by number desc limit 1
+) newest on true
+left join lateral (
+    select label, number, actor, reason, at from label_move where prompt_id = prompt.id
+    order by id desc limit 1
+) move on true
+where prompt.name = any(:names)
+""")
+
+
+class LastChange(NamedTuple):
+    """A prompt's newest version without its text, what is in force against it, and the last
+    move of a label (None: no label ever moved; ``moved_to`` None: it was taken off)."""
+
+    name: str
+    number: int
+    author: str
+    message: str
+    made_at: datetime
+    withdrawn: list[WithdrawalKind]
+    label: str | None
+    moved_to: int | None
+    moved_by: str | None
+    reason: str | None
+    moved_at: datetime | None
+
+    @property
+    def moved_last(self) -> bool:
+        """Whether a label moved after the newest version was made."""
+        return self.moved_at is not None and self.moved_at > self.made_at
+
+
+def last_changes(tx: Reading, names: Collection[str]) -> tuple[LastChange, ...]:
+    """The newest version of each of these prompts, and the last move of its labels."""
+    rows = tx.rows(_LAST_CHANGES, {"names": list(names)})
+    members: Iterator[dict[str, Any]] = (dict(row) for row in rows)
+    return tuple(LastChange(**one) for one in members)
 
 
 def lock_series(tx: Writing, name: str) -> int:

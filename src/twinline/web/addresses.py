@@ -34,6 +34,16 @@ def prompt(name: str) -> str:
     return path("prompts", name)
 
 
+def above_prompt(name: str) -> list[tuple[str, str]]:
+    """What a prompt lies in, for its crumbs: all prompts, then each folder."""
+    folders = name.split("/")[:-1]
+    ways = ("/".join(folders[: deep + 1]) for deep in range(len(folders)))
+    return [
+        ("Prompts", "/prompts"),
+        *((way.rpartition("/")[2], asked("/prompts", folder=way)) for way in ways),
+    ]
+
+
 def prompt_version(name: str, number: int) -> str:
     """A version of a prompt."""
     return path("prompts", name, "versions", number)

@@ -13,9 +13,16 @@ DONE: Mapping[str, str] = {
     "recalled": "It is recalled: nothing built on it can go live any more. What is live stays so "
     "until the plan is carried out.",
     "rolled-back": "It was rolled back: the pair below is live from now on.",
-    "signed-out": "You are signed out.",
     "version-made": "The version is made.",
     "version-there": "This version had the content already; no other one was made.",
+    "label-moved": "The label is moved.",
+    "label-removed": "The label is taken off; its history stays.",
+    "label-stays": "The label was on that version already; nothing changed.",
+    "prompt-retired": "The prompt is retired with all its versions.",
+    "prompt-unretired": "People can build on the prompt again.",
+    "signed-out": "You are signed out.",
+    "version-retired": "The version is retired.",
+    "version-unretired": "People can build on the version again.",
 }
 
 

@@ -135,7 +135,7 @@ def download(by: Reader, prompt: Name = "", old: Side = "", new: Side = "") -> R
 
 def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
     prompt = actions.read_prompt(tx, name)
-    live = deployments.live_of(tx, name)
+    live = deployments.live_by_number(tx, name)
     new = new or str(prompt.latest)
     old = old or _before(prompt, live, new)
     if not old:
@@ -198,7 +198,7 @@ def _name_in(side: str) -> str:
 
 
 def _facts(tx: Reading, name: str, live: Live, version: PromptVersion) -> SideFacts:
-    found = live if version.name == name else deployments.live_of(tx, version.name)
+    found = live if version.name == name else deployments.live_by_number(tx, version.name)
     tokens = comparing.tokens_about(version.whole)
     return SideFacts(version, tokens, found.get(version.number, ()))
 

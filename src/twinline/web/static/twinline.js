@@ -54,6 +54,8 @@ if (written) {
   });
   written.addEventListener("submit", () => { kept = true; });
   addEventListener("beforeunload", (event) => { if (!kept) event.preventDefault(); });
+}
+
 // In a picture of lineage: the row that is pointed at or has the focus shows its own paths,
 // all that it came from and all that came of it.
 for (const picture of document.querySelectorAll(".twinline-picture")) {
