@@ -73,7 +73,7 @@ def glance(tx: Reading, environment: str | None = None) -> tuple[Divergence, ...
     """What the counts of this hour and the last tell, without a look at any request: groups
     that are not as declared as a whole. `find` counts also those that a deployment cut."""
     since = access.now(tx).replace(minute=0, second=0, microsecond=0) - GLANCE
-    groups = store.groups(tx, environment, since)
+    groups = store.groups(tx, environment, None, since)
     histories = _histories(tx, groups, since)
     grace = timedelta(seconds=GRACE_SECONDS)
     found = [
