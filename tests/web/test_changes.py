@@ -23,7 +23,7 @@ def catalog(client: Client) -> Catalog:
 def test_without_a_slot_it_asks_for_one(catalog: Catalog, browser: Browser) -> None:
     empty = browser.get("/changes")
     assert "There is no slot yet" in empty.main
-    assert "twinline deploy" in empty.one("//pre").text
+    assert "twinline deploy" in empty.one("//pre").text_content()
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     shown = browser.get("/changes")
     assert [one.get("value") for one in shown.all("//datalist/option")] == [SLOT]
@@ -80,7 +80,10 @@ def test_nothing_changed_is_told(catalog: Catalog, browser: Browser) -> None:
     shown = browser.get(f"{address}&to={later:%Y-%m-%dT%H:%M:%S.%f}")
     assert "Nothing that is known here changed" in shown.main
     assert "One deployment was live at both ends" in shown.main
-    assert f"twinline changes {SLOT} --from 7d" in shown.one("//div[@class='empty']//pre").text
+    assert (
+        f"twinline changes {SLOT} --from 7d"
+        in shown.one("//div[@class='empty']//pre").text_content()
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_without_a_slot_it_says_what_would_make_one(browser: Browser) -> None:
     shown = browser.get("/environments")
     assert shown.status == 200
     assert "Nothing is deployed yet" in shown.main
-    assert "twinline deploy support@production" in shown.one("//pre").text
+    assert "twinline deploy support@production" in shown.one("//pre").text_content()
 
 
 def test_environments_are_told_with_their_last_deployment(
