@@ -9,7 +9,7 @@ from tests.support.browsing import Browser
 from tests.support.catalog import Catalog
 from tests.support.policies import canary
 from twinline.client import Client
-from twinline.language.records import NewRequirement, NewSuite, Role
+from twinline.language.records import Role
 from twinline.web.pages import environments
 
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -24,7 +24,7 @@ def test_without_a_slot_it_says_what_would_make_one(browser: Browser) -> None:
     shown = browser.get("/environments")
     assert shown.status == 200
     assert "Nothing is deployed yet" in shown.main
-    assert "twinline deploy support@production" in shown.one("//pre").text
+    assert "twinline deploy support@production" in shown.one("//pre").text_content()
 
 
 def test_environments_are_told_with_their_last_deployment(
@@ -34,8 +34,8 @@ def test_environments_are_told_with_their_last_deployment(
     catalog.deploy("b@production", catalog.bundle(1, 2), reason="the fuller reply")
     catalog.serve("c@production", catalog.bundle(1, 1), 1)
     catalog.deploy("a@staging", catalog.bundle(1, 1))
-    client.suites.define("golden", NewSuite(scores="bundle"))
-    client.suites.require("golden", NewRequirement(place="production", reason="customers see it"))
+    client.suites.define("golden", scores="bundle")
+    client.suites.require("golden", "production", reason="customers see it")
     client.kills.slot("a@production", "it shouts")
     rows = browser.get("/environments").rows()
     assert rows[0][:4] == ["production 1 stopped", "3", "2", "golden"]

@@ -17,7 +17,7 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
@@ -231,7 +231,7 @@ def environment_slots(tx: Reading) -> tuple[EnvironmentSlots, ...]:
     )
     query = (
         select(newest, *counted)
-        .distinct(place)
+        .ext(distinct_on(place))
         .order_by(place, newest.c.at.desc().nulls_last(), newest.c.route)
     )
     return tuple(

@@ -66,7 +66,7 @@ def other_share(deployment: Deployment) -> float:
 
 
 def _spans(made: Sequence[Deployment]) -> tuple[Span, ...]:
-    ends = [*(one.at for one in made[1:]), None]
+    ends = [*(one.at for one in made[1:]), None][: len(made)]
     return tuple(
         Span(
             ref=str(one.ref),

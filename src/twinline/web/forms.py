@@ -40,11 +40,11 @@ def moment(text: str, name: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid(
             f"{name}: {text!r} is no moment; write it as 2026-11-18T14:02, in UTC.", field=name
         ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def field_moment(at: datetime | None) -> str:

@@ -35,7 +35,7 @@ from twinline.language.records import (
 from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import blame, divergences, timeline
-from twinline.timelines.divergences import Asked
+from twinline.timelines.divergences import UNSEEN_HOURS, Asked
 from twinline.web import addresses, bands, forms, pictures, policies, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
@@ -250,7 +250,7 @@ def _known(tx: Reading, live: Deployment) -> Known:
 def _divergences(tx: Reading, ref: SlotRef, now: datetime) -> tuple[Divergence, ...]:
     """Since a whole hour, so that counts by the hour are enough."""
     since = (now - DAY).replace(minute=0, second=0, microsecond=0)
-    asked = Asked(environment=ref.environment, since=since, route=ref.route)
+    asked = Asked(ref.environment, since, UNSEEN_HOURS, route=ref.route)
     return divergences.find(tx, asked, DIVERGENCES).items
 
 
