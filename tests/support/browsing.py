@@ -73,7 +73,12 @@ class Browser:
     """Asks a server for pages."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        self.http = httpx.Client(base_url=url, follow_redirects=True, timeout=30)
+        self.http = httpx.Client(
+            base_url=url,
+            follow_redirects=True,
+            timeout=30,
+            event_hooks={"request": [self._carry]},
+        )
         self.url = url
         if key is not None:
             self.sign_in(key)
@@ -88,6 +93,11 @@ class Browser:
         trace: TracebackType | None,
     ) -> None:
         self.http.close()
+
+    def _carry(self, request: httpx.Request) -> None:
+        """A client of HTTP leaves our cookie out when it is led on."""
+        if "Cookie" in self.http.headers:
+            request.headers["Cookie"] = self.http.headers["Cookie"]
 
     def sign_in(self, key: str, next: str = "") -> Shown:
         """Sign in with a key."""
