@@ -256,8 +256,12 @@ def test_what_people_wrote_is_shown_as_it_was_typed(
 def test_a_side_that_cannot_go_back_to_that_shows_the_ways(
     browser: Browser, catalog: Catalog
 ) -> None:
-    for asked in ("side=prompt&to=prompts:/support/answer/2", "side=prompt&to=models:/churn/1",
-                  "side=model&to=nonsense", "side=prompt&to=prompts:/support/answer/9"):  # fmt: skip
+    for asked in (
+        "side=prompt&to=prompts:/support/answer/2",
+        "side=prompt&to=models:/churn/1",
+        "side=model&to=nonsense",
+        "side=prompt&to=prompts:/support/answer/99",
+    ):
         shown = browser.get(f"{HERE}?{asked}")
         assert shown.status == 409, asked
         assert shown.one("//main//*[@role='alert']") is not None
