@@ -73,12 +73,8 @@ class Browser:
     """Asks a server for pages."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        self.http = httpx.Client(
-            base_url=url,
-            follow_redirects=True,
-            timeout=30,
-            event_hooks={"request": [self._carry]},
-        )
+        hooks = {"request": [self._keep_cookie]}
+        self.http = httpx.Client(base_url=url, follow_redirects=True, timeout=30, event_hooks=hooks)
         self.url = url
         if key is not None:
             self.sign_in(key)
@@ -94,10 +90,11 @@ class Browser:
     ) -> None:
         self.http.close()
 
-    def _carry(self, request: httpx.Request) -> None:
-        """A client of HTTP leaves our cookie out when it is led on."""
-        if "Cookie" in self.http.headers:
-            request.headers["Cookie"] = self.http.headers["Cookie"]
+    def _keep_cookie(self, request: httpx.Request) -> None:
+        """A client of HTTP leaves a cookie that it was told by a header behind when it is sent
+        on; browsers do not."""
+        if cookie := self.http.headers.get("Cookie"):
+            request.headers["Cookie"] = cookie
 
     def sign_in(self, key: str, next: str = "") -> Shown:
         """Sign in with a key."""
