@@ -92,6 +92,12 @@ class Browser:
     ) -> None:
         self.http.close()
 
+    def _keep_cookie(self, request: httpx.Request) -> None:
+        """A client of HTTP leaves a cookie that it was told by a header behind when it is sent
+        on; browsers do not."""
+        if cookie := self.http.headers.get("Cookie"):
+            request.headers["Cookie"] = cookie
+
     def sign_in(self, key: str, next: str = "") -> Shown:
         """Sign in with a key."""
         shown = self.send("/login", {"key": key, "next": next})

@@ -23,11 +23,16 @@ def filled(kind: type[Record], values: Mapping[str, Any]) -> Record:
         return kind.model_validate(values)
     except ValidationError as error:
         found = {
-            ".".join(map(str, item["loc"])): item["msg"].removeprefix("Value error, ")
+            _field(item["loc"]): item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_url=False, include_context=False)
         }
         said = "; ".join(f"{name}: {why}" if name else why for name, why in found.items())
         raise Invalid(said, errors=found) from error
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """The field's name, without the names of the kinds of value that were tried for it."""
+    return ".".join(str(part) for part in place if "[" not in str(part))
 
 
 def moment(text: str, name: str) -> datetime | None:

@@ -149,16 +149,13 @@ def every(by: Reader, cursor: Annotated[str | None, Query(max_length=2000)] = No
 def foresee(by: Reader, node: Annotated[str, Query(max_length=1000)] = "") -> Response:
     """What a recall would do; nothing is recalled by looking."""
     with by.reading() as tx:
-        if node.strip():
-            try:
-                standing = actions.standing(tx, node.strip())
-            except TwinlineError as refused:
-                page = _no_node(node, refused.detail)
-                return rendering.answer(by, page, refused.status)
+        try:
+            standing = actions.standing(tx, node.strip()) if node.strip() else None
             if standing is not None:
                 return forms.to(addresses.path("recalls", standing))
-        page = _foreseen(tx, node.strip(), deeds.FIRST)
-    return rendering.answer(by, page)
+            return rendering.answer(by, _foreseen(tx, node.strip(), deeds.FIRST))
+        except TwinlineError as refused:
+            return rendering.answer(by, _no_node(node, refused.detail), refused.status)
 
 
 @router.post("/recall")

@@ -1,0 +1,306 @@
+"""Deploying on a page: choose, look, then do it once."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import policies
+from tests.support.browsing import Browser, Shown
+from tests.support.catalog import Catalog
+from twinline.client import Client
+from twinline.language.records import Role
+
+SLOT = "answer@production"
+HERE = f"/slots/{SLOT}/deploy"
+BUTTON = f"Deploy to {SLOT}"
+PAIR = {"prompt": "prompts:/support/answer/3", "model": "models:/churn/1"}
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+@pytest.fixture
+def catalog(client: Client) -> Catalog:
+    """(1, 1) is live, (1, 2) and (2, 3) are made."""
+    made = Catalog(client)
+    made.deploy(SLOT, made.bundle(1, 1))
+    made.bundle(1, 2)
+    made.bundle(2, 3)
+    return made
+
+
+def live(client: Client, slot: str = SLOT) -> tuple[int, str, str]:
+    found = client.slots.get(slot).live
+    assert found is not None
+    return found.number, str(found.prompt)[-1], str(found.model)[-1]
+
+
+def alert(shown: Shown) -> str:
+    return " ".join(shown.one("//main//*[@role='alert']").text_content().split())
+
+
+def asked(browser: Browser, **query: str) -> Shown:
+    return browser.submit(browser.get(HERE), "Look at this pair…", **query)
+
+
+def test_a_bundle_is_chosen_looked_at_and_deployed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    choices = browser.get(HERE)
+    digest = catalog.bundle(1, 2).digest
+    shown = browser.follow(choices, f"Look at deploying {digest[:12]}…")
+    assert "prompts:/support/answer/1 → gives way to prompts:/support/answer/2" in shown.main
+    assert "models:/churn/1 stays" in shown.main
+    assert "untested" in shown.main
+    assert live(client) == (1, "1", "1")
+    done = browser.submit(shown, BUTTON, reason="the fuller reply")
+    assert done.address == f"/slots/{SLOT}?done=deployed"
+    assert live(client) == (2, "2", "1")
+
+
+def test_what_is_live_alone_is_not_offered(browser: Browser, catalog: Catalog) -> None:
+    links = browser.get(HERE).links
+    offered = {to.partition("bundle=")[2] for text, to in links.items() if "Look at" in text}
+    assert offered == {catalog.bundle(1, 2).digest, catalog.bundle(2, 3).digest}
+    shown = browser.get(f"{HERE}?bundle={catalog.bundle(1, 1).digest}")
+    assert "This is live already" in shown.main
+    assert shown.all("//main//form[@method='post']") == []
+
+
+def test_a_pair_is_made_only_when_it_is_deployed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    before = len(list(client.bundles.list()))
+    shown = asked(browser, **PAIR)
+    assert "(made when you do it)" in shown.main
+    assert len(list(client.bundles.list())) == before
+    browser.submit(shown, BUTTON, reason="the pair to try")
+    assert live(client) == (2, "3", "1")
+
+
+def test_a_pair_keeps_the_parameters_of_what_is_live(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    hot = client.bundles.pair("models:/churn/1", "prompts:/support/answer/1", {"temperature": 0.9})
+    catalog.deploy(SLOT, hot)
+    shown = asked(browser, prompt="prompts:/support/answer/2")
+    browser.submit(shown, BUTTON, reason="the same but the prompt")
+    found = client.slots.get(SLOT).live
+    assert found is not None
+    assert client.bundles.get(found.bundle).parameters == {"temperature": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"prompt": "prompts:/support/answer/99", "model": "models:/churn/1"}, "99"),
+        ({"prompt": "nonsense", "model": "models:/churn/1"}, "nonsense"),
+        ({**PAIR, "parameters": "{"}, "JSON"),
+        ({**PAIR, "parameters": "[1]"}, "no JSON object"),
+    ],
+)
+def test_a_pair_that_means_nothing_is_told_and_stays_typed(
+    browser: Browser, catalog: Catalog, wrong: dict[str, str], said: str
+) -> None:
+    shown = asked(browser, **wrong)
+    assert shown.status == 422
+    assert said in alert(shown)
+    assert shown.one("//input[@name='prompt']").get("value") == wrong["prompt"]
+    assert shown.one("//textarea[@name='parameters']").value == wrong.get("parameters", "")
+
+
+def test_two_choices_at_once_are_refused(browser: Browser, catalog: Catalog) -> None:
+    digest = catalog.bundle(1, 2).digest
+    shown = browser.get(f"{HERE}?bundle={digest}&model=models:/churn/1")
+    assert shown.status == 422
+    assert "Choose one" in alert(shown)
+
+
+def test_a_new_slot_is_made_by_its_first_deployment(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    where = browser.get(f"/deploy?bundle={catalog.bundle(1, 2).digest}")
+    shown = browser.submit(where, "Go on", slot="draft@dev")
+    assert "nothing is live there yet" in shown.main
+    assert "draft@dev" not in {one.ref.short for one in client.slots.list()}
+    browser.submit(shown, "Deploy to draft@dev", reason="first one")
+    assert live(client, "draft@dev") == (1, "2", "1")
+
+
+def test_a_known_slot_is_a_link_and_a_wrong_name_is_told(
+    browser: Browser, catalog: Catalog
+) -> None:
+    digest = catalog.bundle(1, 2).digest
+    where = browser.get(f"/deploy?bundle={digest}")
+    assert where.links[SLOT] == f"{HERE}?bundle={digest}"
+    wrong = browser.submit(where, "Go on", slot="no slot")
+    assert wrong.status == 422
+    assert "no slot" in alert(wrong)
+    assert wrong.one("//input[@name='slot']").get("value") == "no slot"
+
+
+def test_without_any_slot_or_bundle_the_pages_say_what_to_do(browser: Browser) -> None:
+    assert "twinline deploy" in browser.get("/deploy").main
+    assert "twinline bundles pair" in browser.get(HERE).main
+
+
+def test_sent_twice_it_is_deployed_once(browser: Browser, client: Client, catalog: Catalog) -> None:
+    shown = asked(browser, **PAIR)
+    first = browser.submit(shown, BUTTON, reason="the pair to try")
+    again = browser.submit(shown, BUTTON, reason="the pair to try")
+    assert first.address == again.address
+    assert live(client)[0] == 2
+
+
+def test_when_the_live_one_moved_it_is_looked_at_anew(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    shown = asked(browser, **PAIR)
+    catalog.deploy(SLOT, catalog.bundle(2, 3))
+    refused = browser.submit(shown, BUTTON, reason=f"try {HOSTILE}")
+    assert refused.status == 409
+    assert "at deployment 2, not at 1" in alert(refused)
+    assert "prompts:/support/answer/3 stays" in refused.main
+    assert refused.one("//textarea[@name='reason']").value == f"try {HOSTILE}"
+    assert len(list(client.bundles.list())) == 3
+    browser.submit(refused, BUTTON)
+    assert live(client) == (3, "3", "1")
+
+
+def test_what_the_slot_requires_and_is_missing_is_told_instead_of_a_button(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    shown = asked(browser, **PAIR)
+    client.suites.define("golden", threshold=0.8, command="python score.py")
+    client.suites.require("golden", "production", reason="customers read it")
+    held = asked(browser, **PAIR)
+    assert "It cannot go live." in held.main
+    assert "python score.py" in held.main
+    assert held.all("//main//form[@method='post']") == []
+    refused = browser.submit(shown, BUTTON, reason="all the same")
+    assert refused.status == 409
+    assert "golden" in alert(refused)
+    assert live(client)[0] == 1
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_what_is_built_on_something_recalled_cannot_go_live(
+    browser: Browser, client: Client, catalog: Catalog, made: bool
+) -> None:
+    client.recalls.create("datasets:/tickets/2", "holds other customers' data")
+    query = f"bundle={catalog.bundle(2, 3).digest}"
+    if not made:
+        query = "model=models:/churn/2&prompt=prompts:/support/answer/2"
+    shown = browser.get(f"{HERE}?{query}")
+    assert "It cannot go live." in shown.main
+    assert "holds other customers' data" in shown.main
+    assert shown.all("//main//form[@method='post']") == []
+
+
+def test_a_retired_side_of_a_new_pair_is_told(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    client.lineage.retire("prompts:/support/answer/3", reason="too long")
+    assert "too long" in asked(browser, **PAIR).main
+
+
+def test_a_protected_environment_is_typed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    client.prompts.protect("production", reason="releases are announced first")
+    shown = asked(browser, **PAIR)
+    refused = browser.submit(shown, BUTTON, reason="the pair to try")
+    assert refused.status == 422
+    assert "type its name, production" in alert(refused)
+    browser.submit(refused, BUTTON, **{"environment-production": "production"})
+    assert live(client)[0] == 2
+
+
+@pytest.fixture
+def split(client: Client, catalog: Catalog) -> dict[str, Any]:
+    """A fifth of the users get (1, 2), the others (1, 1)."""
+    document = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref, 0.2)
+    client.slots.deploy(SLOT, policy=document, reason="a fifth of all", expected=1)
+    found = client.slots.get(SLOT).live
+    assert found is not None
+    return found.policy
+
+
+def test_the_rules_of_a_policy_end_or_stay_as_is_chosen(
+    browser: Browser, client: Client, catalog: Catalog, split: dict[str, Any]
+) -> None:
+    shown = browser.get(f"{HERE}?bundle={catalog.bundle(2, 3).digest}")
+    assert "The rules of the live policy end" in shown.main
+    kept = browser.submit(shown, "Keep the rules instead, change the default…")
+    was, becomes = catalog.bundle(1, 1).digest[:12], catalog.bundle(2, 3).digest[:12]
+    assert ["default.bundle", was, becomes] in kept.rows()
+    browser.submit(kept, BUTTON, reason="the default alone")
+    found = client.slots.get(SLOT).live
+    assert found is not None
+    assert found.policy["default"]["bundle"] == str(catalog.bundle(2, 3).ref)
+    arms = found.policy["rules"][0]["serve"]["split"]["arms"]
+    assert arms[1] == split["rules"][0]["serve"]["split"]["arms"][1]
+    ended = browser.submit(browser.get(f"{HERE}?bundle={catalog.bundle(1, 1).digest}"), BUTTON,
+                           reason="to everybody")  # fmt: skip
+    assert ended.address.endswith("?done=deployed")
+    found = client.slots.get(SLOT).live
+    assert found is not None
+    assert "rules" not in found.policy
+
+
+def test_a_policy_is_looked_over_before_it_is_deployed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    document = policies.by_tenant(catalog.bundle(1, 1).ref, "bank-a", catalog.bundle(1, 2).ref)
+    document["attributes"] = {"user.id": "string"}
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=json.dumps(document))
+    assert "unknown attribute" in shown.main
+    assert "prompts:/support/answer/2" in shown.main
+    browser.submit(shown, BUTTON, reason="the bank gets another")
+    found = client.slots.get(SLOT).live
+    assert found is not None
+    assert found.policy["rules"][0]["when"]["value"] == "bank-a"
+
+
+@pytest.mark.parametrize("wrong", ["{", "[]", '{"schema": "routing-policy/1"}'])
+def test_what_is_no_policy_is_told_and_stays_typed(
+    browser: Browser, catalog: Catalog, wrong: str
+) -> None:
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=wrong)
+    assert shown.status == 422
+    assert shown.one("//textarea[@name='policy']").value == wrong
+    assert alert(shown)
+
+
+def test_who_may_not_sees_the_change_and_who_can(
+    browser_of: Callable[[Role], Browser], client: Client, catalog: Catalog
+) -> None:
+    viewer = browser_of(Role.VIEWER)
+    shown = asked(viewer, **PAIR)
+    assert "releaser or admin" in shown.main
+    assert shown.all("//main//form[@method='post']") == []
+    token = shown.one("//form[@action='/logout']//input").get("value")
+    assert viewer.send(HERE, {"form": token, **PAIR, "reason": "let me"}).status == 403
+    assert live(client)[0] == 1
+
+
+def test_a_releaser_may(
+    browser_of: Callable[[Role], Browser], client: Client, catalog: Catalog
+) -> None:
+    browser = browser_of(Role.RELEASER)
+    browser.submit(asked(browser, **PAIR), BUTTON, reason="the pair to try")
+    assert live(client) == (2, "3", "1")
+
+
+def test_what_people_wrote_is_shown_as_it_was_typed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    client.prompts.create("support/answer", f"Answer {HOSTILE}: {{{{ question }}}}")
+    shown = asked(browser, prompt="prompts:/support/answer/4", model=PAIR["model"])
+    assert "<script>alert" not in shown.source
+    assert "<script>alert(1)</script>" in shown.main
+    wrong = asked(browser, prompt=HOSTILE)
+    assert "<script>alert" not in wrong.source
+    assert wrong.one("//input[@name='prompt']").get("value") == HOSTILE
+    assert alert(wrong).startswith("prompt: '<script>alert(1)</script>")
+    assert "\u202e" not in alert(wrong)
