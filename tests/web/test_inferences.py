@@ -177,7 +177,7 @@ def test_a_story_tells_the_pair_and_why_it_was_this_one(
     assert f"{SLOT} #2" in shown.links
     assert "half <b>to</b> it" in shown.main
     assert f"salt {kept.experiment}" in shown.main
-    assert "rollout decided" in shown.main
+    assert ["rollout", "decided"] in shown.rows(0)
     assert "same the policy gives the same bundle again" in shown.main
     assert "812.5 ms" in shown.main
     assert "judge" in shown.main
