@@ -78,7 +78,7 @@ def test_pages_of_a_filter_follow_each_other(
     seen = [row[0] for row in shown.rows()]
     while "Older" in shown.links:
         shown = browser.follow(shown, "Older")
-        seen += [row[0] for row in shown.rows()]
+        seen += [row[0] for row in shown.rows()] if shown.all("//main//table") else []
     assert len(whole) > 2
     assert seen == whole
 

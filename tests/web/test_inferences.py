@@ -212,7 +212,7 @@ def test_what_changed_around_it_is_one_click_away(
 
 def test_a_recall_since_then_is_told(browser: Browser, client: Client, catalog: Catalog) -> None:
     id = resolved(client)
-    made = client.recalls.recall("datasets:/tickets/1", reason="other customers' data")
+    made = client.recalls.create("datasets:/tickets/1", reason="other customers' data")
     shown = browser.get(f"/inferences/{id}")
     assert "is recalled since" in shown.main
     assert "after this request" in shown.main

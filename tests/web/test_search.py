@@ -85,9 +85,9 @@ def test_several_that_are_called_so_are_all_listed(
 ) -> None:
     client.prompts.create("churn", "Why do they leave?")
     shown = browser.get("/search?q=churn")
-    assert {"/prompts/churn", "/models/churn"} <= set(
+    assert {"/prompts/churn", "/models/churn"} <= {
         one.get("href") for one in shown.all("//main//a[@href]")
-    )
+    }
     assert "Exactly so" in shown.main
 
 
