@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -33,8 +34,8 @@ def ids(catalog: Catalog, count: int = 1, slot: str = SLOT, **measures: object) 
     return [str(one.id) for one in catalog.serve(slot, bundle, count, **measures)]
 
 
-def resolved(client: Client, **more: object) -> UUID:
-    found = client.inferences.resolve("answer", "production", {"user": {"id": "u"}}, **more)  # type: ignore[arg-type]
+def resolved(client: Client, **more: Any) -> UUID:
+    found = client.inferences.resolve("answer", "production", {"user": {"id": "u"}}, **more)
     assert found.inference_id is not None
     return found.inference_id
 
