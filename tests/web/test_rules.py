@@ -17,8 +17,8 @@ from twinline.web.gate import _Sending, _Visiting
 WEB = Path(str(resources.files(twinline))) / "web"
 TEMPLATES = sorted(WEB.glob("templates/**/*.html"))
 SOURCES = sorted(WEB.rglob("*.py"))
-BY_ITSELF = ("/write",)
-"""Asks the sender in its own time, so that what was typed outlives a refusal."""
+BY_ITSELF = ("/write", "/write/checks")
+"""They ask the sender in their own time, so that what was typed outlives a refusal."""
 
 FORBIDDEN = {
     "what is not escaped": r"\|\s*safe\b|autoescape|Markup",
@@ -125,11 +125,14 @@ def test_no_address_takes_anything_but_get_and_post() -> None:
             page_routes(method)
 
 
+_TEMPLATE = re.compile(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", re.DOTALL)
+
+
 def _said(template: Path, what: str) -> str:
     """A template; of what may be an attribute, without the words of the template itself."""
     text = template.read_text("utf-8")
     ours = what == "a script of its own"
-    return re.sub(r"\{%.*?%\}|\{#.*?#\}", "", text, flags=re.DOTALL) if ours else text
+    return _TEMPLATE.sub("{{", text) if ours else text
 
 
 def _markups(source: Path) -> Iterator[ast.Call]:
