@@ -24,7 +24,6 @@ PAGES: Mapping[str, str] = {
     "models": "/models",
     "model": "/models/{model}",
     "model version": "/models/{model}/versions/{model_number}",
-    "datasets": "/datasets",
     "dataset": "/lineage?node={dataset}",
     "lineage, nothing chosen": "/lineage",
     "lineage": "/lineage?node={bundle}",

@@ -65,7 +65,9 @@ _PALE = """least => {
   }
   return pale;
 }"""
+# The lines of a difference are text, with nothing in them to be pressed.
 _LOW = """least => [...document.querySelectorAll("main table tr, main svg a")]
+  .filter(one => !one.closest(".twinline-diff") || one.querySelector("a, button, input"))
   .filter(one => one.checkVisibility())
   .map(one => [one.getBoundingClientRect().height, one])
   .filter(([height]) => height > 0 && height < least - 0.5)

@@ -49,7 +49,7 @@ class Walk:
         self.page.get_by_role("searchbox", name="Find").fill(text)
         self.clicks.append(f"find {text}")
         self.page.keyboard.press("Enter")
-        self.page.wait_for_url("**/search?*")
+        self.page.wait_for_url(lambda url: not url.endswith("/"))
 
     def write(self, field: str, text: str) -> None:
         """Type into a field of the page."""

@@ -1,6 +1,7 @@
 """What holds for every page and template, so that nobody has to look for it."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -16,6 +17,9 @@ from twinline.web.gate import _Sending, _Visiting
 WEB = Path(str(resources.files(twinline))) / "web"
 TEMPLATES = sorted(WEB.glob("templates/**/*.html"))
 SOURCES = sorted(WEB.rglob("*.py"))
+BY_ITSELF = ("/write", "/write/checks")
+"""They ask the sender in their own time, so that what was typed outlives a refusal."""
+
 FORBIDDEN = {
     "what is not escaped": r"\|\s*safe\b|autoescape|Markup",
     "a style of its own": r"<style|\bstyle\s*=",
@@ -30,7 +34,7 @@ def test_no_template_holds(what: str) -> None:
     found = {
         f"{one.name}: {hit[0].strip()}"
         for one in TEMPLATES
-        for hit in re.finditer(FORBIDDEN[what], one.read_text("utf-8"), re.IGNORECASE)
+        for hit in re.finditer(FORBIDDEN[what], _said(one, what), re.IGNORECASE)
     }
     assert found == set()
 
@@ -51,31 +55,19 @@ def test_what_no_template_may_hold_is_found(what: str, text: str) -> None:
 
 
 def test_html_that_no_template_escapes_is_made_in_one_file() -> None:
-    found = {
-        one.relative_to(WEB).as_posix()
-        for one in SOURCES
-        if re.search(r"\bMarkup\b|markupsafe|autoescape=False", one.read_text("utf-8"))
-    }
+    """And is what a picture drew, as it is: no text with something put into it."""
+    found: set[str] = set()
+    for source in SOURCES:
+        for call in _markups(source):
+            found.add(source.relative_to(WEB).as_posix())
+            said = ast.unparse(call)
+            assert len(call.args) == 1, said
+            assert not call.keywords, said
+            drawn = call.args[0]
+            assert isinstance(drawn, ast.Call), said
+            assert ast.unparse(drawn.func).startswith(("pictures.", "charts.")), said
+            assert not any(isinstance(one, ast.JoinedStr | ast.BinOp) for one in ast.walk(drawn))
     assert found == {"pictures.py"}
-
-
-def test_html_that_no_template_escapes_is_never_put_together() -> None:
-    """`Markup` takes what a picture drew, as it is: no text with something in it."""
-    tree = ast.parse((WEB / "pictures.py").read_text("utf-8"))
-    calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Markup"
-    ]
-    assert calls
-    for call in calls:
-        assert len(call.args) == 1
-        assert not call.keywords
-        drawn = call.args[0]
-        assert isinstance(drawn, ast.Call), ast.unparse(drawn)
-        assert ast.unparse(drawn.func).startswith("pictures."), ast.unparse(drawn)
-        parts = (ast.JoinedStr, ast.BinOp)
-        assert not any(isinstance(part, parts) for part in ast.walk(drawn)), ast.unparse(drawn)
 
 
 def test_every_field_of_every_page_has_its_help() -> None:
@@ -86,18 +78,20 @@ def test_every_field_of_every_page_has_its_help() -> None:
     for kind in made:
         assert kind.template in names, kind
         assert all(said.said.endswith(".") for said in kind.help()), kind
-    assert names - {kind.template for kind in made} == {"base.html", "parts.html"}
+    everything = "".join(one.read_text("utf-8") for one in TEMPLATES)
+    for name in names - {kind.template for kind in made}:
+        assert re.search(rf'(?:import|include|extends|from) "{name}"', everything), name
 
 
 def test_every_form_that_changes_something_carries_our_token() -> None:
     """But the one to sign in: there is no session yet. All others say what they ask by GET."""
-    seen = 0
+    seen, tokens = 0, "|".join(_macros_with_a_token())
     for one in TEMPLATES:
         text = one.read_text("utf-8")
         for form in re.finditer(r"<form\b([^>]*)>(.*?)</form>", text, re.DOTALL):
             head, inside = form.groups()
             posts = re.search(r"method=\"?post\"?", head) is not None
-            token = "parts.token(visitor)" in inside
+            token = re.search(rf"\b(?:{tokens})\(visitor\b", inside) is not None
             assert posts or "method" not in head, f"{one.name}: {head}"
             assert token == (posts and f'"{SIGN_IN}"' not in head), f"{one.name}: <form{head}>"
             assert "<button" in inside or "parts." in inside, f"{one.name}: <form{head}>"
@@ -110,7 +104,11 @@ def test_every_address_that_changes_something_asks_for_a_form_of_ours() -> None:
     for route in page_routes("POST"):
         assert route.methods == {"POST"}, route.path
         through = any(isinstance(one, _Sending) for one in asked_before(route.dependant))
-        assert through == (route.path != SIGN_IN), route.path
+        assert through == (route.path not in (SIGN_IN, *BY_ITSELF)), route.path
+        if route.path in BY_ITSELF:
+            module = inspect.getmodule(route.endpoint)
+            assert module is not None
+            assert re.search(r"\bsender\(\w", inspect.getsource(module)), route.path
 
 
 def test_every_address_that_only_shows_asks_who_is_there() -> None:
@@ -125,6 +123,35 @@ def test_no_address_takes_anything_but_get_and_post() -> None:
     for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
         with pytest.raises(AssertionError):
             page_routes(method)
+
+
+_TEMPLATE = re.compile(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", re.DOTALL)
+
+
+def _said(template: Path, what: str) -> str:
+    """A template; of what may be an attribute, without the words of the template itself."""
+    text = template.read_text("utf-8")
+    ours = what == "a script of its own"
+    return _TEMPLATE.sub("{{", text) if ours else text
+
+
+def _markups(source: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Markup"):
+            yield node
+
+
+def _macros_with_a_token() -> list[str]:
+    """The macros that print the field, by themselves or by another."""
+    texts = [one.read_text("utf-8") for one in TEMPLATES]
+    bodies = [
+        found.groups()
+        for text in texts
+        for found in re.finditer(r"{% macro (\w+)\((.*?){% endmacro %}", text, re.DOTALL)
+    ]
+    return [
+        name for name, body in bodies if "visitor.form_token" in body or "token(visitor)" in body
+    ]
 
 
 def _kinds(kind: type[page.Page]) -> Iterator[type[page.Page]]:
