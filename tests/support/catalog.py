@@ -6,6 +6,8 @@ from twinline.client import Client
 from twinline.language.records import (
     Bundle,
     Deployment,
+    Evaluation,
+    NewEvaluation,
     NewInference,
     NewModelVersion,
     Recorded,
@@ -41,6 +43,15 @@ class Catalog:
             {"slot": f"routes:/{slot}", "bundle": str(bundle.ref), **measures}
         )
         return list(self.client.inferences.record([one] * count).items)
+
+    def score(self, subject: object, suite: str, **found: object) -> Evaluation:
+        """Record how something scored: by ``passed`` and ``failed``, or by its ``cases``."""
+        cases = found.get("cases", ())
+        assert isinstance(cases, list | tuple)
+        new = {"subject": str(subject), "suite": suite, **found}
+        if cases:
+            return self.client.evaluations.record(NewEvaluation.of(**new))
+        return self.client.evaluations.record(NewEvaluation.model_validate(new))
 
     def _bundle(self, model: int, prompt: int) -> Bundle:
         while self._models < model:
