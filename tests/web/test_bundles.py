@@ -108,7 +108,9 @@ def test_a_bundle_shows_evidence_figures_and_lineage(browser: Browser, client: C
     catalog.serve("support@production", bundle, 3, status="error", latency_ms=20)
     Catalog(client).score(bundle.ref, "golden", passed=3, failed=0, score=1.0)
     Catalog(client).score(f"prompts:/{PROMPT}/1", "tone", passed=1, failed=1)
-    client.bundles.state_pairing(bundle.model, bundle.prompt, "compatible", reason=HOSTILE)
+    client.bundles.state_pairing(
+        f"models:/{MODEL}/1", f"prompts:/{PROMPT}/1", "compatible", reason=HOSTILE
+    )
     shown = browser.get(f"/bundles/{bundle.digest[:12]}")
     assert "live in support@production" in shown.one("//h1").text_content()
     assert shown.rows(0)[0][:2] == ["golden", "passed"]

@@ -45,8 +45,8 @@ def test_it_is_compared_with_the_version_before(browser: Browser, client: Client
         f"Evaluation {new.ref.number}",
     ]
     assert "1 fixed, 1 broken" in shown.main
-    assert "Broken case-003" in shown.main
-    assert "Fixed case-001" in shown.main
+    assert "Brokencase-003" in shown.main
+    assert "Fixedcase-001" in shown.main
     against = browser.submit(shown, "Compare", against=str(other.ref.number))
     assert "0 fixed, 2 broken" in against.main
     assert "The verdict turned to failed" in against.main

@@ -125,7 +125,7 @@ def mirrored(database: Database) -> Iterator[Browser]:
         place = Place("default", "default")
         places_store.know(tx, place)
         mirror_store.add_series(tx, place, "model", "churn there", 1, "churn")
-    server = MlflowServer("default", "http://user:secret@mlflow.example:5000/")
+    server = MlflowServer("http://user:secret@mlflow.example:5000/")
     app = make_app(database, mirroring=Mirroring([server]))
     with served(app) as url, Browser(url, key) as browser:
         yield browser
