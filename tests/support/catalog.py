@@ -1,6 +1,7 @@
 """A small catalog that tests fill through the client."""
 
 from functools import cache
+from typing import Any
 
 from twinline.client import Client
 from twinline.language.records import (
@@ -44,12 +45,10 @@ class Catalog:
         )
         return list(self.client.inferences.record([one] * count).items)
 
-    def score(self, subject: object, suite: str, **found: object) -> Evaluation:
+    def score(self, subject: object, suite: str, **found: Any) -> Evaluation:
         """Record how something scored: by ``passed`` and ``failed``, or by its ``cases``."""
-        cases = found.get("cases", ())
-        assert isinstance(cases, list | tuple)
-        new = {"subject": str(subject), "suite": suite, **found}
-        if cases:
+        new: dict[str, Any] = {"subject": str(subject), "suite": suite, **found}
+        if "cases" in found:
             return self.client.evaluations.record(NewEvaluation.of(**new))
         return self.client.evaluations.record(NewEvaluation.model_validate(new))
 

@@ -34,7 +34,8 @@ def test_a_filter_that_hides_everything_offers_to_clear_it(
     browser: Browser, client: Client
 ) -> None:
     catalog = Catalog(client)
-    catalog.bundle(1, 1), catalog.bundle(2, 2)
+    catalog.bundle(1, 1)
+    catalog.bundle(2, 2)
     shown = browser.get(f"/bundles?model=models:/{MODEL}/1&prompt=prompts:/{PROMPT}/2")
     assert "No bundle is of" in shown.main
     assert len(browser.follow(shown, "Clear the filter").rows()) == 2
