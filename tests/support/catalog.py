@@ -1,11 +1,14 @@
 """A small catalog that tests fill through the client."""
 
 from functools import cache
+from typing import Any
 
 from twinline.client import Client
 from twinline.language.records import (
     Bundle,
     Deployment,
+    Evaluation,
+    NewEvaluation,
     NewInference,
     NewModelVersion,
     Recorded,
@@ -41,6 +44,13 @@ class Catalog:
             {"slot": f"routes:/{slot}", "bundle": str(bundle.ref), **measures}
         )
         return list(self.client.inferences.record([one] * count).items)
+
+    def score(self, subject: object, suite: str, **found: Any) -> Evaluation:
+        """Record how something scored: by ``passed`` and ``failed``, or by its ``cases``."""
+        new: dict[str, Any] = {"subject": str(subject), "suite": suite, **found}
+        if "cases" in found:
+            return self.client.evaluations.record(NewEvaluation.of(**new))
+        return self.client.evaluations.record(NewEvaluation.model_validate(new))
 
     def _bundle(self, model: int, prompt: int) -> Bundle:
         while self._models < model:

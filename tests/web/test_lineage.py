@@ -131,10 +131,12 @@ def test_too_much_is_not_drawn_but_listed(browser: Browser, rehearsal: Rehearsal
     with rehearsal.writing("test") as tx:
         for number in range(1005):
             name = f"{number:04}"
-            customs.add(tx, NewCustomNode(type="chunk", name=name))
+            customs.add(tx, NewCustomNode(type="chunk", name=name, properties={}))
             if number:
                 made = f"nodes:/chunk/{name}"
-                customs.connect(tx, NewEdge(source="nodes:/chunk/0000", target=made, kind="feeds"))
+                customs.connect(
+                    tx, NewEdge(source="nodes:/chunk/0000", target=made, kind="feeds", evidence={})
+                )
     shown = browser.get("/lineage?node=nodes:/chunk/0000")
     assert "no picture of them can be read" in shown.main
     assert not shown.all("//*[local-name()='svg']")

@@ -146,15 +146,15 @@ def _add(tx: Writing, node_id: int, **values: Any) -> bool:
 def _models(wanted: ModelVersionRef | str) -> Select[Any]:
     if isinstance(wanted, ModelVersionRef):
         return select(node.c.id).where(node.c.ref == str(wanted))
-    named = model_version.c.model_id == select(model.c.id).where(model.c.name == wanted)
-    return select(model_version.c.node_id).where(named)
+    id = select(model.c.id).where(model.c.name == wanted).scalar_subquery()
+    return select(model_version.c.node_id).where(model_version.c.model_id == id)
 
 
 def _prompts(wanted: PromptVersionRef | str) -> Select[Any]:
     if isinstance(wanted, PromptVersionRef):
         return select(node.c.id).where(node.c.ref == str(wanted))
-    named = prompt_version.c.prompt_id == select(prompt.c.id).where(prompt.c.name == wanted)
-    return select(prompt_version.c.node_id).where(named)
+    id = select(prompt.c.id).where(prompt.c.name == wanted).scalar_subquery()
+    return select(prompt_version.c.node_id).where(prompt_version.c.prompt_id == id)
 
 
 def _bundles() -> Select[Any]:

@@ -1,0 +1,141 @@
+"""The pages of models and their versions."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.browsing import Browser
+from tests.support.catalog import MODEL, Catalog
+from tests.support.serving import served
+from twinline.access import actions as access
+from twinline.app import make_app
+from twinline.client import Client
+from twinline.db.session import Database
+from twinline.language.records import NewKey, NewModelVersion, Role, RunFacts
+from twinline.mirror import places_store
+from twinline.mirror import store as mirror_store
+from twinline.mirror.mirroring import Mirroring
+from twinline.mirror.naming import Place
+from twinline.mirror.remote import MlflowServer
+from twinline.models import actions as models
+
+HOSTILE = "<script>alert(1)</script>\u202egnp"
+
+
+def test_without_models_it_says_how_one_comes(browser: Browser) -> None:
+    shown = browser.get("/models")
+    assert "No model is known yet" in shown.main
+    assert "twinline models register gpt-4o openai:/gpt-4o-2024-08-06" in shown.main
+
+
+def test_models_are_listed_with_where_they_are_live(browser: Browser, client: Client) -> None:
+    catalog = Catalog(client)
+    catalog.deploy("support@production", catalog.bundle(2, 1))
+    client.models.register(NewModelVersion(name="folder/other", source_uri="provider:/other"))
+    shown = browser.get("/models")
+    rows = {row[0]: row for row in shown.rows()}
+    assert rows[f"M{MODEL}"][2:4] == ["v2", "support@production v2"]
+    assert rows["Mfolder/other"][3] == "nowhere"
+    assert browser.follow(shown, "folder/other").status == 200
+
+
+def test_a_model_lists_versions_and_what_stands_against_them(
+    browser: Browser, client: Client
+) -> None:
+    catalog = Catalog(client)
+    catalog.deploy("support@production", catalog.bundle(2, 1))
+    client.lineage.retire(f"models:/{MODEL}/1", reason="old")
+    shown = browser.get(f"/models/{MODEL}")
+    newest, oldest = shown.rows()
+    assert newest[:3] == ["v2", "may go live", "support@production"]
+    assert oldest[:3] == ["v1", "retired", ""]
+    assert browser.follow(shown, "v1").status == 200
+
+
+def test_a_version_tells_facts_pairs_and_lineage(browser: Browser, client: Client) -> None:
+    catalog = Catalog(client)
+    bundle = catalog.bundle(1, 1)
+    catalog.deploy("support@production", bundle)
+    catalog.serve("support@production", bundle, 3, status="ok", score=0.5)
+    shown = browser.get(f"/models/{MODEL}/versions/1")
+    assert "live in support@production" in shown.one("//h1").text_content()
+    assert "sourceruns:/run-1/model" in shown.main
+    assert "Requests3" in shown.main
+    assert bundle.digest[:12] in shown.links
+    assert shown.all("//*[local-name()='svg']")
+    assert "twinline evaluate record models:/churn/1" in shown.main
+
+
+def test_a_version_that_is_not_live_is_compared_with_the_one_that_is(
+    browser: Browser, client: Client
+) -> None:
+    catalog = Catalog(client)
+    catalog.deploy("support@production", catalog.bundle(1, 1))
+    catalog.bundle(3, 1)
+    shown = browser.get(f"/models/{MODEL}/versions/3")
+    assert "Against v1, live in support@production" in shown.main
+    assert ["source", "runs:/run-1/model", "runs:/run-3/model"] in shown.rows()
+    other = browser.submit(shown, "Compare", against="2")
+    assert "Against v2" in other.main
+    assert ["run", "run-2", "run-3"] in other.rows()
+
+
+def test_a_version_in_no_bundle_says_how_it_is_paired(browser: Browser, client: Client) -> None:
+    client.models.register(NewModelVersion(name="gpt", source_uri="openai:/gpt", pinned=False))
+    shown = browser.get("/models/gpt/versions/1")
+    assert "twinline bundles pair --model models:/gpt/1" in shown.main
+    assert "unpinned" in shown.one("//h1").text_content()
+
+
+def test_a_recalled_version_says_why(browser: Browser, client: Client) -> None:
+    Catalog(client).bundle(1, 1)
+    client.lineage.retire(f"models:/{MODEL}/1", reason=HOSTILE)
+    shown = browser.get(f"/models/{MODEL}/versions/1")
+    assert "is retired" in shown.main
+    assert "<script>alert" not in shown.source
+    assert "\u202e" not in shown.source
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("/models/none", "There is no model"),
+        (f"/models/{MODEL}/versions/9", "has no version 9"),
+        (f"/models/{MODEL}/versions/1?against=9", "has no version 9"),
+    ],
+)
+def test_what_is_not_there_is_told(
+    browser: Browser, client: Client, address: str, why: str
+) -> None:
+    Catalog(client).bundle(1, 1)
+    shown = browser.get(address)
+    assert shown.status == 404
+    assert why in shown.main
+
+
+@pytest.fixture
+def mirrored(database: Database) -> Iterator[Browser]:
+    """A browser at a server that knows an MLflow, and a model mirrored from it."""
+    with database.writing("test") as tx:
+        key = access.issue_key(tx, NewKey(owner="ana", role=Role.ADMIN)).key
+        run = RunFacts(id="run-1", name="training")
+        models.register(
+            tx, NewModelVersion(name="churn", source="mlflow", source_uri="models:/m-1", run=run)
+        )
+        place = Place("default", "default")
+        places_store.know(tx, place)
+        mirror_store.add_series(tx, place, "model", "churn there", 1, "churn")
+    server = MlflowServer("http://user:secret@mlflow.example:5000/")
+    app = make_app(database, mirroring=Mirroring([server]))
+    with served(app) as url, Browser(url, key) as browser:
+        yield browser
+
+
+def test_what_mlflow_has_is_a_link_without_its_password(mirrored: Browser) -> None:
+    version = mirrored.get("/models/churn/versions/1")
+    (link,) = version.all("//a[normalize-space()='In MLflow']")
+    assert link.get("href") == "http://mlflow.example:5000/#/models/churn%20there/versions/1"
+    assert link.get("rel") == "noreferrer"
+    run = mirrored.get("/lineage?node=runs:/run-1").one("//a[normalize-space()='In MLflow']")
+    assert run.get("href") == "http://mlflow.example:5000/#/runs/run-1"
+    assert "secret" not in version.source
