@@ -6,7 +6,16 @@ come before those whose names may hold slashes.
 
 from fastapi import APIRouter
 
-from twinline.web.pages import assets, audit, experiments, login, overview
+from twinline.web.pages import (
+    assets,
+    audit,
+    experiments,
+    login,
+    overview,
+    settings,
+    settings_environments,
+    settings_server,
+)
 
 _FILES = (
     assets,
@@ -14,6 +23,9 @@ _FILES = (
     experiments,
     login,
     overview,
+    settings,
+    settings_environments,
+    settings_server,
 )
 
 
