@@ -114,7 +114,13 @@ class Browser:
     ) -> Shown:
         """Send a form's fields as our page would."""
         beside = {"Sec-Fetch-Site": "same-origin", "Origin": self.url, "Accept": "text/html"}
-        return Shown(self.http.post(address, data=fields, headers=beside | headers))
+        answer = self.http.post(
+            address, data=fields, headers=beside | headers, follow_redirects=False
+        )
+        # The cookie is ours, not the client's, which would lose it on the way.
+        if answer.is_redirect and "set-cookie" not in answer.headers:
+            return self.get(answer.headers["location"])
+        return Shown(answer)
 
     def submit(self, shown: Shown, button: str, **typed: str | Sequence[str]) -> Shown:
         """Fill a form of the page and press one of its buttons; a box is ticked by ``on``

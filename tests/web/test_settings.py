@@ -184,7 +184,7 @@ def test_without_an_mlflow_server_it_is_said_how_to_name_one(browser: Browser) -
 
 def test_links_that_drift_are_listed(browser: Browser, catalog: Catalog, client: Client) -> None:
     catalog.deploy("answer@production", catalog.bundle(1, 1))
-    client.mlflow.link("answer@production", "champion")
+    client.mlflow_links.link("answer@production", "champion")
     (row,) = browser.get("/settings/mlflow").rows()
     assert row[:2] == ["answer@production", "champion"]
 
