@@ -65,11 +65,6 @@ def _standing(place: MirrorPlace) -> str:
     return f"{place.server}/{place.workspace}: {said}{more}{trouble}"
 
 
-def database_version(tx: Reading) -> str:
-    """The version of PostgreSQL."""
-    return tx.value(text("select current_setting('server_version')"))
-
-
 def check(database: Database) -> Health:
     """Look at everything that the work depends on."""
     checks: dict[str, str] = {}

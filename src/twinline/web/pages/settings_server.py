@@ -7,7 +7,6 @@ from fastapi import Request, Response
 from pydantic import Field
 
 import twinline
-from twinline import health
 from twinline.access.rules import Permission
 from twinline.aliases import actions as aliases
 from twinline.db import migrations
@@ -146,13 +145,11 @@ def client_settings(by: Reader, environment: str = "") -> Response:
 @router.get("/settings/server")
 def server_settings(by: Reader, request: Request) -> Response:
     """This server."""
-    found = health.check(by.database)
-    with by.reading() as tx:
-        database = health.database_version(tx)
+    found: Health = request.app.state.check(by.database)
     connected = request.app.state.announcements.connected
     page = ServerSettingsPage(
         version=twinline.__version__,
-        database=database,
+        database=migrations.server_version(by.database),
         revision=str(migrations.current(by.database)),
         health=found,
         changes_heard="at once" if connected else "within a second",
