@@ -158,6 +158,7 @@ def make_app(
         responses=REFUSALS,
     )
     app.state.otlp = Counts()
+    app.state.check = health.check
     app.state.alias_figures = Glance(lambda tx: tuple(alias_gauges.figures(tx)))
     app.state.alias_look_seconds = alias_look_seconds
     app.state.mirroring = mirroring or Mirroring()

@@ -129,7 +129,17 @@ class Browser:
     ) -> Shown:
         """Send a form's fields as our page would."""
         beside = {"Sec-Fetch-Site": "same-origin", "Origin": self.url, "Accept": "text/html"}
-        return Shown(self.http.post(address, data=fields, headers=beside | headers))
+        answer = self.http.post(
+            address, data=fields, headers=beside | headers, follow_redirects=False
+        )
+        # The cookie is ours, not the client's, which would lose it on the way.
+        if answer.is_redirect and "set-cookie" not in answer.headers:
+            return self.get(answer.headers["location"])
+        if answer.next_request is None:
+            return Shown(answer)
+        followed = self.http.send(answer.next_request, follow_redirects=True)
+        followed.history.insert(0, answer)
+        return Shown(followed)
 
     def submit(self, shown: Shown, button: str, **typed: str | Sequence[str]) -> Shown:
         """Fill a form of the page and press one of its buttons; a box is ticked by ``on``

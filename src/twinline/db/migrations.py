@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy import text
 
 import twinline
 from twinline.db.session import Database, named_errors
@@ -43,6 +44,12 @@ def current(database: Database) -> str | None:
     """The revision that the database is at; None before the first migration."""
     with named_errors(), database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def server_version(database: Database) -> str:
+    """The version of PostgreSQL."""
+    with named_errors(), database.engine.connect() as connection:
+        return connection.scalar(text("select current_setting('server_version')")) or ""
 
 
 def newest() -> str | None:

@@ -58,6 +58,11 @@ def list_changes(
     return cursors.page(listing, items, limit, lambda last: last.number)
 
 
+def newest(tx: Reading, server: str) -> MlflowChange | None:
+    """The last change that was told of a server; None when none was."""
+    return store.newest(tx, server)
+
+
 def _have_read_again(tx: Writing, server: str, rows: list[dict[str, Any]]) -> None:
     """Mark the names in the workspaces that are mirrored; as what, only MLflow can tell."""
     names: dict[str, list[str]] = {}

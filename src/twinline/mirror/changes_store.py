@@ -39,6 +39,13 @@ def keep(tx: Writing, rows: Sequence[dict[str, Any]]) -> None:
     tx.run_many(mlflow_change.insert().values(fresh), rows)
 
 
+def newest(tx: Reading, server: str) -> MlflowChange | None:
+    """The change of a server with the highest number."""
+    of_server = select(mlflow_change).where(mlflow_change.c.server == server)
+    row = tx.row(of_server.order_by(mlflow_change.c.number.desc()).limit(1))
+    return MlflowChange.model_validate(dict(row)) if row else None
+
+
 def page(
     tx: Reading, server: str, name: str | None, *, after: int, limit: int
 ) -> tuple[MlflowChange, ...]:

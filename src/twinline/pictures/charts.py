@@ -17,11 +17,11 @@ from twinline.pictures.style import style_sheet
 from twinline.pictures.text import fitted, plain, width
 
 WIDTH, HEIGHT = 640, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 132, 48, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 132, 48, 28
 _TICKS, _DAYS_NAMED = 4, 6
 _LABEL, _SMALL = 12, 11
-_BAR_ROW = 32
-_NAMES, _FIGURES = 132, 176
+_BAR_ROW, _BAR_MOST = 32, 40
+_NAMES, _FIGURES = 132, 232
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
 _STYLES = ("first", "second", "third", "fourth")
 _POINTS = (
@@ -254,7 +254,7 @@ def _ends(ends: Sequence[tuple[float, str, str]], names: Sequence[str]) -> Itera
 
 def _bars(chart: Chart, top: float) -> Iterator[str]:
     (one,) = chart.series
-    wide = max(1.0, (WIDTH - _LEFT - _RIGHT) / max(1, len(chart.days)) - 2)
+    wide = min(_BAR_MOST, max(1.0, _day_width(chart) - 2))
     yield f'<g class="first"><title>{writing.safe(_range(one, chart.said))}</title>'
     for day, value in zip(chart.days, one.values, strict=True):
         if value:

@@ -23,6 +23,10 @@ DONE: Mapping[str, str] = {
     "signed-out": "You are signed out.",
     "version-retired": "The version is retired.",
     "version-unretired": "People can build on the version again.",
+    "key-revoked": "The key is revoked: it is refused from the next request on.",
+    "released": "The suite is required there no more.",
+    "required": "The suite has to be passed there from now on.",
+    "sync-asked": "MLflow will be swept now; open this page again to see how far that is.",
 }
 
 

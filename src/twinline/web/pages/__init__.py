@@ -9,6 +9,17 @@ from fastapi import APIRouter
 from twinline.web.pages import (
     assets,
     audit,
+    experiments,
+    login,
+    overview,
+    settings,
+    settings_environments,
+    settings_server,
+)
+
+_FILES = (
+    assets,
+    audit,
     bundles,
     changes,
     compare,
@@ -60,6 +71,9 @@ _FILES = (
     search,
     slots,
     write,
+    settings,
+    settings_environments,
+    settings_server,
 )
 
 

@@ -53,9 +53,10 @@ def sign_in(request: Request, sent: SentFields) -> Response:
 
 @router.post("/logout")
 def sign_out(by: Annotated[Sender, sender(Permission.READ)]) -> Response:
-    """End the session."""
+    """End the session, or with ``everywhere`` every session of its key."""
+    end = sessions.sign_out_everywhere if by.fields.ticked("everywhere") else sessions.sign_out
     with by.writing() as tx:
-        sessions.sign_out(tx, by.session)
+        end(tx, by.session)
     answer = forms.to("/login")
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
     return answer

@@ -42,6 +42,28 @@ _SENTENCES = {
     "kill.lift": "let go on",
 }
 
+STEPS = (
+    (
+        "Write a prompt.",
+        "twinline prompts create support/answer --template 'Answer briefly: {{ question }}'",
+    ),
+    (
+        "Register a model, or let MLflow's mirror do it.",
+        "twinline models register gpt-4o openai:/gpt-4o-2024-08-06",
+    ),
+    (
+        "Pair them: this is a bundle.",
+        "twinline bundles pair --model models:/gpt-4o/1 --prompt prompts:/support/answer/1",
+    ),
+    (
+        "Make the bundle live in a slot.",
+        "twinline deploy support@production --model models:/gpt-4o/1 "
+        "--prompt prompts:/support/answer/1 --reason 'the first one'",
+    ),
+    ("Ask for it, as an application does.", "twinline resolve support@production"),
+)
+"""What makes a catalog of an empty one, and the commands for it."""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -128,7 +150,7 @@ def overview(by: Reader, request: Request) -> Response:
         names = standing.names(tx)
         places = standing.look(tx, names)
         page = OverviewPage(
-            steps=() if names else _steps(tx),
+            steps=() if names else tuple(_steps(tx)),
             concerns=tuple(_concerns(places)),
             places=places,
             other_places=tuple(names[standing.ENVIRONMENTS :]),
@@ -227,34 +249,15 @@ def _more(event: AuditEvent) -> str:
     return ""
 
 
-def _steps(tx: Reading) -> tuple[Step, ...]:
+def _steps(tx: Reading) -> Iterator[Step]:
     """The five steps, with commands that follow one another."""
-    slots = deployments.list_slots(tx, None, cursor=None, limit=1)
-    return (
-        Step(
-            "Write a prompt.",
-            "twinline prompts create support/answer --template 'Answer briefly: {{ question }}'",
-            bool(searching.list_prompts(tx, Wanted(), cursor=None, limit=1).items),
-        ),
-        Step(
-            "Register a model, or let MLflow's mirror do it.",
-            "twinline models register gpt-4o openai:/gpt-4o-2024-08-06",
-            bool(models.list_models(tx, cursor=None, limit=1).items),
-        ),
-        Step(
-            "Pair them: this is a bundle.",
-            "twinline bundles pair --model models:/gpt-4o/1 --prompt prompts:/support/answer/1",
-            bool(bundles.list_bundles(tx, cursor=None, limit=1).items),
-        ),
-        Step(
-            "Make the bundle live in a slot.",
-            "twinline deploy support@production --model models:/gpt-4o/1 "
-            "--prompt prompts:/support/answer/1 --reason 'the first one'",
-            any(slot.live for slot in slots.items),
-        ),
-        Step(
-            "Ask for it, as an application does.",
-            'twinline resolve support@production --context \'{"tenant": "acme"}\'',
-            False,
-        ),
+    slots = deployments.list_slots(tx, None, cursor=None, limit=1).items
+    done = (
+        bool(searching.list_prompts(tx, Wanted(), cursor=None, limit=1).items),
+        bool(models.list_models(tx, cursor=None, limit=1).items),
+        bool(bundles.list_bundles(tx, cursor=None, limit=1).items),
+        any(slot.live for slot in slots),
+        False,
     )
+    for (said, command), is_done in zip(STEPS, done, strict=True):
+        yield Step(said, command, is_done)

@@ -1,0 +1,185 @@
+"""The overview: what is live, what speaks against it, what waits and what changed last."""
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from tests.support.browsing import Browser
+from tests.support.catalog import MODEL, PROMPT, Catalog
+from tests.support.rehearsal import Rehearsal
+from twinline.cli.root import app
+from twinline.client import Client
+from twinline.kills import actions as kills
+from twinline.language.records import Bundle, NewEvaluation, Role
+from twinline.language.refs import SlotRef
+from twinline.web import standing
+from twinline.web.pages.overview import STEPS
+
+SLOT = "answer@production"
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+@pytest.fixture
+def catalog(client: Client) -> Catalog:
+    return Catalog(client)
+
+
+def evaluated(client: Client, bundle: Bundle) -> None:
+    client.evaluations.record(NewEvaluation(subject=bundle.ref, suite="golden", passed=3, failed=0))
+
+
+def killed(rehearsal: Rehearsal, slot: str) -> None:
+    with rehearsal.writing("test") as tx:
+        kills.kill(tx, SlotRef.parse(slot), "it leaks")
+
+
+def signs(browser: Browser, row: int = 0) -> str:
+    return browser.get("/").rows()[row][-1]
+
+
+def test_an_empty_catalog_shows_five_steps_with_their_commands(browser: Browser) -> None:
+    shown = browser.get("/")
+    steps = shown.all("//main//ol[@class='steps']/li")
+    assert len(steps) == 5
+    commands = [one.text_content() for one in shown.all("//main//ol[@class='steps']//code")]
+    assert commands == [command for _, command in STEPS]
+    assert "done" not in shown.one("//main//ol[@class='steps']").text_content()
+
+
+def test_steps_that_are_done_say_so(browser: Browser, catalog: Catalog) -> None:
+    catalog.bundle(1, 1)
+    steps = browser.get("/").all("//main//ol[@class='steps']/li")
+    assert ["done" in one.text_content() for one in steps] == [True, True, True, False, False]
+
+
+def test_the_commands_of_the_steps_can_be_typed() -> None:
+    for _, command in STEPS:
+        name, *words = shlex.split(command)
+        assert name == "twinline"
+        found: Any = get_command(app)
+        while hasattr(found, "commands"):
+            found = found.commands[words.pop(0)]
+        found.make_context(command, words)
+
+
+def test_each_slot_has_both_sides_since_when_and_by_whom(
+    browser: Browser, catalog: Catalog
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(2, 3))
+    catalog.serve(SLOT, catalog.bundle(2, 3), 9)
+    catalog.serve(SLOT, catalog.bundle(2, 3), 1, status="error")
+    shown = browser.get("/")
+    (row,) = shown.rows()
+    assert row[:3] == ["answer", f"P{PROMPT} 3", f"M{MODEL} 2"]
+    assert row[3].endswith("by admin")
+    assert row[4:6] == ["10", "10.0 %"]
+    assert "errors" in row[6]
+    assert shown.links["answer"] == f"/slots/{SLOT}"
+
+
+def test_production_comes_first(browser: Browser, catalog: Catalog) -> None:
+    for environment in ("dev", "production", "staging"):
+        catalog.deploy(f"answer@{environment}", catalog.bundle(1, 1))
+    headings = [one.text_content() for one in browser.get("/").all("//main//h3")]
+    assert headings == ["production", "dev", "staging"]
+
+
+def test_what_was_never_evaluated_is_told_until_it_is(
+    browser: Browser, catalog: Catalog, client: Client
+) -> None:
+    bundle = catalog.bundle(1, 1)
+    catalog.deploy(SLOT, bundle)
+    assert "no evaluation" in signs(browser)
+    evaluated(client, bundle)
+    assert signs(browser) == "well"
+
+
+def test_a_suite_that_is_not_passed_is_told(
+    browser: Browser, catalog: Catalog, client: Client
+) -> None:
+    bundle = catalog.bundle(1, 1)
+    catalog.deploy(SLOT, bundle)
+    client.suites.define("golden", scores="bundle")
+    client.suites.require("golden", "production", reason="nothing unseen goes live")
+    assert "not passed: golden" in signs(browser)
+    evaluated(client, bundle)
+    assert signs(browser) == "well"
+
+
+def test_what_is_recalled_and_live_is_told_until_it_is_lifted(
+    browser: Browser, catalog: Catalog, client: Client
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    recall = client.recalls.create(f"prompts:/{PROMPT}/1", reason="it promises refunds")
+    assert "recalled, yet live" in signs(browser)
+    shown = browser.get("/")
+    assert "it promises refunds" in shown.main
+    client.recalls.lift(recall.number, reason="it does not")
+    assert "recalled" not in signs(browser)
+
+
+def test_what_is_killed_is_told(browser: Browser, catalog: Catalog, rehearsal: Rehearsal) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    killed(rehearsal, SLOT)
+    assert "killed" in signs(browser)
+
+
+def test_requests_with_another_bundle_than_declared_are_told(
+    browser: Browser, catalog: Catalog
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    catalog.serve(SLOT, catalog.bundle(1, 2), 3, deployment=1)
+    assert "not as declared" in signs(browser)
+
+
+def test_trouble_comes_first_and_the_rest_is_a_link(
+    browser: Browser,
+    catalog: Catalog,
+    client: Client,
+    rehearsal: Rehearsal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle = catalog.bundle(1, 1)
+    evaluated(client, bundle)
+    for name in ("a", "b", "z"):
+        catalog.deploy(f"{name}@production", bundle)
+    killed(rehearsal, "z@production")
+    monkeypatch.setattr(standing, "SLOTS_SHOWN", 2)
+    shown = browser.get("/")
+    assert [row[0] for row in shown.rows()] == ["z", "a"]
+    assert shown.links["1 other slots of production"] == "/environments/production"
+
+
+def test_what_was_done_last_is_told_in_sentences(
+    browser: Browser, catalog: Catalog, client: Client
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1), reason=f"first {HOSTILE}")
+    client.prompts.move_label(PROMPT, "production", 1, reason="it is live")
+    shown = browser.get("/")
+    said = " ".join(shown.one("//section[@aria-labelledby='changes']").text_content().split())
+    assert f"admin moved the label prompts:/{PROMPT}@production to 1: it is live" in said
+    assert f"admin deployed {SLOT} as number 1: first" in said
+    assert "<script>alert(1)</script>" in said
+    assert "<script>alert" not in shown.source
+    assert "\u202e" not in shown.source
+    (link,) = shown.all(f"//section[@aria-labelledby='changes']//a[text()='{SLOT}']")
+    assert link.get("href") == f"/slots/{SLOT}/deployments/1"
+
+
+def test_what_waits_for_a_runner_is_told(
+    browser: Browser, catalog: Catalog, client: Client
+) -> None:
+    bundle = catalog.bundle(1, 1)
+    client.suites.define("golden", scores="bundle")
+    client.evaluations.ask("golden", bundle.ref)
+    assert "The suite golden of" in browser.get("/").main
+
+
+def test_whoever_may_read_sees_it(browser_of: Callable[[Role], Browser], catalog: Catalog) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    shown = browser_of(Role.VIEWER).get("/")
+    assert shown.status == 200
+    assert "answer" in shown.main

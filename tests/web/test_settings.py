@@ -1,0 +1,203 @@
+"""Settings: keys that are shown once, sessions that end, requirements, and how things stand."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.browsing import Browser
+from tests.support.catalog import Catalog
+from twinline.client import Client
+from twinline.language.records import Role
+
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+@pytest.fixture
+def catalog(client: Client) -> Catalog:
+    return Catalog(client)
+
+
+def test_a_new_key_is_shown_once_and_opens_what_its_role_may(browser: Browser, url: str) -> None:
+    made = browser.submit(
+        browser.get("/settings"), "Make the key", owner="ana", role="viewer", expires=""
+    )
+    assert made.status == 201
+    key = made.one("//*[@id='secret']").text_content().strip()
+    assert key not in made.address
+    listed = browser.get("/settings")
+    assert key not in listed.source
+    assert key[:12] in listed.main
+    with Browser(url, key) as other:
+        assert "ana · viewer" in other.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    ("owner", "expires", "said"),
+    [("", "", "owner"), ("ana", "2020-01-01T00:00", "is past"), ("ana", "soon", "is no moment")],
+)
+def test_a_key_that_cannot_be_made_keeps_what_was_typed(
+    browser: Browser, owner: str, expires: str, said: str
+) -> None:
+    shown = browser.submit(
+        browser.get("/settings"), "Make the key", owner=owner, role="releaser", expires=expires
+    )
+    assert shown.status == 422
+    assert said in shown.one("//*[@role='alert']").text_content()
+    assert shown.one("//input[@id='owner']").get("value") == owner
+    assert shown.one("//input[@id='expires']").get("value") == expires
+    assert shown.one("//select[@id='role']/option[@selected]").text_content() == "releaser"
+
+
+def test_a_key_is_revoked_after_a_question(
+    browser: Browser, url: str, issue: Callable[[Role], str]
+) -> None:
+    key = issue(Role.VIEWER)
+    asked = browser.follow(browser.get("/settings"), f"Revoke {key[:12]}…")
+    assert "cannot be undone" in asked.main
+    done = browser.submit(asked, f"Revoke {key[:12]}")
+    assert "The key is revoked" in done.main
+    assert key[:12] not in done.main
+    assert "revoked" in browser.follow(done, "Show revoked and expired keys, too").main
+    with Browser(url) as other:
+        assert other.send("/login", {"key": key}).status == 401
+
+
+def test_revoking_one_s_own_key_is_warned_of(browser: Browser, key: str) -> None:
+    assert "this very key" in browser.get(f"/settings/keys/{key[:12]}/revoke").main
+
+
+def test_a_key_that_is_none_is_told(browser: Browser) -> None:
+    shown = browser.get("/settings/keys/twl_nothing1/revoke")
+    assert shown.status == 404
+    assert "twl_nothing1" in shown.main
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.AUTHOR, Role.RELEASER, Role.AUDITOR])
+def test_who_may_not_keep_keys_is_told_who_may(
+    browser_of: Callable[[Role], Browser], key: str, role: Role
+) -> None:
+    browser = browser_of(role)
+    shown = browser.get("/settings")
+    assert "admin has it" in shown.main
+    assert key[:12] not in shown.main
+    assert browser.get(f"/settings/keys/{key[:12]}/revoke").status == 403
+    token = shown.all("//input[@type='hidden']")[0]
+    sent = {token.get("name"): token.get("value"), "owner": "eve", "role": "admin"}
+    assert browser.send("/settings/keys", sent).status == 403
+
+
+def test_what_an_owner_is_called_is_text(browser: Browser) -> None:
+    made = browser.submit(
+        browser.get("/settings"), "Make the key", owner=HOSTILE, role="viewer", expires=""
+    )
+    for shown in (made, browser.get("/settings")):
+        assert "<script>alert(1)</script>" in shown.main
+        assert "<script>alert" not in shown.source
+        assert "\u202e" not in shown.source
+
+
+def test_signing_out_everywhere_ends_every_session_of_the_key(
+    browser: Browser, url: str, key: str
+) -> None:
+    with Browser(url, key) as other:
+        assert "ends 2 sessions" in other.get("/settings").main
+        browser.submit(browser.get("/settings"), "Sign out everywhere")
+        assert "API key" in other.get("/settings").main
+
+
+# --- environments ----------------------------------------------------------------------
+
+
+def test_an_environment_is_there_from_the_first_deployment_on(
+    browser: Browser, catalog: Catalog
+) -> None:
+    page = "/settings/environments"
+    assert "Nothing was ever live" in browser.get(page).main
+    catalog.deploy("answer@production", catalog.bundle(1, 1))
+    assert browser.get(page).rows()[0][:2] == ["production", "1"]
+
+
+def test_a_suite_is_required_and_released_with_a_reason(browser: Browser, client: Client) -> None:
+    page = "/settings/environments"
+    assert "no suite to require yet" in browser.get(page).main
+    client.suites.define("golden")
+    done = browser.submit(
+        browser.get(page), "Require it", suite="golden", place="production", reason=HOSTILE
+    )
+    assert "has to be passed there from now on" in done.main
+    assert "<script>alert(1)</script>" in done.main
+    assert "<script>alert" not in done.source
+    assert [one.place for one in client.suites.get("golden").required_in] == ["production"]
+    gone = browser.submit(done, "Release golden in production", reason="no longer")
+    assert "required there no more" in gone.main
+    assert client.suites.get("golden").required_in == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "reason", "field"), [("no place!", "because", "place"), ("production", "", "reason")]
+)
+def test_a_requirement_that_cannot_be_keeps_what_was_typed(
+    browser: Browser, client: Client, place: str, reason: str, field: str
+) -> None:
+    client.suites.define("golden")
+    shown = browser.submit(
+        browser.get("/settings/environments"), "Require it", place=place, reason=reason
+    )
+    assert shown.status == 422
+    assert field in shown.one("//*[@role='alert']").text_content()
+    assert shown.one("//input[@id='place']").get("value") == place
+
+
+def test_a_requirement_that_is_gone_is_told(browser: Browser, client: Client) -> None:
+    client.suites.define("golden")
+    client.suites.require("golden", "production", reason="because")
+    seen = browser.get("/settings/environments")
+    client.suites.release("golden", "production", reason="because")
+    shown = browser.submit(seen, "Release golden in production", reason="no longer")
+    assert shown.status == 404
+    assert "not required in" in shown.one("//*[@role='alert']").text_content()
+
+
+def test_who_may_not_require_suites_is_told_who_may(
+    browser_of: Callable[[Role], Browser], client: Client
+) -> None:
+    client.suites.define("golden")
+    client.suites.require("golden", "production", reason="because")
+    shown = browser_of(Role.RELEASER).get("/settings/environments")
+    assert "suites:write" in shown.main
+    assert not shown.all("//main//form")
+
+
+def test_protected_labels_are_listed(browser: Browser, client: Client) -> None:
+    client.prompts.protect("production", reason="customers see it")
+    assert "customers see it" in browser.get("/settings/environments").main
+
+
+# --- MLflow, clients, server -----------------------------------------------------------
+
+
+def test_without_an_mlflow_server_it_is_said_how_to_name_one(browser: Browser) -> None:
+    shown = browser.get("/settings/mlflow")
+    assert "TWINLINE_MLFLOW_URL" in shown.main
+    assert "twinline mlflow link" in shown.main
+
+
+def test_links_that_drift_are_listed(browser: Browser, catalog: Catalog, client: Client) -> None:
+    catalog.deploy("answer@production", catalog.bundle(1, 1))
+    client.mlflow_links.link("answer@production", "champion")
+    (row,) = browser.get("/settings/mlflow").rows()
+    assert row[:2] == ["answer@production", "champion"]
+
+
+def test_clients_are_shown_by_environment(browser: Browser, catalog: Catalog) -> None:
+    assert "twinline clients production --watch" in browser.get("/settings/clients").main
+    catalog.deploy("answer@dev", catalog.bundle(1, 1))
+    assert "Clients of dev" in browser.get("/settings/clients").main
+    assert browser.get("/settings/clients?environment=nowhere").status == 404
+
+
+def test_the_server_says_what_it_is_and_checks(browser: Browser) -> None:
+    shown = browser.get("/settings/server")
+    checks = {row[0]: row[1] for row in shown.rows()}
+    assert checks["migrations"] == checks["ledger"] == "ok"
+    assert "PostgreSQL" in shown.main
