@@ -9,17 +9,6 @@ from fastapi import APIRouter
 from twinline.web.pages import (
     assets,
     audit,
-    experiments,
-    login,
-    overview,
-    settings,
-    settings_environments,
-    settings_server,
-)
-
-_FILES = (
-    assets,
-    audit,
     bundles,
     changes,
     compare,
@@ -40,6 +29,9 @@ _FILES = (
     recalls,
     rolling_back,
     search,
+    settings,
+    settings_environments,
+    settings_server,
     slot_deployments,
     slots,
     write,
@@ -69,11 +61,11 @@ _FILES = (
     prompts,
     recalls,
     search,
-    slots,
-    write,
     settings,
     settings_environments,
     settings_server,
+    slots,
+    write,
 )
 
 
