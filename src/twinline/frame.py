@@ -21,7 +21,7 @@ BATCH_MAX = 16 << 20
 BATCH_PATHS = re.compile(
     r"/api/v1/(inferences|prompts/import|mlflow/servers/[^/]+/changes|evaluations(/pending/[0-9]+/report)?)"
     r"|/v1/traces|/api/public/(otel/v1/traces|ingestion)"
-    r"|/write(/checks)?"  # a form takes up to six bytes for each of a prompt
+    r"|/write(/(checks|draft))?"  # a form takes up to six bytes for each of a prompt
 )
 
 _request_id = re.compile(r"[A-Za-z0-9._-]{1,100}")

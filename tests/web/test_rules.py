@@ -1,7 +1,6 @@
 """What holds for every page and template, so that nobody has to look for it."""
 
 import ast
-import inspect
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -12,14 +11,11 @@ import pytest
 import twinline
 from tests.support.page_routes import ASSETS, SIGN_IN, asked_before, page_routes
 from twinline.web import page, pages
-from twinline.web.gate import _Sending, _Visiting
+from twinline.web.gate import _Sending, _Trying, _Visiting
 
 WEB = Path(str(resources.files(twinline))) / "web"
 TEMPLATES = sorted(WEB.glob("templates/**/*.html"))
 SOURCES = sorted(WEB.rglob("*.py"))
-BY_ITSELF = ("/write", "/write/checks")
-"""They ask the sender in their own time, so that what was typed outlives a refusal."""
-
 FORBIDDEN = {
     "what is not escaped": r"\|\s*safe\b|autoescape|Markup",
     "a style of its own": r"<style|\bstyle\s*=",
@@ -103,12 +99,9 @@ def test_every_form_that_changes_something_carries_our_token() -> None:
 def test_every_address_that_changes_something_asks_for_a_form_of_ours() -> None:
     for route in page_routes("POST"):
         assert route.methods == {"POST"}, route.path
-        through = any(isinstance(one, _Sending) for one in asked_before(route.dependant))
-        assert through == (route.path not in (SIGN_IN, *BY_ITSELF)), route.path
-        if route.path in BY_ITSELF:
-            module = inspect.getmodule(route.endpoint)
-            assert module is not None
-            assert re.search(r"\bsender\(\w", inspect.getsource(module)), route.path
+        asked = asked_before(route.dependant)
+        through = any(isinstance(one, _Sending | _Trying) for one in asked)
+        assert through == (route.path != SIGN_IN), route.path
 
 
 def test_every_address_that_only_shows_asks_who_is_there() -> None:

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import text
 
 import twinline
-from twinline.db.session import Database, named_errors
+from twinline.db.session import Database, Reading, named_errors
 from twinline.language.errors import DataFolderRefused
 
 
@@ -46,10 +46,9 @@ def current(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def server_version(database: Database) -> str:
+def server_version(tx: Reading) -> str:
     """The version of PostgreSQL."""
-    with named_errors(), database.engine.connect() as connection:
-        return connection.scalar(text("select current_setting('server_version')")) or ""
+    return tx.value(text("select current_setting('server_version')"))
 
 
 def newest() -> str | None:

@@ -18,7 +18,7 @@ from twinline.access import rules, sessions
 from twinline.access.gate import Admission, database
 from twinline.access.rules import GRANTED, Permission
 from twinline.db.session import Database, Reading, Writing
-from twinline.language.errors import Invalid, NotAllowed
+from twinline.language.errors import Invalid, NotAllowed, NotAuthenticated
 from twinline.language.records import ApiKey, Role
 
 COOKIE = "__Host-twinline"
@@ -145,15 +145,37 @@ async def fields(request: Request) -> Fields:
 SentFields = Annotated[Fields, Depends(fields)]
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Somebody whose form was refused before anything was done with it."""
+
+    error: NotAuthenticated | NotAllowed
+    visitor: Visitor | None
+    """Who it is now, if anybody is signed in."""
+
+
 class _Sending(Admission):
     def __call__(self, request: Request, sent: SentFields) -> Sender:
-        who = known(request, self.permission)
-        if not compare_digest(sent.text(TOKEN).encode(), who.form_token.encode()):
-            raise NotAllowed(
-                "This form was made for another session; open the page again and repeat what "
-                "you meant."
-            )
-        return Sender(who.key, who.database, who.path, "", who.session, sent)
+        return _sent_by(request, sent, self.permission)
+
+
+class _Trying(Admission):
+    def __call__(self, request: Request, sent: SentFields) -> Sender | Refused:
+        try:
+            return _sent_by(request, sent, self.permission)
+        except NotAuthenticated as error:
+            return Refused(error, None)
+        except NotAllowed as error:
+            return Refused(error, known(request, Permission.READ))
+
+
+def _sent_by(request: Request, sent: Fields, permission: Permission) -> Sender:
+    who = known(request, permission)
+    if not compare_digest(sent.text(TOKEN).encode(), who.form_token.encode()):
+        raise NotAllowed(
+            "This form was made for another session; open the page again and repeat what you meant."
+        )
+    return Sender(who.key, who.database, who.path, "", who.session, sent)
 
 
 def _same_site(request: Request) -> None:
@@ -185,6 +207,11 @@ def visitor(permission: Permission) -> Dependency:
 def sender(permission: Permission) -> Dependency:
     """Whoever is signed in, holds ``permission`` and sent one of our forms."""
     return Depends(_Sending(permission))
+
+
+def trying(permission: Permission) -> Dependency:
+    """Likewise, or why not: for a form in which much is typed, which shows it again."""
+    return Depends(_Trying(permission))
 
 
 Reader = Annotated[Visitor, visitor(Permission.READ)]

@@ -147,9 +147,11 @@ def server_settings(by: Reader, request: Request) -> Response:
     """This server."""
     found: Health = request.app.state.check(by.database)
     connected = request.app.state.announcements.connected
+    with by.reading() as tx:
+        server = migrations.server_version(tx)
     page = ServerSettingsPage(
         version=twinline.__version__,
-        database=migrations.server_version(by.database),
+        database=server,
         revision=str(migrations.current(by.database)),
         health=found,
         changes_heard="at once" if connected else "within a second",

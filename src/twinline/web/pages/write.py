@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Response
 from fastapi.responses import JSONResponse
 from markupsafe import Markup
 from pydantic import Field
@@ -13,8 +13,6 @@ from twinline.deployments import actions as deployments
 from twinline.diffs import versions
 from twinline.language.errors import (
     Conflict,
-    NotAllowed,
-    NotAuthenticated,
     NotFound,
     TwinlineError,
 )
@@ -32,11 +30,13 @@ from twinline.web import addresses, drafts, findings, forms, rendering
 from twinline.web import pictures as drawing
 from twinline.web.drafts import Draft
 from twinline.web.findings import Line
-from twinline.web.gate import Reader, Sender, SentFields, Visitor, sender, visitor
+from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 
 router = page_router()
+Checking = Annotated[Sender | Refused, trying(Permission.READ)]
+Saving = Annotated[Sender | Refused, trying(Permission.PROMPTS)]
 
 _SIGN_IN = (
     "Your session is over, and nothing was saved. All that you typed is still here: sign in in "
@@ -111,38 +111,36 @@ def begin(
     return rendering.answer(by, _page(draft, unsaved=False))
 
 
-@router.post("/write")
-def take(request: Request, sent: SentFields) -> Response:
-    """Rearrange the messages, check, or save: whichever button was pressed."""
+@router.post("/write/draft")
+def take(sent: SentFields, by: Checking) -> Response:
+    """Rearrange the messages, or check: whichever button was pressed. Nothing is saved."""
     draft, act = drafts.read(sent), sent.text("act")
-    try:
-        by = _sender(request, sent, Permission.PROMPTS if act == "save" else Permission.READ)
-    except NotAuthenticated as refused:
-        return rendering.answer(None, _page(draft, _SIGN_IN, signed_out=True), refused.status)
-    except NotAllowed as refused:
-        return _not_allowed(request, draft, refused)
-    if act == "save":
-        return _save(by, draft)
+    if isinstance(by, Refused):
+        return _not_allowed(draft, by)
     if act == "check":
         return _check(by, draft)
     changed, at = drafts.rearranged(draft, act)
     return rendering.answer(by, _page(changed, at=at))
 
 
+@router.post("/write")
+def save(sent: SentFields, by: Saving) -> Response:
+    """Make the version."""
+    draft = drafts.read(sent)
+    return _not_allowed(draft, by) if isinstance(by, Refused) else _save(by, draft)
+
+
 @router.post("/write/checks")
-def checks(request: Request, sent: SentFields) -> Response:
+def checks(sent: SentFields, by: Checking) -> Response:
     """The same findings while somebody types, for the script of the page."""
     status = 200
     try:
-        by = _sender(request, sent, Permission.READ)
-        new = drafts.meant(drafts.read(sent))
-        with by.reading() as tx:
-            lines = _findings(tx, new).lines
-    except NotAuthenticated as refused:
-        lines, status = (Line("bad", _SIGN_IN),), refused.status
-    except NotAllowed as refused:
-        why = refused.detail if "permission" in refused.fields else _SIGNED_IN
-        lines, status = (Line("bad", why),), refused.status
+        if isinstance(by, Refused):
+            lines, status = (Line("bad", _why(by)),), by.error.status
+        else:
+            new = drafts.meant(drafts.read(sent))
+            with by.reading() as tx:
+                lines = _findings(tx, new).lines
     except TwinlineError as refused:  # of what is not finished yet
         lines = (Line("bad", refused.detail),)
     said = [{"tone": line.tone, "said": shown(line.said)} for line in lines]
@@ -170,15 +168,16 @@ def _page(
     )
 
 
-def _sender(request: Request, sent: SentFields, permission: Permission) -> Sender:
-    return sender(permission).dependency(request, sent)  # type: ignore[misc] -- a function, here
+def _not_allowed(draft: Draft, by: Refused) -> Response:
+    """What was typed again; with a token of the session that there is now, if there is one."""
+    page = _page(draft, _why(by), signed_out=by.visitor is None)
+    return rendering.answer(by.visitor, page, by.error.status)
 
 
-def _not_allowed(request: Request, draft: Draft, refused: NotAllowed) -> Response:
-    """What was typed again, with a token of the session that there is now."""
-    by: Visitor = visitor(Permission.READ).dependency(request)  # type: ignore[misc] -- a function, here
-    why = refused.detail if "permission" in refused.fields else _SIGNED_IN
-    return rendering.answer(by, _page(draft, why), refused.status)
+def _why(by: Refused) -> str:
+    if by.visitor is None:
+        return _SIGN_IN
+    return by.error.detail if "permission" in by.error.fields else _SIGNED_IN
 
 
 def _check(by: Sender, draft: Draft) -> Response:
