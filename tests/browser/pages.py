@@ -39,7 +39,8 @@ PAGES: Mapping[str, str] = {
     "slot then": "/slots/{slot}?at={then}",
     "deploy somewhere": "/deploy",
     "deploy": "/slots/{slot}/deploy",
-    "rollback": "/slots/{slot}/rollback",
+    "ways back": "/slots/{slot}/rollback",
+    "rollback": "/slots/{slot}/rollback?side=prompt",
     "deployment": "/slots/{slot}/deployments/{deployment}",
     "changes": "/changes?slot={slot}&from={then}",
     "experiments": "/experiments?slot={slot}",
@@ -54,12 +55,17 @@ PAGES: Mapping[str, str] = {
     "audit": "/audit",
     "audit, checked": "/audit?verify=true",
     "settings": "/settings",
+    "settings of environments": "/settings/environments",
+    "settings of MLflow": "/settings/mlflow",
+    "settings of clients": "/settings/clients",
+    "settings of the server": "/settings/server",
+    "revoke a key": "/settings/keys/{key_prefix}/revoke",
     "search, nothing typed": "/search",
     "search": "/search?q={prompt}",
     "search, nothing found": "/search?q=no+such+thing",
 }
 DOWNLOADS: Mapping[str, str] = {
-    "impact as CSV": "/impact.csv?node={prompt_version}",
+    "impact as CSV": "/impact.csv?node=routes:/{slot}",
     "lineage as CSV": "/lineage.csv?node={bundle}",
     "requests as CSV": "/inferences.csv",
     "bundle as CycloneDX": "/bundles/{digest}/cyclonedx.json",
@@ -85,6 +91,7 @@ class Places:
     then: str
     inference: str
     recall: int
+    key_prefix: str
 
     def fill(self, address: str) -> str:
         """An address with everything in its place."""
@@ -123,6 +130,7 @@ def places(client: Client, slot: str) -> Places:
         then=_minute(oldest.at + timedelta(minutes=1)),
         inference=str(next(iter(client.lineage.affected(f"routes:/{slot}"))).id),
         recall=next(iter(client.recalls.list())).number,
+        key_prefix=next(iter(client.keys.list())).prefix,
     )
 
 

@@ -39,7 +39,7 @@ def test_what_is_live_is_told_with_who_and_why(
     assert "Tell care-team (#care)" in shown.main
     assert shown.links["deployment 1"] == f"/slots/{SLOT}/deployments/1"
     assert shown.links["Deploy …"] == f"/slots/{SLOT}/deploy"
-    assert shown.links["Roll back …"] == f"/slots/{SLOT}/rollback"
+    assert shown.links["Other ways back …"] == f"/slots/{SLOT}/rollback"
     assert shown.links["Lineage"].endswith("node=routes%3A%2Fteam%2Fanswer%40production")
 
 
@@ -236,7 +236,9 @@ def test_who_may_not_deploy_is_told_who_can(
         shown = viewer.get(address)
         assert shown.status == 200
         assert "your role, viewer, does not have; releaser or admin has it" in shown.main
-        assert not [said for said in shown.links if said.startswith(("Roll back", "Deploy …"))]
+        assert not [
+            said for said in shown.links if said.startswith(("Roll back", "Other ways", "Deploy …"))
+        ]
 
 
 def test_a_deployment_is_told_with_what_it_changed(

@@ -75,9 +75,11 @@ for (const picture of document.querySelectorAll(".twinline-picture")) {
     for (const [edge, ends] of edges)
       edge.classList.toggle("lit", ways.some((way) => ends.some((pair) => pair.every((end) => way.has(end)))));
   };
-  for (const kind of ["pointerover", "focusin"]) picture.addEventListener(kind, trace);
+  // At the region around it: Chromium gives an SVG that listens for the focus a place in the order of Tab.
+  const around = picture.parentElement;
+  for (const kind of ["pointerover", "focusin"]) around.addEventListener(kind, trace);
   for (const kind of ["pointerleave", "focusout"])
-    picture.addEventListener(kind, (event) => trace({ target: event.relatedTarget ?? document.body }));
+    around.addEventListener(kind, (event) => trace({ target: event.relatedTarget ?? document.body }));
 }
 
 function pairs(edge) {
