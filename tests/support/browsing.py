@@ -109,12 +109,6 @@ class Browser:
                 return self.get(answer.headers["location"])
         return shown
 
-    def _keep_cookie(self, request: httpx.Request) -> None:
-        """A client of HTTP leaves a cookie that it was told by a header behind when it is sent
-        on; browsers do not."""
-        if cookie := self.http.headers.get("Cookie"):
-            request.headers["Cookie"] = cookie
-
     def get(self, address: str, **headers: str) -> Shown:
         """A page."""
         return Shown(self.http.get(address, headers={"Accept": "text/html", **headers}))

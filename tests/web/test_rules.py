@@ -12,10 +12,14 @@ import twinline
 from tests.support.page_routes import ASSETS, SIGN_IN, asked_before, page_routes
 from twinline.web import page, pages
 from twinline.web.gate import _Sending, _Trying, _Visiting
+from twinline.web.said import DONE
 
 WEB = Path(str(resources.files(twinline))) / "web"
 TEMPLATES = sorted(WEB.glob("templates/**/*.html"))
 SOURCES = sorted(WEB.rglob("*.py"))
+DRAWN = [*WEB.parent.glob("pictures/*.py"), WEB / "static" / "twinline.js", *SOURCES]
+"""What makes the classes that no template names."""
+
 FORBIDDEN = {
     "what is not escaped": r"\|\s*safe\b|autoescape|Markup",
     "a style of its own": r"<style|\bstyle\s*=",
@@ -157,3 +161,23 @@ def _kinds(kind: type[page.Page]) -> Iterator[type[page.Page]]:
 
 def _forms_are_whole(text: str) -> bool:
     return text.count("<form") == text.count("</form>")
+
+
+def test_every_class_of_a_template_has_a_rule_and_every_rule_a_user() -> None:
+    style = re.sub(r"/\*.*?\*/", "", (WEB / "static" / "twinline.css").read_text(), flags=re.S)
+    rules = set(re.findall(r"\.([a-z][a-z-]*)", style))
+    classes = [
+        said for one in TEMPLATES for said in re.findall(r'class="([^"]*)"', one.read_text())
+    ]
+    sure = {word for said in classes for word in re.sub(r"{[{%].*?[%}]}", " ", said).split()}
+    assert len(sure) > 50
+    assert sure - rules == set()
+    users = "\n".join(
+        [*(one.read_text() for one in TEMPLATES), *(one.read_text() for one in DRAWN)]
+    )
+    assert {rule for rule in rules if not re.search(rf"\b{rule}\b", users)} == set()
+
+
+def test_every_word_that_is_said_after_a_form_is_one_and_is_said() -> None:
+    source = "\n".join(one.read_text() for one in SOURCES if one.name != "said.py")
+    assert {word for word in DONE if f'"{word}"' not in source} == set()

@@ -34,7 +34,7 @@ from twinline.language.refs import (
     SlotRef,
     parse_ref,
 )
-from twinline.routing.policy import Policy, complete, read_policy, single, substitute
+from twinline.routing.policy import Policy, complete, single, substitute
 from twinline.withdrawals import actions as withdrawals
 
 HISTORY_PAGE = 100
@@ -274,12 +274,6 @@ def live_since(tx: Reading, environment: str) -> datetime | None:
 def find(tx: Reading, ref: DeploymentRef) -> Deployment | None:
     """One entry of a slot's history, None when there is none."""
     return store.find(tx, ref)
-
-
-def bundles_of(tx: Reading, ref: DeploymentRef) -> tuple[BundleRef, ...]:
-    """The bundles that a deployment can serve; none when it does not exist."""
-    found = store.find(tx, ref)
-    return read_policy(found.policy).bundles() if found else ()
 
 
 def history(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[Deployment]:

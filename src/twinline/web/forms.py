@@ -53,8 +53,10 @@ def moment(text: str, name: str) -> datetime | None:
 
 
 def field_moment(at: datetime | None) -> str:
-    """A moment as a field of date and time holds it, in UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") if at else ""
+    """A moment as a field of date and time holds it, in UTC: to the second, when it has any."""
+    if at is None:
+        return ""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00")
 
 
 def done(address: str, word: str) -> RedirectResponse:

@@ -37,7 +37,6 @@ class Section(NamedTuple):
     within: tuple[str, ...]
 
 
-# Reviews and monitors stand after recalls when there are such pages.
 SECTIONS = (
     Section("Overview", "/", ()),
     Section("Prompts", "/prompts", ("/prompts", "/compare", "/write")),

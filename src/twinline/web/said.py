@@ -20,7 +20,6 @@ DONE: Mapping[str, str] = {
     "label-stays": "The label was on that version already; nothing changed.",
     "prompt-retired": "The prompt is retired with all its versions.",
     "prompt-unretired": "People can build on the prompt again.",
-    "signed-out": "You are signed out.",
     "version-retired": "The version is retired.",
     "version-unretired": "People can build on the version again.",
     "key-revoked": "The key is revoked: it is refused from the next request on.",

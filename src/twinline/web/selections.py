@@ -4,7 +4,6 @@ Two pages ask it, and their CSV: all of them from the same fields.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import UTC
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -158,7 +157,6 @@ def as_field(text: str) -> str:
     """A moment that was typed as a field of date and time holds it, to the second, because
     links to here are that exact; the text itself when it is no moment."""
     try:
-        at = forms.moment(text, "")
-        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
+        return forms.field_moment(forms.moment(text, ""))
     except (Invalid, OverflowError):
         return text
