@@ -116,6 +116,7 @@ _LISTS: Mapping[str, str] = {
     "MLflow server": "mlflow status",
     "bundle": "bundles list",
     "dataset": "models list",
+    "deployment": "live",
     "edge": "nodes list",
     "environment": "live",
     "evaluation": "evaluate list",
