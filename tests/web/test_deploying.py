@@ -90,6 +90,17 @@ def test_a_pair_keeps_the_parameters_of_what_is_live(
     assert client.bundles.get(found.bundle).parameters == {"temperature": 0.9}
 
 
+def test_what_a_label_named_when_it_was_looked_at_is_deployed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    label = "prompts:/support/answer@latest"
+    shown = asked(browser, **PAIR | {"prompt": label})
+    assert f"{label} is prompts:/support/answer/3 now" in shown.main
+    client.prompts.create("support/answer", "Another answer: {{ question }}")
+    browser.submit(shown, BUTTON, reason="the newest as I saw it")
+    assert live(client) == (2, "3", "1")
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

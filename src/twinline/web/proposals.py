@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from twinline.bundles import actions as bundles
@@ -106,6 +106,14 @@ def read(tx: Reading, live: Deployment | None, choice: Choice) -> Proposal:
         known = bundles.read(tx, _bundle_ref(choice.bundle))
         return Proposal(_in_place(live, known.ref, choice.keep), (known,))
     return _pair(tx, live, choice)
+
+
+def exact(choice: Choice, proposal: Proposal) -> Choice:
+    """The same choice, which means the same for ever: a pair by its versions, not by labels."""
+    if not (choice.model or choice.prompt):
+        return choice
+    (pair,) = proposal.named
+    return replace(choice, model=str(pair.model), prompt=str(pair.prompt))
 
 
 def make(tx: Writing, proposal: Proposal) -> None:

@@ -44,6 +44,14 @@ class Offer:
     address: str
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """A label or an alias that was typed, and the version that it named."""
+
+    typed: str
+    version: str
+
+
 class WherePage(Page, template="deploy_where.html"):
     """In which slot something should go live."""
 
@@ -65,7 +73,13 @@ class DeployPage(Page, template="deploy.html"):
         description="Whether the live policy holds more than one bundle for everybody: rules, "
         "splits, fallbacks or shadows."
     )
-    choice: Choice = Field(description="What was chosen.")
+    choice: Choice = Field(
+        description="What was chosen; a pair by the versions that its labels named when this "
+        "page was made, which are what goes live."
+    )
+    resolved: tuple[Resolved, ...] = Field(
+        description="What was typed in other words than a version, and the version it named."
+    )
     parameters: str = Field(description="Those of the bundle that is live, as JSON.")
     problem: str = Field(description="Why what was chosen cannot be.")
     offers: tuple[Offer, ...] = Field(
@@ -169,6 +183,7 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
     live = actions.live(tx, slot) if _has_live(tx, slot) else None
     proposal, problem = _read(tx, live, choice)
     found = proposals.outlook(tx, slot, live, proposal) if proposal else None
+    exact = proposals.exact(choice, proposal) if proposal else choice
     offers = () if found else tuple(_offers(tx, slot, live))
     policy = read_policy(live.policy) if live else None
     named = {ref for place in (found.places if found else ()) for ref in (place.was, place.becomes)}
@@ -176,7 +191,8 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         slot=slot,
         live=live,
         rules=policy is not None and sum(1 for _ in policy.places()) > 1,
-        choice=choice,
+        choice=exact,
+        resolved=tuple(_resolved(choice, exact)),
         parameters=_parameters(tx, live),
         problem=problem,
         offers=offers,
@@ -186,6 +202,12 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         owners=owners.of(tx, [slot]),
         deed=deeds.deed(tx, typed, live.number if live else 0, [slot.environment]),
     )
+
+
+def _resolved(choice: Choice, exact: Choice) -> Iterator[Resolved]:
+    for typed, version in ((choice.prompt, exact.prompt), (choice.model, exact.model)):
+        if typed != version:
+            yield Resolved(typed, version)
 
 
 def _parameters(tx: Reading, live: Deployment | None) -> str:
