@@ -150,6 +150,22 @@ def test_when_the_live_one_moved_the_change_is_shown_anew_and_nothing_typed_is_l
     assert live(client) == (5, "2", "2")
 
 
+def test_when_the_previous_version_was_withdrawn_since_nothing_else_comes_back(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(2, 3))
+    asked = browser.get(f"{HERE}?side=prompt")
+    client.lineage.retire("prompts:/support/answer/2", reason="too long")
+    shown = browser.submit(asked, "Roll the prompt back", reason="wrong language")
+    assert shown.status == 409
+    assert "would put prompts:/support/answer/1 back" in alert(shown)
+    assert "Passed over prompts:/support/answer/2" in shown.main
+    assert shown.one("//textarea[@name='reason']").value == "wrong language"
+    assert live(client)[0] == 4
+    browser.submit(shown, "Roll the prompt back", accept_untested="yes")
+    assert live(client) == (5, "1", "2")
+
+
 def test_when_somebody_else_did_it_the_ways_that_are_left_are_shown(
     browser: Browser, client: Client, catalog: Catalog
 ) -> None:

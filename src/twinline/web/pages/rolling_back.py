@@ -12,7 +12,8 @@ from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments import owners
 from twinline.deployments.api import PathSlot
-from twinline.language.errors import Conflict, NotFound, NothingLive, TwinlineError
+from twinline.language.canonical import digest
+from twinline.language.errors import Conflict, NotFound, NothingLive, Stale, TwinlineError
 from twinline.language.records import (
     Deployment,
     Ownership,
@@ -85,6 +86,9 @@ class RollBackPage(Page, template="roll_back.html"):
         "Untested: neither. Blocked: it must not go live."
     )
     to: str = Field(description="The version that was named; empty: the previous one.")
+    leads_to: str = Field(
+        description="A digest of the versions that come back: they are put back, or nothing is."
+    )
     swaps: tuple[Swap, ...] = Field(
         title="The change",
         description="Each pair that would come in the place of another: what differs in the "
@@ -142,7 +146,11 @@ def roll_back(by: Releaser, slot: PathSlot) -> Response:
             },
         )
         deeds.refuse_unnamed(tx, by.fields, [slot.environment])
-        actions.roll_back(tx, slot, wanted, deeds.expected_number(by.fields))
+        expected = deeds.expected_number(by.fields)
+        deployments.lock(tx, slot, expected)
+        found = actions.preview(tx, slot, wanted.side, wanted.to)
+        _refuse_elsewhere(found, by.fields.text("leads_to"))
+        actions.roll_back(tx, slot, wanted, expected)
         return addresses.slot(slot.short), "rolled-back"
 
     def again(typed: Typed) -> Page:
@@ -150,6 +158,21 @@ def roll_back(by: Releaser, slot: PathSlot) -> Response:
             return _page(tx, slot, _known(side), to, typed)
 
     return deeds.carried_out(by, act, again)
+
+
+def _leads_to(found: RollbackPreview) -> str:
+    return digest({change.side: str(change.put_back) for change in found.changes})
+
+
+def _refuse_elsewhere(found: RollbackPreview, seen: str) -> None:
+    """Raise Stale when other versions would come back than were looked at: what is the
+    previous one changes without a deployment, say when a version is withdrawn."""
+    if _leads_to(found) != seen:
+        now = " and ".join(str(change.put_back) for change in found.changes)
+        raise Stale(
+            f"By now this would put {now} back, not what you looked at: a version was withdrawn "
+            "meanwhile, or is no longer. Look again, then decide again."
+        )
 
 
 def _known(side: str) -> Side | None:
@@ -171,6 +194,7 @@ def _page(tx: Reading, slot: SlotRef, side: Side | None, to: str, typed: Typed) 
     return RollBackPage(
         preview=found,
         to=to,
+        leads_to=_leads_to(found),
         swaps=swaps.of_pairs(tx, found.pairs),
         why_not=_why_not(found),
         untested=any(pair.verdict == "untested" for pair in found.pairs),
