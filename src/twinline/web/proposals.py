@@ -24,7 +24,7 @@ from twinline.prompts import actions as prompts
 from twinline.rollbacks.pairs import Pairs
 from twinline.routing.lint import lint
 from twinline.routing.policy import Policy, complete, read_policy, single, substitute
-from twinline.web import forms, swaps
+from twinline.web import addresses, forms, swaps
 from twinline.web.swaps import Swap
 
 
@@ -106,6 +106,14 @@ def read(tx: Reading, live: Deployment | None, choice: Choice) -> Proposal:
         known = bundles.read(tx, _bundle_ref(choice.bundle))
         return Proposal(_in_place(live, known.ref, choice.keep), (known,))
     return _pair(tx, live, choice)
+
+
+def again(live: Deployment, bundle: BundleRef) -> str:
+    """Where it is looked at what deploying an earlier bundle again would change; where the
+    live policy has rules, they stand."""
+    place = addresses.path("slots", live.slot.short, "deploy")
+    keep = "yes" if read_policy(live.policy) != single(live.bundle) else ""
+    return addresses.asked(place, bundle=bundle.digest, keep=keep)
 
 
 def exact(choice: Choice, proposal: Proposal) -> Choice:

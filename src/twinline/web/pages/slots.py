@@ -36,7 +36,7 @@ from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import blame, divergences, timeline
 from twinline.timelines.divergences import UNSEEN_HOURS, Asked
-from twinline.web import addresses, bands, forms, pictures, policies, rendering
+from twinline.web import addresses, bands, forms, pictures, policies, proposals, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.policies import Line
@@ -80,7 +80,7 @@ class Known(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A deployment, and where it leads to put it back (empty: nothing would change)."""
+    """A deployment, and where it leads to deploy its bundle again (empty: it is live)."""
 
     entry: TimelineEntry
     back: str
@@ -255,13 +255,12 @@ def _divergences(tx: Reading, ref: SlotRef, now: datetime) -> tuple[Divergence, 
 
 
 def _entries(found: Iterable[TimelineEntry], live: Deployment | None) -> Iterator[Entry]:
-    """A way back from each bundle that is not live, at the newest deployment of it."""
+    """A way back to each bundle that is not live, at the newest deployment of it."""
     seen = {live.bundle} if live else set[BundleRef]()
     for one in found:
         bundle = one.deployment.bundle
         back = ""
         if bundle not in seen:
-            place = addresses.path("slots", one.deployment.slot.short, "rollback")
-            back = addresses.asked(place, to=bundle)
+            back = proposals.again(live, bundle) if live else ""
         seen.add(bundle)
         yield Entry(one, back)
