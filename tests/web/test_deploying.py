@@ -315,3 +315,24 @@ def test_what_people_wrote_is_shown_as_it_was_typed(
     assert wrong.one("//input[@name='prompt']").get("value") == HOSTILE
     assert alert(wrong).startswith("prompt: '<script>alert(1)</script>")
     assert "\u202e" not in alert(wrong)
+
+
+def test_a_session_that_ended_loses_nothing(
+    browser: Browser, client: Client, catalog: Catalog, url: str, key: str
+) -> None:
+    chosen = asked(browser, **PAIR)
+    browser.http.headers.pop("Cookie")
+    shown = browser.submit(chosen, BUTTON, reason=f"because {HOSTILE}")
+    assert shown.status == 401
+    assert "nothing was done" in alert(shown)
+    assert "prompts:/support/answer" not in shown.main
+    assert shown.links["Sign in in another window"] == "/login"
+    with Browser(url, key) as again:
+        browser.http.headers["Cookie"] = again.http.headers["Cookie"]
+        shown = browser.submit(shown, "Look at it again")
+        assert shown.status == 403
+        assert "You signed in again" in alert(shown)
+        assert shown.one("//textarea[@name='reason']").value == f"because {HOSTILE}"
+        assert live(client)[0] == 1
+        browser.submit(shown, BUTTON)
+    assert live(client) == (2, "3", "1")

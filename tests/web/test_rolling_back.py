@@ -288,3 +288,24 @@ def test_a_slot_with_nothing_live_says_what_to_do(browser: Browser) -> None:
     shown = browser.get("/slots/no-such@production/rollback")
     assert shown.status == 404
     assert "no-such@production" in shown.main
+
+
+def test_a_session_that_ended_loses_nothing(
+    browser: Browser, client: Client, proven: Catalog, url: str, key: str
+) -> None:
+    asked = browser.get(f"{HERE}?side=prompt")
+    browser.http.headers.pop("Cookie")
+    shown = browser.submit(asked, "Roll the prompt back", reason=f"because {HOSTILE}")
+    assert shown.status == 401
+    assert "nothing was done" in alert(shown)
+    assert "prompts:/support/answer" not in shown.main
+    assert shown.links["Sign in in another window"] == "/login"
+    with Browser(url, key) as again:
+        browser.http.headers["Cookie"] = again.http.headers["Cookie"]
+        shown = browser.submit(shown, "Look at it again")
+        assert shown.status == 403
+        assert "You signed in again" in alert(shown)
+        assert shown.one("//textarea[@name='reason']").value == f"because {HOSTILE}"
+        assert live(client)[0] == 3
+        browser.submit(shown, "Roll the prompt back")
+    assert live(client) == (4, "1", "2")

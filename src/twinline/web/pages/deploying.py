@@ -20,13 +20,13 @@ from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.web import addresses, deeds, forms, proposals, rendering
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Fields, Reader, Sender, sender
+from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.proposals import Choice, Outlook, Proposal
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
+Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 SLOTS = 200
 """Slots that are offered."""
 
@@ -154,25 +154,24 @@ def look(by: Reader, slot: PathSlot, choice: Annotated[Choice, Depends(_asked)])
 
 
 @router.post("/slots/{slot:path}/deploy")
-def deploy(by: Releaser, slot: PathSlot) -> Response:
+def deploy(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
     """Do it."""
-    choice = _sent(by.fields)
+    choice = _sent(sent)
 
     def act(tx: Writing) -> tuple[str, str]:
-        deeds.refuse_unnamed(tx, by.fields, [slot.environment])
-        expected = deeds.expected_number(by.fields)
+        deeds.refuse_unnamed(tx, sent, [slot.environment])
+        expected = deeds.expected_number(sent)
         live = actions.lock(tx, slot, expected)
         proposal = proposals.read(tx, live, choice)
-        new = proposal.deployment(by.fields.text(deeds.REASON).strip())
+        new = proposal.deployment(sent.text(deeds.REASON).strip())
         proposals.make(tx, proposal)
         actions.deploy(tx, slot, new, expected)
         return addresses.slot(slot.short), "deployed"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            return _page(tx, slot, choice, typed)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, slot, choice, typed)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
 
 
 def _address(slot: SlotRef) -> str:

@@ -25,13 +25,13 @@ from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import actions
 from twinline.web import addresses, deeds, forms, rendering, swaps
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Reader, Sender, sender
+from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.swaps import Swap
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
+Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 SIDES: tuple[Side, ...] = ("prompt", "model", "both")
 EARLIER = 12
 """Earlier versions of a side that are offered."""
@@ -131,9 +131,9 @@ def look(
 
 
 @router.post("/slots/{slot:path}/rollback")
-def roll_back(by: Releaser, slot: PathSlot) -> Response:
+def roll_back(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
     """Do it."""
-    side, to = by.fields.text("side"), by.fields.text("to")
+    side, to = sent.text("side"), sent.text("to")
 
     def act(tx: Writing) -> tuple[str, str]:
         wanted = forms.filled(
@@ -141,23 +141,22 @@ def roll_back(by: Releaser, slot: PathSlot) -> Response:
             {
                 "side": side,
                 "to": to or None,
-                "reason": by.fields.text(deeds.REASON).strip(),
-                "accept_untested": by.fields.ticked("accept_untested"),
+                "reason": sent.text(deeds.REASON).strip(),
+                "accept_untested": sent.ticked("accept_untested"),
             },
         )
-        deeds.refuse_unnamed(tx, by.fields, [slot.environment])
-        expected = deeds.expected_number(by.fields)
+        deeds.refuse_unnamed(tx, sent, [slot.environment])
+        expected = deeds.expected_number(sent)
         deployments.lock(tx, slot, expected)
         found = actions.preview(tx, slot, wanted.side, wanted.to)
-        _refuse_elsewhere(found, by.fields.text("leads_to"))
+        _refuse_elsewhere(found, sent.text("leads_to"))
         actions.roll_back(tx, slot, wanted, expected)
         return addresses.slot(slot.short), "rolled-back"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            return _page(tx, slot, _known(side), to, typed)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, slot, _known(side), to, typed)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
 
 
 def _leads_to(found: RollbackPreview) -> str:
