@@ -336,3 +336,30 @@ def test_a_session_that_ended_loses_nothing(
         assert live(client)[0] == 1
         browser.submit(shown, BUTTON)
     assert live(client) == (2, "3", "1")
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_kill_switch_in_force_is_told(
+    browser: Browser, client: Client, catalog: Catalog, everything: bool
+) -> None:
+    assert "is stopped" not in browser.get(HERE).main
+    why = f"it pours out {HOSTILE}"
+    _ = client.kills.everything(why) if everything else client.kills.slot(SLOT, why)
+    for shown in (browser.get(HERE), asked(browser, **PAIR)):
+        assert "is stopped" in alert(shown)
+        assert "it pours out <script>" in alert(shown)
+
+
+def test_a_policy_of_too_many_bundles_is_for_the_command_line(
+    browser: Browser, catalog: Catalog
+) -> None:
+    document = policies.by_tenant(catalog.bundle(1, 1).ref, "bank-a", catalog.bundle(1, 2).ref)
+    (rule,) = document["rules"]
+    document["rules"] = [
+        {**rule, "id": f"r{number}", "serve": {"bundle": f"bundles:/{number:064x}"}}
+        for number in range(50)
+    ]
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=json.dumps(document))
+    assert shown.status == 422
+    assert "names 51 bundles" in alert(shown)
+    assert "twinline deploy SLOT --policy FILE" in alert(shown)

@@ -309,3 +309,10 @@ def test_a_session_that_ended_loses_nothing(
         assert live(client)[0] == 3
         browser.submit(shown, "Roll the prompt back")
     assert live(client) == (4, "1", "2")
+
+
+def test_a_kill_switch_in_force_is_told(browser: Browser, client: Client, proven: Catalog) -> None:
+    client.kills.slot(SLOT, "it pours out names")
+    shown = browser.get(f"{HERE}?side=prompt")
+    assert "This slot is stopped" in alert(shown)
+    assert "it pours out names" in alert(shown)

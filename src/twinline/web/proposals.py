@@ -27,6 +27,9 @@ from twinline.routing.policy import Policy, complete, read_policy, single, subst
 from twinline.web import addresses, forms, swaps
 from twinline.web.swaps import Swap
 
+BUNDLES_MOST = 50
+"""Bundles of a policy that is looked at on a page."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -194,6 +197,13 @@ def _stopped(
 
 def _policy(tx: Reading, live: Deployment | None, text: str) -> Proposal:
     policy = complete(_document(text), live.policy if live else None, _salt)
+    if len(policy.bundles()) > BUNDLES_MOST:
+        raise Invalid(
+            f"This policy names {len(policy.bundles())} bundles; a page looks over at most "
+            f"{BUNDLES_MOST}, each with its evidence. Deploy it from a file: "
+            "`twinline deploy SLOT --policy FILE`.",
+            field="policy",
+        )
     named = tuple(bundles.read(tx, ref) for ref in policy.bundles())
     whole = {ref: one.ref for ref, one in zip(policy.bundles(), named, strict=True)}
     return Proposal(substitute(policy, whole.__getitem__), named, document=text)

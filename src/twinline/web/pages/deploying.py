@@ -18,12 +18,13 @@ from twinline.language.errors import TwinlineError
 from twinline.language.records import Bundle, Deployment, Ownership, Slot
 from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
-from twinline.web import addresses, deeds, forms, proposals, rendering
+from twinline.web import addresses, deeds, forms, proposals, rendering, stops
 from twinline.web.deeds import Deed, Typed
 from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.proposals import Choice, Outlook, Proposal
+from twinline.web.stops import Stopped
 
 router = page_router()
 Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
@@ -69,6 +70,9 @@ class DeployPage(Page, template="deploy.html"):
 
     slot: SlotRef = Field(description="Where it goes live.")
     live: Deployment | None = Field(description="What is live there now.")
+    stopped: tuple[Stopped, ...] = Field(
+        description="The kill switches in force that reach this slot, whatever is live in it."
+    )
     rules: bool = Field(
         description="Whether the live policy holds more than one bundle for everybody: rules, "
         "splits, fallbacks or shadows."
@@ -189,6 +193,7 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
     return DeployPage(
         slot=slot,
         live=live,
+        stopped=tuple(stops.reaching(tx, slot, live)),
         rules=policy is not None and sum(1 for _ in policy.places()) > 1,
         choice=exact,
         resolved=tuple(_resolved(choice, exact)),

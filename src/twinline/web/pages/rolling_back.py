@@ -23,11 +23,12 @@ from twinline.language.records import (
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import actions
-from twinline.web import addresses, deeds, forms, rendering, swaps
+from twinline.web import addresses, deeds, forms, rendering, stops, swaps
 from twinline.web.deeds import Deed, Typed
 from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
+from twinline.web.stops import Stopped
 from twinline.web.swaps import Swap
 
 router = page_router()
@@ -84,6 +85,9 @@ class RollBackPage(Page, template="roll_back.html"):
         "result, and how many requests the slot had with what goes, in the last hour. Proven: "
         "100 requests or more were served here. Evaluated: every suite's newest result passed. "
         "Untested: neither. Blocked: it must not go live."
+    )
+    stopped: tuple[Stopped, ...] = Field(
+        description="The kill switches in force that reach this slot, whatever is live in it."
     )
     to: str = Field(description="The version that was named; empty: the previous one.")
     leads_to: str = Field(
@@ -192,6 +196,7 @@ def _page(tx: Reading, slot: SlotRef, side: Side | None, to: str, typed: Typed) 
         return _ways(tx, slot, " ".join(dict.fromkeys([typed.refused, refused.detail])).strip())
     return RollBackPage(
         preview=found,
+        stopped=tuple(stops.reaching(tx, slot, found.live)),
         to=to,
         leads_to=_leads_to(found),
         swaps=swaps.of_pairs(tx, found.pairs),

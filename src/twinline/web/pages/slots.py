@@ -16,14 +16,12 @@ from twinline.deployments import owners
 from twinline.evaluations import actions as evaluations
 from twinline.evaluations import requirements
 from twinline.inferences import actions as inferences
-from twinline.kills import actions as kills
 from twinline.language.errors import Invalid
 from twinline.language.records import (
     Bundle,
     Deployment,
     Divergence,
     Evaluation,
-    KillNote,
     MissingEvaluation,
     Ownership,
     Pairing,
@@ -36,11 +34,12 @@ from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import blame, divergences, timeline
 from twinline.timelines.divergences import UNSEEN_HOURS, Asked
-from twinline.web import addresses, bands, forms, pictures, policies, proposals, rendering
+from twinline.web import addresses, bands, forms, pictures, policies, proposals, rendering, stops
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.policies import Line
 from twinline.web.problems import page_router
+from twinline.web.stops import Stopped
 
 router = page_router()
 
@@ -53,13 +52,6 @@ LOOK_BACK = 100
 """Deployments in which it is looked for what changed last."""
 
 DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
-
-
-class Stopped(NamedTuple):
-    """A kill switch in force that reaches a slot."""
-
-    what: str
-    note: KillNote
 
 
 class Moment(NamedTuple):
@@ -179,7 +171,7 @@ def _page(
     return SlotPage(
         slot=slot,
         owner=next(iter(owners.of(tx, [ref])), None),
-        stopped=tuple(_stopped(tx, slot)),
+        stopped=tuple(stops.reaching(tx, ref, live)),
         chosen=chosen,
         refused=refused,
         then=then,
@@ -221,17 +213,6 @@ def _moment(tx: Reading, slot: Slot, at: datetime) -> Moment:
     if at < slot.created_at:
         return Moment(at, None, f"The slot is there since {rendering.minute(slot.created_at)}.")
     return Moment(at, None, "Nothing was live then.")
-
-
-def _stopped(tx: Reading, slot: Slot) -> Iterator[Stopped]:
-    named = {"Everything": kills.EVERYTHING, "This slot": str(slot.ref)}
-    if slot.live:
-        for ref in read_policy(slot.live.policy).bundles():
-            named[f"The bundle {ref.digest[:12]}"] = str(ref)
-    standing = kills.in_force(tx)
-    for what, subject in named.items():
-        if subject in standing:
-            yield Stopped(what, standing[subject])
 
 
 def _known(tx: Reading, live: Deployment) -> Known:
