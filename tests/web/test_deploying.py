@@ -90,6 +90,17 @@ def test_a_pair_keeps_the_parameters_of_what_is_live(
     assert client.bundles.get(found.bundle).parameters == {"temperature": 0.9}
 
 
+def test_what_a_label_named_when_it_was_looked_at_is_deployed(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    label = "prompts:/support/answer@latest"
+    shown = asked(browser, **PAIR | {"prompt": label})
+    assert f"{label} is prompts:/support/answer/3 now" in shown.main
+    client.prompts.create("support/answer", "Another answer: {{ question }}")
+    browser.submit(shown, BUTTON, reason="the newest as I saw it")
+    assert live(client) == (2, "3", "1")
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -304,3 +315,51 @@ def test_what_people_wrote_is_shown_as_it_was_typed(
     assert wrong.one("//input[@name='prompt']").get("value") == HOSTILE
     assert alert(wrong).startswith("prompt: '<script>alert(1)</script>")
     assert "\u202e" not in alert(wrong)
+
+
+def test_a_session_that_ended_loses_nothing(
+    browser: Browser, client: Client, catalog: Catalog, url: str, key: str
+) -> None:
+    chosen = asked(browser, **PAIR)
+    browser.http.headers.pop("Cookie")
+    shown = browser.submit(chosen, BUTTON, reason=f"because {HOSTILE}")
+    assert shown.status == 401
+    assert "nothing was done" in alert(shown)
+    assert "prompts:/support/answer" not in shown.main
+    assert shown.links["Sign in in another window"] == "/login"
+    with Browser(url, key) as again:
+        browser.http.headers["Cookie"] = again.http.headers["Cookie"]
+        shown = browser.submit(shown, "Look at it again")
+        assert shown.status == 403
+        assert "You signed in again" in alert(shown)
+        assert shown.one("//textarea[@name='reason']").value == f"because {HOSTILE}"
+        assert live(client)[0] == 1
+        browser.submit(shown, BUTTON)
+    assert live(client) == (2, "3", "1")
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_kill_switch_in_force_is_told(
+    browser: Browser, client: Client, catalog: Catalog, everything: bool
+) -> None:
+    assert "is stopped" not in browser.get(HERE).main
+    why = f"it pours out {HOSTILE}"
+    _ = client.kills.everything(why) if everything else client.kills.slot(SLOT, why)
+    for shown in (browser.get(HERE), asked(browser, **PAIR)):
+        assert "is stopped" in alert(shown)
+        assert "it pours out <script>" in alert(shown)
+
+
+def test_a_policy_of_too_many_bundles_is_for_the_command_line(
+    browser: Browser, catalog: Catalog
+) -> None:
+    document = policies.by_tenant(catalog.bundle(1, 1).ref, "bank-a", catalog.bundle(1, 2).ref)
+    (rule,) = document["rules"]
+    document["rules"] = [
+        {**rule, "id": f"r{number}", "serve": {"bundle": f"bundles:/{number:064x}"}}
+        for number in range(50)
+    ]
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=json.dumps(document))
+    assert shown.status == 422
+    assert "names 51 bundles" in alert(shown)
+    assert "twinline deploy SLOT --policy FILE" in alert(shown)

@@ -150,6 +150,22 @@ def test_when_the_live_one_moved_the_change_is_shown_anew_and_nothing_typed_is_l
     assert live(client) == (5, "2", "2")
 
 
+def test_when_the_previous_version_was_withdrawn_since_nothing_else_comes_back(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(2, 3))
+    asked = browser.get(f"{HERE}?side=prompt")
+    client.lineage.retire("prompts:/support/answer/2", reason="too long")
+    shown = browser.submit(asked, "Roll the prompt back", reason="wrong language")
+    assert shown.status == 409
+    assert "would put prompts:/support/answer/1 back" in alert(shown)
+    assert "Passed over prompts:/support/answer/2" in shown.main
+    assert shown.one("//textarea[@name='reason']").value == "wrong language"
+    assert live(client)[0] == 4
+    browser.submit(shown, "Roll the prompt back", accept_untested="yes")
+    assert live(client) == (5, "1", "2")
+
+
 def test_when_somebody_else_did_it_the_ways_that_are_left_are_shown(
     browser: Browser, client: Client, catalog: Catalog
 ) -> None:
@@ -272,3 +288,31 @@ def test_a_slot_with_nothing_live_says_what_to_do(browser: Browser) -> None:
     shown = browser.get("/slots/no-such@production/rollback")
     assert shown.status == 404
     assert "no-such@production" in shown.main
+
+
+def test_a_session_that_ended_loses_nothing(
+    browser: Browser, client: Client, proven: Catalog, url: str, key: str
+) -> None:
+    asked = browser.get(f"{HERE}?side=prompt")
+    browser.http.headers.pop("Cookie")
+    shown = browser.submit(asked, "Roll the prompt back", reason=f"because {HOSTILE}")
+    assert shown.status == 401
+    assert "nothing was done" in alert(shown)
+    assert "prompts:/support/answer" not in shown.main
+    assert shown.links["Sign in in another window"] == "/login"
+    with Browser(url, key) as again:
+        browser.http.headers["Cookie"] = again.http.headers["Cookie"]
+        shown = browser.submit(shown, "Look at it again")
+        assert shown.status == 403
+        assert "You signed in again" in alert(shown)
+        assert shown.one("//textarea[@name='reason']").value == f"because {HOSTILE}"
+        assert live(client)[0] == 3
+        browser.submit(shown, "Roll the prompt back")
+    assert live(client) == (4, "1", "2")
+
+
+def test_a_kill_switch_in_force_is_told(browser: Browser, client: Client, proven: Catalog) -> None:
+    client.kills.slot(SLOT, "it pours out names")
+    shown = browser.get(f"{HERE}?side=prompt")
+    assert "This slot is stopped" in alert(shown)
+    assert "it pours out names" in alert(shown)

@@ -205,14 +205,17 @@ def test_deployments_are_told_the_newest_first_with_a_way_back_to_each_bundle_on
     assert (rows[0][4], rows[0][5], rows[0][6]) == ("2 and 2", "live", "2")
     assert [row[-1] for row in rows] == [
         "is what is live",
-        "Roll back to 1 + 1 …",
-        "Roll back to 2 + 1 …",
+        "Deploy 1 + 1 again …",
+        "Deploy 2 + 1 again …",
         "",
     ]
     (way,) = {
-        one.get("href") for one in shown.all("//a") if "Roll back to 1 + 1" in one.text_content()
+        one.get("href") for one in shown.all("//a") if "Deploy 1 + 1 again" in one.text_content()
     }
-    assert way == f"/slots/{SLOT}/rollback?to=bundles%3A%2F{catalog.bundle(1, 1).digest}"
+    assert way == f"/slots/{SLOT}/deploy?bundle={catalog.bundle(1, 1).digest}"
+    led = browser.get(way)
+    assert "prompts:/support/answer/2 → gives way to prompts:/support/answer/1" in led.main
+    assert "models:/churn/2 → gives way to models:/churn/1" in led.main
 
 
 def test_deployments_are_paged(
@@ -237,7 +240,7 @@ def test_who_may_not_deploy_is_told_who_can(
         assert shown.status == 200
         assert "your role, viewer, does not have; releaser or admin has it" in shown.main
         assert not [
-            said for said in shown.links if said.startswith(("Roll back", "Other ways", "Deploy …"))
+            said for said in shown.links if said.startswith(("Roll back", "Other ways", "Deploy "))
         ]
 
 
@@ -264,9 +267,11 @@ def test_a_deployment_is_told_with_what_it_changed(
     text = shown.one("//pre[@class='lines']").text_content()
     assert "--- deployment 1" in text
     assert '+          "salt":' in text
-    assert "nothing to roll back to" in shown.main
+    assert "nothing to deploy again" in shown.main
     first = browser.follow(shown, "Deployment 1")
-    assert "Roll back to 1 + 1 …" in first.links
+    assert "Deploy 1 + 1 again …" in first.links
+    again = browser.follow(first, "Deploy 1 + 1 again …")
+    assert "The live policy's rules stand" in again.main
     assert first.rows()[0][1:] == ["nothing", "prompts:/support/answer/1", "the first"]
     assert browser.follow(first, "Deployment 2").address == shown.address
     changes = browser.follow(shown, "All that changed since deployment 1")

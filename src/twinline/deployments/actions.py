@@ -84,6 +84,8 @@ def deployable(tx: Reading, policy: Policy) -> Policy:
     """
     whole: dict[BundleRef, BundleRef] = {}
     for place, bundle in policy.places():
+        if bundle in whole:
+            continue
         try:
             whole[bundle] = fit_to_serve(tx, bundle)
         except TwinlineError as error:

@@ -2,7 +2,7 @@
 
 Each is carried out once, however often it is sent; only on what was looked at; and where
 an environment is protected, by whoever types its name. What is refused is shown again,
-as things are by then, with everything that was typed.
+as things are by then, with everything that was typed; also when the session ended meanwhile.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fastapi import Response
+from pydantic import Field
 
 from twinline.access import actions as access
 from twinline.db.session import Reading, Writing
@@ -18,13 +19,17 @@ from twinline.language.canonical import digest
 from twinline.language.errors import Conflict, Invalid, KeyReused, Stale, TwinlineError
 from twinline.prompts import labels
 from twinline.web import forms, rendering
-from twinline.web.gate import TOKEN, Fields, Sender
+from twinline.web.gate import TOKEN, Fields, Refused, Sender
 from twinline.web.page import Page
 
 ONCE = "once"
 EXPECTED = "expected"
 REASON = "reason"
 ENVIRONMENT = "environment-"
+_SIGNED_IN = (
+    "You signed in again since this form was opened, and nothing was done. Below is how things "
+    "are now, with all that you typed; look, then decide again."
+)
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -70,6 +75,16 @@ class Typed:
 
 FIRST = Typed()
 """Nothing was typed yet."""
+
+
+class SignedOutPage(Page, template="signed_out.html"):
+    """A form that was sent after its session had ended; nothing of it was done."""
+
+    heading = "Your session is over"
+
+    kept: dict[str, list[str]] = Field(
+        description="Everything that was typed, to be taken along when you signed in again."
+    )
 
 
 def deed(tx: Reading, typed: Typed, expected: object, environments: Iterable[str]) -> Deed:
@@ -126,25 +141,45 @@ def expected_number(fields: Fields) -> int:
 
 
 def carried_out(
-    by: Sender,
+    by: Sender | Refused,
+    sent: Fields,
     act: Callable[[Writing], tuple[str, str]],
-    again: Callable[[Typed], Page],
+    again: Callable[[Reading, Typed], Page],
 ) -> Response:
     """Carry a form out in one transaction, once, and lead to what it did.
 
     Args:
-        by: who sent the form.
+        by: who sent the form, or why it is not taken from whoever it was.
+        sent: what it holds.
         act: does it; gives the address to go to, and a word of `said.DONE`.
         again: the form as things are now, when it was refused.
+
+    Raises:
+        NotAllowed: the role of who sent it lacks the permission.
     """
+    if isinstance(by, Refused):
+        return _not_taken(by, sent, again)
     try:
         with by.writing() as tx:
             address, word = _once(tx, by, lambda: act(tx))
     except TwinlineError as refused:
-        typed = Typed(by.fields, refused.detail, isinstance(refused, Stale))
+        typed = Typed(sent, refused.detail, isinstance(refused, Stale))
         status = Conflict.status if typed.stale else refused.status
-        return rendering.answer(by, again(typed), status)
+        with by.reading() as now:
+            page = again(now, typed)
+        return rendering.answer(by, page, status)
     return forms.done(address, word)
+
+
+def _not_taken(by: Refused, sent: Fields, again: Callable[[Reading, Typed], Page]) -> Response:
+    """What was typed, to be sent again; and how things are only to who is signed in."""
+    if by.visitor is None:
+        return rendering.answer(None, SignedOutPage(kept=sent.without(TOKEN)), by.error.status)
+    if "permission" in by.error.fields:
+        raise by.error
+    with by.visitor.reading() as tx:
+        page = again(tx, Typed(sent, _SIGNED_IN))
+    return rendering.answer(by.visitor, page, by.error.status)
 
 
 def _once(tx: Writing, by: Sender, act: Callable[[], tuple[str, str]]) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from twinline.bundles import actions as bundles
@@ -24,8 +24,11 @@ from twinline.prompts import actions as prompts
 from twinline.rollbacks.pairs import Pairs
 from twinline.routing.lint import lint
 from twinline.routing.policy import Policy, complete, read_policy, single, substitute
-from twinline.web import forms, swaps
+from twinline.web import addresses, forms, swaps
 from twinline.web.swaps import Swap
+
+BUNDLES_MOST = 50
+"""Bundles of a policy that is looked at on a page."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,22 @@ def read(tx: Reading, live: Deployment | None, choice: Choice) -> Proposal:
     return _pair(tx, live, choice)
 
 
+def again(live: Deployment, bundle: BundleRef) -> str:
+    """Where it is looked at what deploying an earlier bundle again would change; where the
+    live policy has rules, they stand."""
+    place = addresses.path("slots", live.slot.short, "deploy")
+    keep = "yes" if read_policy(live.policy) != single(live.bundle) else ""
+    return addresses.asked(place, bundle=bundle.digest, keep=keep)
+
+
+def exact(choice: Choice, proposal: Proposal) -> Choice:
+    """The same choice, which means the same for ever: a pair by its versions, not by labels."""
+    if not (choice.model or choice.prompt):
+        return choice
+    (pair,) = proposal.named
+    return replace(choice, model=str(pair.model), prompt=str(pair.prompt))
+
+
 def make(tx: Writing, proposal: Proposal) -> None:
     """Make the bundle of a pair that is new.
 
@@ -178,6 +197,13 @@ def _stopped(
 
 def _policy(tx: Reading, live: Deployment | None, text: str) -> Proposal:
     policy = complete(_document(text), live.policy if live else None, _salt)
+    if len(policy.bundles()) > BUNDLES_MOST:
+        raise Invalid(
+            f"This policy names {len(policy.bundles())} bundles; a page looks over at most "
+            f"{BUNDLES_MOST}, each with its evidence. Deploy it from a file: "
+            "`twinline deploy SLOT --policy FILE`.",
+            field="policy",
+        )
     named = tuple(bundles.read(tx, ref) for ref in policy.bundles())
     whole = {ref: one.ref for ref, one in zip(policy.bundles(), named, strict=True)}
     return Proposal(substitute(policy, whole.__getitem__), named, document=text)

@@ -18,15 +18,16 @@ from twinline.language.errors import TwinlineError
 from twinline.language.records import Bundle, Deployment, Ownership, Slot
 from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
-from twinline.web import addresses, deeds, forms, proposals, rendering
+from twinline.web import addresses, deeds, forms, proposals, rendering, stops
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Fields, Reader, Sender, sender
+from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.proposals import Choice, Outlook, Proposal
+from twinline.web.stops import Stopped
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
+Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 SLOTS = 200
 """Slots that are offered."""
 
@@ -42,6 +43,14 @@ class Offer:
     bundle: Bundle
     known_from: str
     address: str
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A label or an alias that was typed, and the version that it named."""
+
+    typed: str
+    version: str
 
 
 class WherePage(Page, template="deploy_where.html"):
@@ -61,11 +70,20 @@ class DeployPage(Page, template="deploy.html"):
 
     slot: SlotRef = Field(description="Where it goes live.")
     live: Deployment | None = Field(description="What is live there now.")
+    stopped: tuple[Stopped, ...] = Field(
+        description="The kill switches in force that reach this slot, whatever is live in it."
+    )
     rules: bool = Field(
         description="Whether the live policy holds more than one bundle for everybody: rules, "
         "splits, fallbacks or shadows."
     )
-    choice: Choice = Field(description="What was chosen.")
+    choice: Choice = Field(
+        description="What was chosen; a pair by the versions that its labels named when this "
+        "page was made, which are what goes live."
+    )
+    resolved: tuple[Resolved, ...] = Field(
+        description="What was typed in other words than a version, and the version it named."
+    )
     parameters: str = Field(description="Those of the bundle that is live, as JSON.")
     problem: str = Field(description="Why what was chosen cannot be.")
     offers: tuple[Offer, ...] = Field(
@@ -140,25 +158,24 @@ def look(by: Reader, slot: PathSlot, choice: Annotated[Choice, Depends(_asked)])
 
 
 @router.post("/slots/{slot:path}/deploy")
-def deploy(by: Releaser, slot: PathSlot) -> Response:
+def deploy(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
     """Do it."""
-    choice = _sent(by.fields)
+    choice = _sent(sent)
 
     def act(tx: Writing) -> tuple[str, str]:
-        deeds.refuse_unnamed(tx, by.fields, [slot.environment])
-        expected = deeds.expected_number(by.fields)
+        deeds.refuse_unnamed(tx, sent, [slot.environment])
+        expected = deeds.expected_number(sent)
         live = actions.lock(tx, slot, expected)
         proposal = proposals.read(tx, live, choice)
-        new = proposal.deployment(by.fields.text(deeds.REASON).strip())
+        new = proposal.deployment(sent.text(deeds.REASON).strip())
         proposals.make(tx, proposal)
         actions.deploy(tx, slot, new, expected)
         return addresses.slot(slot.short), "deployed"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            return _page(tx, slot, choice, typed)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, slot, choice, typed)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
 
 
 def _address(slot: SlotRef) -> str:
@@ -169,14 +186,17 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
     live = actions.live(tx, slot) if _has_live(tx, slot) else None
     proposal, problem = _read(tx, live, choice)
     found = proposals.outlook(tx, slot, live, proposal) if proposal else None
+    exact = proposals.exact(choice, proposal) if proposal else choice
     offers = () if found else tuple(_offers(tx, slot, live))
     policy = read_policy(live.policy) if live else None
     named = {ref for place in (found.places if found else ()) for ref in (place.was, place.becomes)}
     return DeployPage(
         slot=slot,
         live=live,
+        stopped=tuple(stops.reaching(tx, slot, live)),
         rules=policy is not None and sum(1 for _ in policy.places()) > 1,
-        choice=choice,
+        choice=exact,
+        resolved=tuple(_resolved(choice, exact)),
         parameters=_parameters(tx, live),
         problem=problem,
         offers=offers,
@@ -186,6 +206,12 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         owners=owners.of(tx, [slot]),
         deed=deeds.deed(tx, typed, live.number if live else 0, [slot.environment]),
     )
+
+
+def _resolved(choice: Choice, exact: Choice) -> Iterator[Resolved]:
+    for typed, version in ((choice.prompt, exact.prompt), (choice.model, exact.model)):
+        if typed != version:
+            yield Resolved(typed, version)
 
 
 def _parameters(tx: Reading, live: Deployment | None) -> str:

@@ -28,13 +28,13 @@ from twinline.lineage import impacts
 from twinline.recalls import actions, executing
 from twinline.web import addresses, deeds, forms, rendering, swaps
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Fields, Reader, Sender, sender
+from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.swaps import Swap
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
+Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 PathNumber = Annotated[int, Path(ge=1, le=2**62)]
 
 RECALLS = 100
@@ -159,28 +159,27 @@ def foresee(by: Reader, node: Annotated[str, Query(max_length=1000)] = "") -> Re
 
 
 @router.post("/recall")
-def recall(by: Releaser) -> Response:
+def recall(sent: SentFields, by: Releaser) -> Response:
     """Recall it, and carry the plan out at once where that is wanted."""
-    node = by.fields.text("node").strip()
+    node = sent.text("node").strip()
 
     def act(tx: Writing) -> tuple[str, str]:
-        reason = by.fields.text(deeds.REASON).strip()
+        reason = sent.text(deeds.REASON).strip()
         new = forms.filled(NewRecall, {"node": node, "reason": reason})
-        if not by.fields.ticked("execute"):
+        if not sent.ticked("execute"):
             made, _ = actions.recall(tx, new)
             return addresses.path("recalls", made.number), "recalled"
-        deeds.refuse_unnamed(tx, by.fields, _environments(actions.foresee(tx, node)))
-        done = executing.at_once(tx, new, _wanted(by.fields))
+        deeds.refuse_unnamed(tx, sent, _environments(actions.foresee(tx, node)))
+        done = executing.at_once(tx, new, _wanted(sent))
         return addresses.path("recalls", done.number), "recall-executed"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            try:
-                return _foreseen(tx, node, typed)
-            except TwinlineError as refused:
-                return _no_node(node, refused.detail)
+    def again(tx: Reading, typed: Typed) -> Page:
+        try:
+            return _foreseen(tx, node, typed)
+        except TwinlineError as refused:
+            return _no_node(node, refused.detail)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
 
 
 @router.get("/recalls/{number}")
@@ -192,19 +191,18 @@ def one(by: Reader, number: PathNumber, verify: bool = False) -> Response:
 
 
 @router.post("/recalls/{number}")
-def execute(by: Releaser, number: PathNumber) -> Response:
+def execute(sent: SentFields, by: Releaser, number: PathNumber) -> Response:
     """Carry its plan out."""
 
     def act(tx: Writing) -> tuple[str, str]:
-        deeds.refuse_unnamed(tx, by.fields, _environments(actions.plan(tx, number)))
-        executing.execute(tx, number, _wanted(by.fields))
+        deeds.refuse_unnamed(tx, sent, _environments(actions.plan(tx, number)))
+        executing.execute(tx, number, _wanted(sent))
         return addresses.path("recalls", number), "recall-executed"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            return _page(tx, number, typed)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, number, typed)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
 
 
 @router.get("/recalls/{number}/lift")
@@ -215,19 +213,18 @@ def before_lifting(by: Reader, number: PathNumber) -> Response:
 
 
 @router.post("/recalls/{number}/lift")
-def lift(by: Releaser, number: PathNumber) -> Response:
+def lift(sent: SentFields, by: Releaser, number: PathNumber) -> Response:
     """End a recall."""
 
     def act(tx: Writing) -> tuple[str, str]:
-        sent = {"reason": by.fields.text(deeds.REASON).strip()}
-        actions.lift(tx, number, forms.filled(LiftRequest, sent).reason)
+        wanted = forms.filled(LiftRequest, {"reason": sent.text(deeds.REASON).strip()})
+        actions.lift(tx, number, wanted.reason)
         return addresses.path("recalls", number), "recall-lifted"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            return _lifting(tx, number, typed)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _lifting(tx, number, typed)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
 
 
 def _wanted(fields: Fields) -> ExecuteRecall:

@@ -12,7 +12,8 @@ from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments import owners
 from twinline.deployments.api import PathSlot
-from twinline.language.errors import Conflict, NotFound, NothingLive, TwinlineError
+from twinline.language.canonical import digest
+from twinline.language.errors import Conflict, NotFound, NothingLive, Stale, TwinlineError
 from twinline.language.records import (
     Deployment,
     Ownership,
@@ -22,15 +23,16 @@ from twinline.language.records import (
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import actions
-from twinline.web import addresses, deeds, forms, rendering, swaps
+from twinline.web import addresses, deeds, forms, rendering, stops, swaps
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Reader, Sender, sender
+from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
+from twinline.web.stops import Stopped
 from twinline.web.swaps import Swap
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
+Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 SIDES: tuple[Side, ...] = ("prompt", "model", "both")
 EARLIER = 12
 """Earlier versions of a side that are offered."""
@@ -84,7 +86,13 @@ class RollBackPage(Page, template="roll_back.html"):
         "100 requests or more were served here. Evaluated: every suite's newest result passed. "
         "Untested: neither. Blocked: it must not go live."
     )
+    stopped: tuple[Stopped, ...] = Field(
+        description="The kill switches in force that reach this slot, whatever is live in it."
+    )
     to: str = Field(description="The version that was named; empty: the previous one.")
+    leads_to: str = Field(
+        description="A digest of the versions that come back: they are put back, or nothing is."
+    )
     swaps: tuple[Swap, ...] = Field(
         title="The change",
         description="Each pair that would come in the place of another: what differs in the "
@@ -127,9 +135,9 @@ def look(
 
 
 @router.post("/slots/{slot:path}/rollback")
-def roll_back(by: Releaser, slot: PathSlot) -> Response:
+def roll_back(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
     """Do it."""
-    side, to = by.fields.text("side"), by.fields.text("to")
+    side, to = sent.text("side"), sent.text("to")
 
     def act(tx: Writing) -> tuple[str, str]:
         wanted = forms.filled(
@@ -137,19 +145,37 @@ def roll_back(by: Releaser, slot: PathSlot) -> Response:
             {
                 "side": side,
                 "to": to or None,
-                "reason": by.fields.text(deeds.REASON).strip(),
-                "accept_untested": by.fields.ticked("accept_untested"),
+                "reason": sent.text(deeds.REASON).strip(),
+                "accept_untested": sent.ticked("accept_untested"),
             },
         )
-        deeds.refuse_unnamed(tx, by.fields, [slot.environment])
-        actions.roll_back(tx, slot, wanted, deeds.expected_number(by.fields))
+        deeds.refuse_unnamed(tx, sent, [slot.environment])
+        expected = deeds.expected_number(sent)
+        deployments.lock(tx, slot, expected)
+        found = actions.preview(tx, slot, wanted.side, wanted.to)
+        _refuse_elsewhere(found, sent.text("leads_to"))
+        actions.roll_back(tx, slot, wanted, expected)
         return addresses.slot(slot.short), "rolled-back"
 
-    def again(typed: Typed) -> Page:
-        with by.reading() as tx:
-            return _page(tx, slot, _known(side), to, typed)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, slot, _known(side), to, typed)
 
-    return deeds.carried_out(by, act, again)
+    return deeds.carried_out(by, sent, act, again)
+
+
+def _leads_to(found: RollbackPreview) -> str:
+    return digest({change.side: str(change.put_back) for change in found.changes})
+
+
+def _refuse_elsewhere(found: RollbackPreview, seen: str) -> None:
+    """Raise Stale when other versions would come back than were looked at: what is the
+    previous one changes without a deployment, say when a version is withdrawn."""
+    if _leads_to(found) != seen:
+        now = " and ".join(str(change.put_back) for change in found.changes)
+        raise Stale(
+            f"By now this would put {now} back, not what you looked at: a version was withdrawn "
+            "meanwhile, or is no longer. Look again, then decide again."
+        )
 
 
 def _known(side: str) -> Side | None:
@@ -170,7 +196,9 @@ def _page(tx: Reading, slot: SlotRef, side: Side | None, to: str, typed: Typed) 
         return _ways(tx, slot, " ".join(dict.fromkeys([typed.refused, refused.detail])).strip())
     return RollBackPage(
         preview=found,
+        stopped=tuple(stops.reaching(tx, slot, found.live)),
         to=to,
+        leads_to=_leads_to(found),
         swaps=swaps.of_pairs(tx, found.pairs),
         why_not=_why_not(found),
         untested=any(pair.verdict == "untested" for pair in found.pairs),

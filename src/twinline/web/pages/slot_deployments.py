@@ -15,7 +15,7 @@ from twinline.language.records import Bundle, Deployment, TimelineEntry
 from twinline.language.refs import DeploymentRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import timeline
-from twinline.web import addresses, policies, rendering
+from twinline.web import addresses, policies, proposals, rendering
 from twinline.web.differences import DiffLine, diff_lines
 from twinline.web.gate import Reader
 from twinline.web.page import Page
@@ -74,7 +74,9 @@ class DeploymentPage(Page, template="deployment.html"):
     left_out: int = Field(description="Lines of the difference that are not shown.")
     changes: str = Field(description="Leads to all that changed while it came.")
     back: str = Field(
-        title="The way back", description="Leads to the page that would put its bundle back."
+        title="The way back",
+        description="Leads to what deploying its bundle again would change; the rules of the "
+        "live policy stand.",
     )
 
     @property
@@ -108,7 +110,6 @@ def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
     live = deployments.live(tx, made.slot)
     known = timeline.named_by(tx, [made])
     difference = _difference(before, made)
-    rollback = addresses.path("slots", made.slot.short, "rollback")
     earlier = bundles.read(tx, before.bundle) if before else None
     bundle = bundles.read(tx, made.bundle)
     return DeploymentPage(
@@ -122,7 +123,7 @@ def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
         difference=difference[:LINES_MOST],
         left_out=max(0, len(difference) - LINES_MOST),
         changes=_changes(before, made),
-        back=addresses.asked(rollback, to=made.bundle) if made.bundle != live.bundle else "",
+        back=proposals.again(live, made.bundle) if made.bundle != live.bundle else "",
     )
 
 

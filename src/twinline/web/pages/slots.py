@@ -16,14 +16,12 @@ from twinline.deployments import owners
 from twinline.evaluations import actions as evaluations
 from twinline.evaluations import requirements
 from twinline.inferences import actions as inferences
-from twinline.kills import actions as kills
 from twinline.language.errors import Invalid
 from twinline.language.records import (
     Bundle,
     Deployment,
     Divergence,
     Evaluation,
-    KillNote,
     MissingEvaluation,
     Ownership,
     Pairing,
@@ -36,11 +34,12 @@ from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import blame, divergences, timeline
 from twinline.timelines.divergences import UNSEEN_HOURS, Asked
-from twinline.web import addresses, bands, forms, pictures, policies, rendering
+from twinline.web import addresses, bands, forms, pictures, policies, proposals, rendering, stops
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.policies import Line
 from twinline.web.problems import page_router
+from twinline.web.stops import Stopped
 
 router = page_router()
 
@@ -53,13 +52,6 @@ LOOK_BACK = 100
 """Deployments in which it is looked for what changed last."""
 
 DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
-
-
-class Stopped(NamedTuple):
-    """A kill switch in force that reaches a slot."""
-
-    what: str
-    note: KillNote
 
 
 class Moment(NamedTuple):
@@ -80,7 +72,7 @@ class Known(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A deployment, and where it leads to put it back (empty: nothing would change)."""
+    """A deployment, and where it leads to deploy its bundle again (empty: it is live)."""
 
     entry: TimelineEntry
     back: str
@@ -179,7 +171,7 @@ def _page(
     return SlotPage(
         slot=slot,
         owner=next(iter(owners.of(tx, [ref])), None),
-        stopped=tuple(_stopped(tx, slot)),
+        stopped=tuple(stops.reaching(tx, ref, live)),
         chosen=chosen,
         refused=refused,
         then=then,
@@ -223,17 +215,6 @@ def _moment(tx: Reading, slot: Slot, at: datetime) -> Moment:
     return Moment(at, None, "Nothing was live then.")
 
 
-def _stopped(tx: Reading, slot: Slot) -> Iterator[Stopped]:
-    named = {"Everything": kills.EVERYTHING, "This slot": str(slot.ref)}
-    if slot.live:
-        for ref in read_policy(slot.live.policy).bundles():
-            named[f"The bundle {ref.digest[:12]}"] = str(ref)
-    standing = kills.in_force(tx)
-    for what, subject in named.items():
-        if subject in standing:
-            yield Stopped(what, standing[subject])
-
-
 def _known(tx: Reading, live: Deployment) -> Known:
     bundle = bundles.read(tx, live.bundle)
     subjects = (str(bundle.ref), str(live.prompt), str(live.model))
@@ -255,13 +236,12 @@ def _divergences(tx: Reading, ref: SlotRef, now: datetime) -> tuple[Divergence, 
 
 
 def _entries(found: Iterable[TimelineEntry], live: Deployment | None) -> Iterator[Entry]:
-    """A way back from each bundle that is not live, at the newest deployment of it."""
+    """A way back to each bundle that is not live, at the newest deployment of it."""
     seen = {live.bundle} if live else set[BundleRef]()
     for one in found:
         bundle = one.deployment.bundle
         back = ""
         if bundle not in seen:
-            place = addresses.path("slots", one.deployment.slot.short, "rollback")
-            back = addresses.asked(place, to=bundle)
+            back = proposals.again(live, bundle) if live else ""
         seen.add(bundle)
         yield Entry(one, back)
