@@ -371,3 +371,13 @@ def test_what_people_wrote_is_shown_as_text(browser: Browser, client: Client) ->
     assert shown.all("//main//script") == []
     assert shown.all("//main//form//b") == []
     assert "⟨U+202E⟩" in shown.main
+
+
+def test_a_field_of_an_example_is_named_as_it_was_typed(browser: Browser) -> None:
+    examples = '[{"²": 1, "7": 2, "messages": [{"role": "user", "content": "x"}]}]'
+    asked = browser.get("/write?prompt=p")
+    shown = browser.submit(asked, "Check", text="one", examples=examples)
+    assert shown.status == 422
+    assert field(shown, "examples") == examples
+    assert "examples, 1, ²: " in refusal(shown)
+    assert "examples, 1, 7: " in refusal(shown)

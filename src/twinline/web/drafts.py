@@ -199,14 +199,9 @@ def _filled(values: dict[str, Any]) -> NewPromptVersion:
         errors: dict[str, str] = error.fields.get("errors", {})
         first = next(iter(errors), "").partition(".")[0]
         field = {"name": "prompt", "template": "text"}.get(first, first)
-        said = "; ".join(f"{_place(where)}: {why}" if where else why
+        said = "; ".join(f"{where.replace('.', ', ')}: {why}" if where else why
                          for where, why in errors.items())  # fmt: skip
         raise Invalid(f"{said}.", field=field) from error
-
-
-def _place(where: str) -> str:
-    """``variables.0.name`` as people say it: variables, 1, name."""
-    return ", ".join(str(int(one) + 1) if one.isdigit() else one for one in where.split("."))
 
 
 def _template(draft: Draft) -> Any:

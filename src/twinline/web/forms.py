@@ -31,8 +31,12 @@ def filled(kind: type[Record], values: Mapping[str, Any]) -> Record:
 
 
 def _field(place: tuple[int | str, ...]) -> str:
-    """The field's name, without the names of the kinds of value that were tried for it."""
-    return ".".join(str(part) for part in place if "[" not in str(part))
+    """The field's name, without the names of the kinds of value that were tried for it.
+
+    Places in a list are counted from 1, as people count: ``variables.1.name``.
+    """
+    parts = (str(part + 1) if isinstance(part, int) else part for part in place)
+    return ".".join(part for part in parts if "[" not in part)
 
 
 def moment(text: str, name: str) -> datetime | None:
