@@ -128,6 +128,9 @@ def test_one_version_is_not_enough(browser: Browser, client: Client) -> None:
         ("prompt=p&old=9", 404, "no version 9"),
         ("prompt=p&old=nolabel", 404, "nolabel"),
         ("prompt=p&old=a b", 422, "a b"),
+        ("prompt=p&new=²", 422, "²"),
+        ("prompt=p&new=٣", 422, "٣"),
+        (f"prompt=p&new={'9' * 400}", 422, "999"),
         ("prompt=p&old=bundles:/aaaaaaaaaaaa", 422, "no prompt version"),
     ],
 )

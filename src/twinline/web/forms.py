@@ -12,6 +12,8 @@ from twinline.language.errors import Invalid
 
 Record = TypeVar("Record", bound=BaseModel)
 
+_NUMBER_LENGTH = 9
+
 
 def filled(kind: type[Record], values: Mapping[str, Any]) -> Record:
     """The record that a form means.
@@ -37,6 +39,11 @@ def _field(place: tuple[int | str, ...]) -> str:
     """
     parts = (str(part + 1) if isinstance(part, int) else part for part in place)
     return ".".join(part for part in parts if "[" not in part)
+
+
+def whole(text: str) -> int:
+    """The number that a text is, as versions and deployments are numbered; 0 when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _NUMBER_LENGTH else 0
 
 
 def moment(text: str, name: str) -> datetime | None:

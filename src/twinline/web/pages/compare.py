@@ -15,7 +15,7 @@ from twinline.language.records import Prompt, PromptDiff, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef, SlotRef, parse_ref
 from twinline.prompts import actions, comparing
 from twinline.timelines import rules as timelines
-from twinline.web import addresses, pictures, rendering
+from twinline.web import addresses, forms, pictures, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
@@ -177,8 +177,7 @@ def _nothing(name: str) -> ComparePage:
 
 def _before(prompt: Prompt, live: Live, new: str) -> str:
     """What is live and is not the new one, the highest of several; else the version before."""
-    meant = prompt.labels.get(new, prompt.latest)
-    number = int(new) if new.isdigit() else meant
+    number = forms.whole(new) or prompt.labels.get(new, prompt.latest)
     others = [one for one in live if one != number]
     found = max(others, default=number - 1)
     return str(found) if found else ""
