@@ -1,7 +1,7 @@
 """From what a form sent to a record, and what is told of it when it is none."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -61,6 +61,14 @@ def moment(text: str, name: str) -> datetime | None:
         raise Invalid(
             f"{name}: {text!r} is no moment; write it as 2026-11-18T14:02, in UTC.", field=name
         ) from None
+
+
+def moved(at: datetime, by: timedelta) -> datetime:
+    """``at + by``, or ``at`` where there is no such moment."""
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 def field_moment(at: datetime | None) -> str:
