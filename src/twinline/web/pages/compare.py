@@ -142,7 +142,7 @@ def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
         return _nothing(name)
     before, after = comparing.sides(tx, name, old, new)
     texts = _side(name, before), _side(name, after)
-    choices = _choices(tx, prompt, live, (before, after))
+    choices = _choices(prompt, live, (before, after))
     facts = [_facts(tx, name, live, version) for version in (before, after)]
     difference = versions.compare(before, after)
     deleted, inserted = versions.words_changed(difference.messages)
@@ -203,12 +203,12 @@ def _facts(tx: Reading, name: str, live: Live, version: PromptVersion) -> SideFa
 
 
 def _choices(
-    tx: Reading, prompt: Prompt, live: Live, sides: tuple[PromptVersion, PromptVersion]
+    prompt: Prompt, live: Live, sides: tuple[PromptVersion, PromptVersion]
 ) -> tuple[Choice, ...]:
-    numbers = [number for _, number in actions.version_history(tx, prompt.name)]
+    newest = range(max(1, prompt.latest - CHOICES + 1), prompt.latest + 1)
     named = {*prompt.labels.values(), *live}
     chosen = {one.number for one in sides if one.name == prompt.name}
-    shown = sorted({*numbers[-CHOICES:], *named, *chosen}, reverse=True)
+    shown = sorted({*newest, *named, *chosen}, reverse=True)
     own = (Choice(str(one), _said(prompt, live, one)) for one in shown)
     others = {one.ref: Choice(str(one.ref), str(one.ref)) for one in sides
               if one.name != prompt.name}  # fmt: skip
