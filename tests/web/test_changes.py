@@ -94,6 +94,7 @@ def test_nothing_changed_is_told(catalog: Catalog, browser: Browser) -> None:
         (SLOT, "yesterday", "", 422, "From: 'yesterday' is no moment"),
         (SLOT, "", HOSTILE, 422, "is no moment"),
         (SLOT, "2026-01-02T00:00", "2026-01-01T00:00", 422, "is not before To"),
+        (SLOT, "", "0001-01-01T00:00", 422, "is not before To"),
         (SLOT, "2001-01-01T00:00", "2001-01-02T00:00", 409, "did not exist by 2001-01-02"),
     ],
 )

@@ -8,6 +8,7 @@ from tests.support.browsing import Browser
 from tests.support.catalog import PROMPT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
+from twinline.web.pages import compare as page
 
 OLD = "Answer {{ question }} in one sentence.\nBe kind.\n"
 NEW = "Answer {{ words }} in one short sentence.\nBe kind.\n"
@@ -128,6 +129,9 @@ def test_one_version_is_not_enough(browser: Browser, client: Client) -> None:
         ("prompt=p&old=9", 404, "no version 9"),
         ("prompt=p&old=nolabel", 404, "nolabel"),
         ("prompt=p&old=a b", 422, "a b"),
+        ("prompt=p&new=²", 422, "²"),
+        ("prompt=p&new=٣", 422, "٣"),
+        (f"prompt=p&new={'9' * 400}", 422, "999"),
         ("prompt=p&old=bundles:/aaaaaaaaaaaa", 422, "no prompt version"),
     ],
 )
@@ -137,6 +141,18 @@ def test_what_is_not_there_is_told(
     shown = browser.get(f"/compare?{query}")
     assert shown.status == status
     assert said in shown.main
+
+
+def test_the_newest_versions_can_be_chosen_and_older_ones_that_matter(
+    browser: Browser, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "CHOICES", 2)
+    for number in range(1, 7):
+        client.prompts.create("p", f"Text {number}.", labels=["staging"] if number == 1 else [])
+    shown = browser.get("/compare?prompt=p&old=3&new=6")
+    options = [one.get("value") for one in shown.all("//select[@name='old']/option")]
+    assert [one for one in options if one] == ["6", "5", "3", "1"]
+    assert "2 older versions are not in the lists" in shown.main
 
 
 def test_what_people_wrote_stays_text(browser: Browser, client: Client) -> None:

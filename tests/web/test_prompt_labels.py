@@ -186,3 +186,15 @@ def test_history_goes_on(browser: Browser, client: Client) -> None:
         client.prompts.move_label(NAME, "staging", number % 3 + 1, reason=f"move {number}")
     older = browser.follow(browser.get(PAGE), "Older")
     assert [row[5] for row in older.rows(1)] == ["move 1", "move 0"]
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "²", "٣"])
+def test_where_a_label_was_seen_is_a_number_or_nothing(
+    browser: Browser, client: Client, number: str
+) -> None:
+    client.prompts.move_label(NAME, "staging", 1, reason="the first")
+    fields = dict(browser.get(PAGE).form("Move the label").form_values())
+    fields |= {"act": "move", "label": "staging", "number": "2", "reason": "to look at"}
+    refused = browser.send(PAGE, fields | {"seen": f"staging={number}"})
+    assert refused.status == 409
+    assert "points to 1, not to nothing" in refused.main

@@ -256,16 +256,23 @@ def test_retiring_what_went_live_meanwhile_is_refused(browser: Browser, client: 
     assert "is live in answer@production" in refused.one("//*[@role='alert']").text_content()
 
 
-def test_retiring_needs_a_reason_and_happens_once(browser: Browser, client: Client) -> None:
+def test_retiring_needs_a_reason_and_happens_once(
+    browser: Browser, browser_of: Callable[[Role], Browser], client: Client
+) -> None:
     client.prompts.create(PROMPT, "Text.")
-    page = browser.get(f"{PAGE}/1")
+    page, other = browser.get(f"{PAGE}/1"), browser_of(Role.RELEASER)
+    theirs = other.get(f"{PAGE}/1")
     short = browser.submit(page, "Retire the version", reason=" x ")
     assert short.status == 422
     assert short.one("//input[@name='reason']").get("value") == " x "
     done = browser.submit(page, "Retire the version", reason="says nothing")
     again = browser.submit(page, "Retire the version", reason="says nothing")
-    assert again.status == 409
-    assert "retired already" in again.main
+    assert "The version is retired." in again.main
+    assert len(list(client.lineage.retirements())) == 1
+    for one, form, reason in ((browser, page, "otherwise"), (other, theirs, "says nothing")):
+        refused = one.submit(form, "Retire the version", reason=reason)
+        assert refused.status == 409
+        assert "retired already" in refused.main
     browser.submit(done, "Let people build on it again", reason="it does after all")
     twice = browser.submit(done, "Let people build on it again", reason="it does after all")
     assert twice.status == 409

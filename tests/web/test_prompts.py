@@ -226,3 +226,20 @@ def test_a_prompt_does_only_what_its_page_offers(browser: Browser, client: Clien
     sent = browser.send("/prompts/old/one", fields | {"act": "delete", "reason": "because"})
     assert sent.status == 422
     assert "'delete'" in sent.one("//*[@role='alert']").text_content()
+
+
+def test_a_whole_prompt_is_retired_once(
+    browser: Browser, browser_of: Callable[[Role], Browser], client: Client
+) -> None:
+    for text in ("One.", "Two."):
+        client.prompts.create("old/one", text)
+    page, other = browser.get("/prompts/old/one"), browser_of(Role.RELEASER)
+    theirs = other.get("/prompts/old/one")
+    for _ in "12":
+        done = browser.submit(page, "Retire the prompt", reason="not used any more")
+        assert "The prompt is retired" in done.main
+    assert len(list(client.lineage.retirements())) == 2
+    for one, form, reason in ((browser, page, "otherwise"), (other, theirs, "not used any more")):
+        refused = one.submit(form, "Retire the prompt", reason=reason)
+        assert refused.status == 409
+        assert "retired already" in refused.main

@@ -141,3 +141,20 @@ def test_an_address_that_is_none_is_told_as_a_page_to_browsers_alone(browser: Br
     assert "default-src 'none'" in shown.answer.headers["content-security-policy"]
     plain = browser.http.get("/api/v1/no/such", headers={"Accept": "text/html"})
     assert plain.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "leads"),
+    [
+        ("/prompts?label=a", "/prompts?label=a"),
+        ("//evil.example/x", None),
+        ("/\\evil.example/x", None),
+        ("/", None),
+    ],
+)
+def test_back_leads_to_pages_of_ours_alone(
+    browser: Browser, url: str, path: str, leads: str | None
+) -> None:
+    shown = browser.get("/prompts/nothing", Referer=url + path)
+    assert shown.status == 404
+    assert shown.links.get("Back to where you were") == leads

@@ -278,7 +278,9 @@ def test_a_deployment_is_told_with_what_it_changed(
     assert "deployment 2: prompt" in changes.main
 
 
-@pytest.mark.parametrize("number", ["3", "0", "x", "99999999999", "٣"])
+@pytest.mark.parametrize(
+    "number", ["3", "0", "x", "99999999999", "1" + "0" * 5000, "0" * 10 + "1" * 5000, "٣"]
+)
 def test_a_deployment_that_is_none_is_told(catalog: Catalog, browser: Browser, number: str) -> None:
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     shown = browser.get(f"/slots/{SLOT}/deployments/{number}")

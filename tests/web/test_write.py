@@ -291,6 +291,21 @@ def test_a_newer_version_is_not_written_over(browser: Browser, client: Client) -
     assert newest(client).message == "kind"
 
 
+def test_what_was_sent_twice_leads_to_the_version_it_made(browser: Browser, client: Client) -> None:
+    for name, before in (("fresh", None), ("p", "one")):
+        if before:
+            client.prompts.create(name, before)
+        asked = browser.get(f"/write?prompt={name}")
+        made, again = (browser.submit(asked, "Save", text="mine", tags='{"a": 1}') for _ in "12")
+        number = newest(client, name).number
+        assert made.address == f"/prompts/{name}/versions/{number}?done=version-made"
+        assert again.address == f"/prompts/{name}/versions/{number}?done=version-there"
+    client.prompts.create("p", "theirs")
+    late = browser.submit(asked, "Save", text="mine")
+    assert late.status == 409
+    assert "made version 3" in refusal(late)
+
+
 def test_a_name_that_was_taken_meanwhile_is_not_written_over(
     browser: Browser, client: Client
 ) -> None:
@@ -371,3 +386,13 @@ def test_what_people_wrote_is_shown_as_text(browser: Browser, client: Client) ->
     assert shown.all("//main//script") == []
     assert shown.all("//main//form//b") == []
     assert "⟨U+202E⟩" in shown.main
+
+
+def test_a_field_of_an_example_is_named_as_it_was_typed(browser: Browser) -> None:
+    examples = '[{"²": 1, "7": 2, "messages": [{"role": "user", "content": "x"}]}]'
+    asked = browser.get("/write?prompt=p")
+    shown = browser.submit(asked, "Check", text="one", examples=examples)
+    assert shown.status == 422
+    assert field(shown, "examples") == examples
+    assert "examples, 1, ²: " in refusal(shown)
+    assert "examples, 1, 7: " in refusal(shown)

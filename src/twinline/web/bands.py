@@ -10,6 +10,7 @@ from twinline.language.refs import SlotRef
 from twinline.pictures.timelines import Band, Span, Times
 from twinline.routing.policy import read_policy
 from twinline.timelines import ranking
+from twinline.web import forms
 from twinline.web.rendering import minute
 
 DAYS = 28
@@ -47,15 +48,7 @@ def _window(at: datetime, whole: timedelta, now: datetime) -> tuple[datetime, da
     """So much time with ``at`` in it: that up to now where it is in this, else around it."""
     if at >= now - whole:
         return now - whole, now
-    return _moved(at, -whole / 2), min(_moved(at, whole / 2), now)
-
-
-def _moved(at: datetime, by: timedelta) -> datetime:
-    """``at + by``, or ``at`` where there is no such moment."""
-    try:
-        return at + by
-    except OverflowError:
-        return at
+    return forms.moved(at, -whole / 2), min(forms.moved(at, whole / 2), now)
 
 
 def other_share(deployment: Deployment) -> float:

@@ -27,8 +27,6 @@ from twinline.web.gate import Fields
 ROLE = "user"
 """Of a message that was just added."""
 
-_NUMBER_LENGTH = 9
-
 
 class Row(BaseModel):
     """A message of a chat as it was typed; of a placeholder the content is its name."""
@@ -103,8 +101,8 @@ def read(sent: Fields) -> Draft:
     """What a form sent."""
     return Draft(
         name=sent.text("prompt"),
-        base=_whole(sent.text("base")),
-        origin=_whole(sent.text("origin")),
+        base=forms.whole(sent.text("base")),
+        origin=forms.whole(sent.text("origin")),
         derived=sent.ticked("derived"),
         kind="chat" if sent.text("kind") == "chat" else "text",
         rows=_rows(sent),
@@ -125,7 +123,7 @@ def rearranged(draft: Draft, act: str) -> tuple[Draft, int]:
     ``remove:2`` for the second message. Anything else changes nothing.
     """
     verb, _, said = act.partition(":")
-    rows, place = list(draft.rows), _whole(said)
+    rows, place = list(draft.rows), forms.whole(said)
     match verb:
         case "chat":
             first = Row(kind="message", role="system", content=draft.text)
@@ -199,14 +197,9 @@ def _filled(values: dict[str, Any]) -> NewPromptVersion:
         errors: dict[str, str] = error.fields.get("errors", {})
         first = next(iter(errors), "").partition(".")[0]
         field = {"name": "prompt", "template": "text"}.get(first, first)
-        said = "; ".join(f"{_place(where)}: {why}" if where else why
+        said = "; ".join(f"{where.replace('.', ', ')}: {why}" if where else why
                          for where, why in errors.items())  # fmt: skip
         raise Invalid(f"{said}.", field=field) from error
-
-
-def _place(where: str) -> str:
-    """``variables.0.name`` as people say it: variables, 1, name."""
-    return ", ".join(str(int(one) + 1) if one.isdigit() else one for one in where.split("."))
 
 
 def _template(draft: Draft) -> Any:
@@ -285,10 +278,6 @@ def _rows(sent: Fields) -> tuple[Row, ...]:
         )
         for kind, role, content in zip(*parts, strict=False)
     )
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _NUMBER_LENGTH else 0
 
 
 def _written(value: object) -> str:

@@ -1,7 +1,7 @@
 """From what a form sent to a record, and what is told of it when it is none."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from twinline.language.errors import Invalid
 
 Record = TypeVar("Record", bound=BaseModel)
+
+_NUMBER_LENGTH = 9
 
 
 def filled(kind: type[Record], values: Mapping[str, Any]) -> Record:
@@ -31,8 +33,17 @@ def filled(kind: type[Record], values: Mapping[str, Any]) -> Record:
 
 
 def _field(place: tuple[int | str, ...]) -> str:
-    """The field's name, without the names of the kinds of value that were tried for it."""
-    return ".".join(str(part) for part in place if "[" not in str(part))
+    """The field's name, without the names of the kinds of value that were tried for it.
+
+    Places in a list are counted from 1, as people count: ``variables.1.name``.
+    """
+    parts = (str(part + 1) if isinstance(part, int) else part for part in place)
+    return ".".join(part for part in parts if "[" not in part)
+
+
+def whole(text: str) -> int:
+    """The number that a text is, as versions and deployments are numbered; 0 when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _NUMBER_LENGTH else 0
 
 
 def moment(text: str, name: str) -> datetime | None:
@@ -50,6 +61,14 @@ def moment(text: str, name: str) -> datetime | None:
         raise Invalid(
             f"{name}: {text!r} is no moment; write it as 2026-11-18T14:02, in UTC.", field=name
         ) from None
+
+
+def moved(at: datetime, by: timedelta) -> datetime:
+    """``at + by``, or ``at`` where there is no such moment."""
+    try:
+        return at + by
+    except OverflowError:
+        return at
 
 
 def field_moment(at: datetime | None) -> str:

@@ -15,7 +15,7 @@ from pydantic import Field
 from twinline.access.gate import BodyRefused
 from twinline.access.rules import Permission
 from twinline.language.errors import Invalid, NotAllowed, NotAuthenticated, TwinlineError
-from twinline.web import addresses, rendering
+from twinline.web import addresses, forms, rendering
 from twinline.web.gate import Visitor, known
 from twinline.web.page import Page
 
@@ -122,7 +122,8 @@ def _back(request: Request) -> str:
         return ""
     if came.netloc != request.url.netloc or not came.path.startswith("/"):
         return ""
-    return came.path + (f"?{came.query}" if came.query else "")
+    address = forms.own(came.path + (f"?{came.query}" if came.query else ""))
+    return "" if address == "/" else address
 
 
 def _invalid(error: RequestValidationError) -> Invalid:

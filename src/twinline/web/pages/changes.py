@@ -103,7 +103,7 @@ def show(
 def _found(tx: Reading, asked: _Asked, now: datetime) -> Changes:
     ref = SlotRef.parse(asked.slot)
     until = forms.moment(asked.until, "To") or now
-    since = forms.moment(asked.since, "From") or until - DAY
+    since = forms.moment(asked.since, "From") or forms.moved(until, -DAY)
     if since >= until:
         raise Invalid(
             f"From, {rendering.minute(since)}, is not before To, {rendering.minute(until)}: give "

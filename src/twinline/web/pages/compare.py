@@ -15,7 +15,7 @@ from twinline.language.records import Prompt, PromptDiff, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef, SlotRef, parse_ref
 from twinline.prompts import actions, comparing
 from twinline.timelines import rules as timelines
-from twinline.web import addresses, pictures, rendering
+from twinline.web import addresses, forms, pictures, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
@@ -142,7 +142,7 @@ def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
         return _nothing(name)
     before, after = comparing.sides(tx, name, old, new)
     texts = _side(name, before), _side(name, after)
-    choices = _choices(tx, prompt, live, (before, after))
+    choices = _choices(prompt, live, (before, after))
     facts = [_facts(tx, name, live, version) for version in (before, after)]
     difference = versions.compare(before, after)
     deleted, inserted = versions.words_changed(difference.messages)
@@ -177,8 +177,7 @@ def _nothing(name: str) -> ComparePage:
 
 def _before(prompt: Prompt, live: Live, new: str) -> str:
     """What is live and is not the new one, the highest of several; else the version before."""
-    meant = prompt.labels.get(new, prompt.latest)
-    number = int(new) if new.isdigit() else meant
+    number = forms.whole(new) or prompt.labels.get(new, prompt.latest)
     others = [one for one in live if one != number]
     found = max(others, default=number - 1)
     return str(found) if found else ""
@@ -204,12 +203,12 @@ def _facts(tx: Reading, name: str, live: Live, version: PromptVersion) -> SideFa
 
 
 def _choices(
-    tx: Reading, prompt: Prompt, live: Live, sides: tuple[PromptVersion, PromptVersion]
+    prompt: Prompt, live: Live, sides: tuple[PromptVersion, PromptVersion]
 ) -> tuple[Choice, ...]:
-    numbers = [number for _, number in actions.version_history(tx, prompt.name)]
+    newest = range(max(1, prompt.latest - CHOICES + 1), prompt.latest + 1)
     named = {*prompt.labels.values(), *live}
     chosen = {one.number for one in sides if one.name == prompt.name}
-    shown = sorted({*numbers[-CHOICES:], *named, *chosen}, reverse=True)
+    shown = sorted({*newest, *named, *chosen}, reverse=True)
     own = (Choice(str(one), _said(prompt, live, one)) for one in shown)
     others = {one.ref: Choice(str(one.ref), str(one.ref)) for one in sides
               if one.name != prompt.name}  # fmt: skip

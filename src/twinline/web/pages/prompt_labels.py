@@ -172,7 +172,7 @@ def _standing(
 def _seen(sent: Fields) -> dict[str, int]:
     """Where the page showed each label when the form was made."""
     pairs = (one.partition("=") for one in sent.every("seen"))
-    return {label: int(number) for label, _, number in pairs if number.isdecimal()}
+    return {label: forms.whole(number) for label, _, number in pairs}
 
 
 def _move(tx: Writing, name: str, typed: Typed, seen: dict[str, int]) -> str:

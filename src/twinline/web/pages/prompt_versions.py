@@ -34,7 +34,7 @@ from twinline.prompts.paths import PathName
 from twinline.web import addresses, forms, previews, rendering
 from twinline.web.gate import Reader, Sender, Visitor, sender
 from twinline.web.page import Page
-from twinline.web.pages.prompts import since
+from twinline.web.pages.prompts import sent_again, since
 from twinline.web.previews import Preview, Text, shortened
 from twinline.web.problems import page_router
 from twinline.withdrawals import actions as withdrawals
@@ -233,8 +233,8 @@ def _change(tx: Writing, ref: PromptVersionRef, act: str, reason: str) -> str:
     match act:
         case "retire":
             wanted = forms.filled(RetireRequest, {"node": str(ref), "reason": reason})
-            _, made = retirements.retire(tx, wanted)
-            if not made:
+            found, made = retirements.retire(tx, wanted)
+            if not (made or sent_again(tx, found, wanted.reason)):
                 raise Conflict(f"{ref} is retired already.", name=str(ref))
             return "version-retired"
         case "unretire":

@@ -21,6 +21,7 @@ from twinline.language.records import (
     PromptVersion,
     Service,
     SlotImpact,
+    Withdrawal,
 )
 from twinline.language.records import Request as Sent
 from twinline.language.refs import PromptVersionRef
@@ -297,11 +298,16 @@ def _place(tx: Reading, ref: PromptVersionRef) -> Place:
     return Place(ref, impacts.lately(tx, reaches.reach(tx, str(ref))))
 
 
+def sent_again(tx: Writing, found: Withdrawal, reason: str) -> bool:
+    """Whether a withdrawal in force is what the same person asked for in the same words."""
+    return (found.actor, found.reason) == (tx.actor, reason)
+
+
 def _change(tx: Writing, name: str, act: str, reason: str) -> str:
     match act:
         case "retire":
-            _, made = retirements.retire_prompt(tx, name, reason)
-            if not made:
+            found, made = retirements.retire_prompt(tx, name, reason)
+            if not (made or any(sent_again(tx, one, reason) for one in found.items if one.whole)):
                 raise Conflict(f"Every version of {name!r} is retired already.", name=name)
             return "prompt-retired"
         case "unretire":

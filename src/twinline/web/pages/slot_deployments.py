@@ -15,7 +15,7 @@ from twinline.language.records import Bundle, Deployment, TimelineEntry
 from twinline.language.refs import DeploymentRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import timeline
-from twinline.web import addresses, policies, proposals, rendering
+from twinline.web import addresses, forms, policies, proposals, rendering
 from twinline.web.differences import DiffLine, diff_lines
 from twinline.web.gate import Reader
 from twinline.web.page import Page
@@ -26,8 +26,6 @@ router = page_router()
 
 LINES_MOST = 1_000
 """Lines of a difference that are shown."""
-
-NUMBER_MOST = 2**31 - 1
 
 
 class Side(NamedTuple):
@@ -95,8 +93,8 @@ def show(by: Reader, slot: str, number: str) -> Response:
 
 
 def _number(slot: str, typed: str) -> int:
-    if typed.isascii() and typed.isdigit() and 0 < int(typed[:11]) <= NUMBER_MOST:
-        return int(typed)
+    if number := forms.whole(typed):
+        return number
     raise NotFound(
         f"{slot} has no deployment {typed!r}; deployments are numbered 1, 2, 3 and so on.",
         kind="deployment",

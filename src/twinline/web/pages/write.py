@@ -208,7 +208,8 @@ def _refuse_moved(tx: Writing, draft: Draft, version: PromptVersion, made: bool)
     The version is made by then, under the lock of its prompt, and goes with the transaction.
     """
     newest = version.number - 1 if made else actions.read_prompt(tx, version.name).latest
-    if newest == draft.base:
+    sent_again = not made and version.number == newest == draft.base + 1
+    if newest == draft.base or sent_again:
         return
     one = actions.read_version(tx, PromptVersionRef(version.name, newest))
     when = rendering.minute(one.created_at)
