@@ -167,8 +167,9 @@ def recall(by: Releaser) -> Response:
         reason = by.fields.text(deeds.REASON).strip()
         new = forms.filled(NewRecall, {"node": node, "reason": reason})
         if not by.fields.ticked("execute"):
-            made, _ = actions.recall(tx, new)
-            return addresses.path("recalls", made.number), "recalled"
+            made, fresh = actions.recall(tx, new)
+            word = "recalled" if fresh else "recalled-before"
+            return addresses.path("recalls", made.number), word
         deeds.refuse_unnamed(tx, by.fields, _environments(actions.foresee(tx, node)))
         done = executing.at_once(tx, new, _wanted(by.fields))
         return addresses.path("recalls", done.number), "recall-executed"
