@@ -67,6 +67,8 @@ class Hostile:
     """What was written, by where; each begins with that."""
     names: list[str] = field(default_factory=list)
     """References of things that have such a name."""
+    requests: list[str] = field(default_factory=list)
+    """References of requests that say such things."""
 
     def write(self, where: str, most: int = 1_000, *, braces: bool = True) -> str:
         """A text for a field that takes so many characters: the first pack of all."""
@@ -255,6 +257,7 @@ def _requests(client: Client, made: Hostile, bundle: Bundle) -> None:
         }
         recorded = client.inferences.record([NewInference.model_validate(one)]).items[0]
         assert recorded.id is not None, recorded
+        made.requests.append(f"inferences:/{recorded.id}")
         source = STRINGS[number][:100]
         client.inferences.add_outcome(recorded.id, NewOutcome(score=0.5, source=source))
     for model, prompt in zip(
@@ -265,8 +268,9 @@ def _requests(client: Client, made: Hostile, bundle: Bundle) -> None:
 
 def _things(client: Client, made: Hostile) -> None:
     """Nodes of people's own, and whom to tell of a slot."""
-    owners = made.packs("node owner", 200)
-    for number, said in enumerate(packed(200, of=_IN_NAMES)):
+    names = packed(200, of=_IN_NAMES)
+    owners = made.packs("node owner", 200, len(names))
+    for number, said in enumerate(names):
         name = f"node name {number}: {said}"
         node = client.lineage.add_node(
             "valueOf",
@@ -277,7 +281,8 @@ def _things(client: Client, made: Hostile) -> None:
         )
         made.typed[f"node name {number}"] = name
         made.names.append(str(node.ref))
-        evidence = _document(made, "edge evidence")
+        # What is said of an edge no door tells again: it is written, and nobody sees it.
+        evidence = {text: text for text in packed(3_000)}
         client.lineage.connect(node.ref, f"routes:/{SLOT}", "feeds", evidence=evidence)
     client.lineage.own(SLOT, made.write("slot owner", 200), made.write("slot contact", 500))
 

@@ -5,7 +5,6 @@ A page more is a line more; `test_pages` says so when one is forgotten.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from twinline.client import Client
@@ -127,12 +126,8 @@ def places(client: Client, slot: str) -> Places:
         evaluation=next(iter(client.evaluations.list())).ref.number,
         slot=slot,
         deployment=newest.number,
-        then=_minute(oldest.at + timedelta(minutes=1)),
+        then=oldest.at.isoformat(),
         inference=str(next(iter(client.lineage.affected(f"routes:/{slot}"))).id),
         recall=next(iter(client.recalls.list())).number,
         key_prefix=next(iter(client.keys.list())).prefix,
     )
-
-
-def _minute(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")

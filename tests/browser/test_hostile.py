@@ -54,7 +54,7 @@ class Stage(NamedTuple):
 
     def addresses(self) -> list[str]:
         """Every page, and each that tells of something whose name is hostile."""
-        named = [addresses.of(ref) for ref in self.written.names]
+        named = [addresses.of(ref) for ref in (*self.written.names, *self.written.requests)]
         lineages = [addresses.lineage(ref) for ref in self.written.names]
         chat = "/prompts/hostile/chat/versions/1"
         return [*self.around.every().values(), *named, *lineages, chat]

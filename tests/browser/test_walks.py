@@ -12,6 +12,7 @@ from tests.browser.conftest import SLOT, Contexts
 from tests.browser.history import Served
 from tests.support.catalog import Catalog
 from twinline.client import Client
+from twinline.rollbacks.rules import PROVEN_REQUESTS
 
 PROMPT = "prompts:/support/reply/5"
 
@@ -79,7 +80,7 @@ def test_roll_the_prompt_back_in_production(
     catalog = Catalog(client)
     slot = "support-answer@production"
     catalog.deploy(slot, catalog.bundle(1, 1), "first")
-    catalog.serve(slot, catalog.bundle(1, 1), 3, status="ok")
+    catalog.serve(slot, catalog.bundle(1, 1), PROVEN_REQUESTS, status="ok")
     catalog.deploy(slot, catalog.bundle(1, 2), "friendlier")
     with (
         chrome.signed_in(chromium, url, key) as context,

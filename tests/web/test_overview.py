@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.main import get_command
 
 from tests.support.browsing import Browser
@@ -19,6 +20,11 @@ from twinline.web import standing
 from twinline.web.pages.overview import STEPS
 
 SLOT = "answer@production"
+COPIES = """
+insert into alias_link select (jsonb_populate_record(
+    alias_link, jsonb_build_object('slot_id', slot.id, 'alias', 'of-' || slot.id))).*
+from alias_link, slot where slot.environment = 'a'
+"""
 HOSTILE = "<script>alert(1)</script>\u202e"
 
 
@@ -183,3 +189,62 @@ def test_whoever_may_read_sees_it(browser_of: Callable[[Role], Browser], catalog
     shown = browser_of(Role.VIEWER).get("/")
     assert shown.status == 200
     assert "answer" in shown.main
+
+
+# --- what was not looked at ---------------------------------------------------------------
+
+
+def test_trouble_of_slots_that_are_not_shown_is_told(
+    browser: Browser,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("a", "b", "c"):
+        catalog.deploy(f"{name}@production", catalog.bundle(1, 1))
+    monkeypatch.setattr(standing, "SLOTS_SHOWN", 2)
+    shown = browser.get("/")
+    assert len(shown.rows()) == 2
+    (concern,) = shown.all("//ul[@class='concerns']/li")
+    named = [one.text_content() for one in concern.xpath(".//a")]
+    assert named == ["a@production", "b@production", "c@production"]
+
+
+def test_well_is_said_of_the_slots_that_were_looked_at(
+    browser: Browser,
+    catalog: Catalog,
+    client: Client,
+    rehearsal: Rehearsal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle = catalog.bundle(1, 1)
+    evaluated(client, bundle)
+    for slot in ("a@production", "b@production", "c@zone"):
+        catalog.deploy(slot, bundle)
+    assert "Nothing speaks against what is live." in browser.get("/").main
+    assert "Not looked at" not in browser.get("/").main
+    monkeypatch.setattr(standing, "SLOTS_LOOKED_AT", 1)
+    monkeypatch.setattr(standing, "ENVIRONMENTS", 1)
+    shown = browser.get("/")
+    assert "Nothing speaks against what is live in the 1 slot looked at." in shown.main
+    (rest,) = shown.all("//section[@aria-labelledby='health']//p[@class='note']")
+    leads = [one.get("href") for one in rest.xpath(".//a")]
+    assert leads == ["/environments/production", "/environments/zone"]
+    killed(rehearsal, "b@production")
+    shown = browser.get("/")
+    assert "Nothing speaks against" not in shown.main
+    (concern,) = shown.all("//ul[@class='concerns']/li")
+    said = " ".join(concern.text_content().split())
+    assert "kill switch routes:/b@production" in said
+    assert "it leaks" in said
+
+
+def test_an_alias_in_trouble_is_told_however_many_links_come_before_it(
+    browser: Browser, catalog: Catalog, client: Client, rehearsal: Rehearsal
+) -> None:
+    for slot in (SLOT, *(f"r{number}@a" for number in range(200))):
+        client.slots.deploy(slot, catalog.bundle(1, 1).ref, reason="because", expected=0)
+    client.mlflow_links.link(SLOT, "champion")
+    with rehearsal.writing("test") as tx:
+        tx.run(text(COPIES))
+        tx.run(text("update alias_link set trouble = 'MLflow is away' where alias = 'champion'"))
+    assert "alias drift" in signs(browser)

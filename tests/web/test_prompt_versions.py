@@ -59,6 +59,14 @@ def test_a_chat_is_shown_message_by_message(browser: Browser, client: Client) ->
     assert "Eh?" in shown.main
 
 
+def test_an_example_is_shown_to_its_end(browser: Browser, client: Client) -> None:
+    said = f"{'Where is my parcel? ' * 40}It was blue."
+    client.prompts.create(
+        PROMPT, "Be calm.", examples=[{"messages": [{"role": "user", "content": said}]}]
+    )
+    assert said in browser.get(f"{PAGE}/1").main
+
+
 def test_a_version_leads_to_its_comparisons_and_beyond(browser: Browser, client: Client) -> None:
     catalog = Catalog(client)
     catalog.deploy(SLOT, catalog.bundle(1, 1))

@@ -104,6 +104,19 @@ def test_sent_twice_it_is_recalled_once(browser: Browser, client: Client, catalo
     assert len(list(client.slots.history(SLOT))) == 3
 
 
+def test_whoever_comes_second_is_told_that_the_reason_was_not_kept(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    shown = browser.get(f"/recall?node={DATA}")
+    number = client.recalls.create(DATA, "holds other customers' data").number
+    second = browser.submit(shown, ALONE, reason="it is too old")
+    assert second.address == f"/recalls/{number}?done=recalled-before"
+    assert "It was recalled before" in second.text
+    assert "Your reason was not kept" in second.text
+    assert "by admin: holds other customers' data" in second.main
+    assert "it is too old" not in second.main
+
+
 def test_a_plan_that_moved_is_shown_anew_and_nothing_was_recalled(
     browser: Browser, client: Client, catalog: Catalog
 ) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.browsing import Browser
 from tests.support.catalog import Catalog
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import Role
 
@@ -29,6 +31,39 @@ def test_a_new_key_is_shown_once_and_opens_what_its_role_may(browser: Browser, u
     assert key[:12] in listed.main
     with Browser(url, key) as other:
         assert "ana · viewer" in other.get("/settings").text
+
+
+def test_a_form_that_is_sent_twice_makes_one_key(browser: Browser, client: Client) -> None:
+    form = browser.get("/settings")
+    typed = {"owner": "ana", "role": "viewer", "expires": ""}
+    made = browser.submit(form, "Make the key", **typed)
+    secret = made.one("//*[@id='secret']").text_content().strip()
+    again = browser.submit(form, "Make the key", **typed)
+    assert again.status == 409
+    said = again.one("//*[@role='alert']").text_content()
+    assert f"Made already: {secret[:12]}; its secret was shown then." in said
+    assert secret not in again.source
+    assert [one.prefix for one in client.keys.list() if one.owner == "ana"] == [secret[:12]]
+    other = browser.submit(form, "Make the key", **typed | {"owner": "ben"})
+    assert other.status == 409
+    assert "carried out already, with other words" in other.main
+    assert [one for one in client.keys.list() if one.owner == "ben"] == []
+    assert browser.submit(again, "Make the key", **typed).status == 201
+
+
+def test_a_form_without_a_key_makes_none(browser: Browser, client: Client) -> None:
+    typed = {"owner": "ana", "role": "viewer", "once": ""}
+    assert browser.submit(browser.get("/settings"), "Make the key", **typed).status == 422
+    assert [one for one in client.keys.list() if one.owner == "ana"] == []
+
+
+def test_a_key_is_kept_nowhere_but_as_a_hash(browser: Browser, rehearsal: Rehearsal) -> None:
+    made = browser.submit(browser.get("/settings"), "Make the key", owner="ana", role="viewer")
+    secret = made.one("//*[@id='secret']").text_content().strip()
+    with rehearsal.reading() as tx:
+        kept = tx.values(text("select answer::text from idempotency where key like 'page-%'"))
+    assert [secret[:12] in one for one in kept] == [True]
+    assert secret not in str(kept)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Link slots with aliases, look at links, and decide about proposals."""
 
+from collections.abc import Iterable
+
 from twinline.access.actions import audit
 from twinline.aliases import rules, store
 from twinline.aliases.following import deploy_version
@@ -87,6 +89,11 @@ def list_links(tx: Reading, *, cursor: str | None, limit: int) -> Page[AliasLink
     found = store.page(tx, after=SlotRef.parse(last) if last else None, limit=limit)
     items = tuple(rules.record(one) for one in found)
     return cursors.page("alias links", items, limit, lambda end: str(end.slot))
+
+
+def links_of(tx: Reading, refs: Iterable[SlotRef]) -> tuple[AliasLink, ...]:
+    """The links of those of these slots that have one."""
+    return tuple(rules.record(one) for one in store.of_slots(tx, refs))
 
 
 def moves(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[ForeignMove]:

@@ -41,6 +41,10 @@ _PAGE = text(f"""
 order by environment, route limit :limit
 """)
 _ALL = text(_LINKS)
+_OF_SLOTS = text(f"""
+{_LINKS} join unnest(cast(:environments as text[]), cast(:routes as text[]))
+    as wanted (of_environment, of_route) on of_environment = environment and of_route = route
+""")
 
 _TAKE = text("""
 update alias_link set turn = turn + 1,
@@ -140,6 +144,16 @@ def page(tx: Reading, *, after: SlotRef | None, limit: int) -> tuple[Link, ...]:
 def every(tx: Reading) -> tuple[Link, ...]:
     """All links."""
     return tuple(_link(row) for row in tx.rows(_ALL))
+
+
+def of_slots(tx: Reading, refs: Iterable[SlotRef]) -> tuple[Link, ...]:
+    """The links of these slots."""
+    wanted = list(refs)
+    values = {
+        "environments": [one.environment for one in wanted],
+        "routes": [one.route for one in wanted],
+    }
+    return tuple(_link(row) for row in tx.rows(_OF_SLOTS, values))
 
 
 def names(tx: Reading) -> list[str]:

@@ -90,7 +90,7 @@ class SignedOutPage(Page, template="signed_out.html"):
 def deed(tx: Reading, typed: Typed, expected: object, environments: Iterable[str]) -> Deed:
     """The common part of a form, with a key of its own, as things are now."""
     return Deed(
-        once=secrets.token_urlsafe(16),
+        once=new_key(),
         expected=str(expected),
         reason=typed.fields.text(REASON),
         names=tuple(
@@ -183,7 +183,27 @@ def _not_taken(by: Refused, sent: Fields, again: Callable[[Reading, Typed], Page
 
 
 def _once(tx: Writing, by: Sender, act: Callable[[], tuple[str, str]]) -> tuple[str, str]:
-    """As `access.gate.Once` does for the API, by the key that the form was shown with."""
+    earlier = claimed(tx, by)
+    if earlier is not None:
+        return earlier["address"], earlier["word"]
+    address, word = act()
+    remember(tx, by, 303, {"address": address, "word": word})
+    return address, word
+
+
+def new_key() -> str:
+    """The key of a form that is carried out once."""
+    return secrets.token_urlsafe(16)
+
+
+def claimed(tx: Writing, by: Sender) -> Mapping[str, str] | None:
+    """As `access.gate.Once` does for the API, by the key that the form was shown with: what
+    was remembered when it was carried out before; None when it was not.
+
+    Raises:
+        Invalid: the form has no key.
+        Stale: it was carried out with other words.
+    """
     key = by.fields.text(ONCE)
     if not _KEY.fullmatch(key):
         raise Invalid(
@@ -199,8 +219,9 @@ def _once(tx: Writing, by: Sender, act: Callable[[], tuple[str, str]]) -> tuple[
             "This form was carried out already, with other words than are in it now. Below is "
             "how things are since; look, then decide again."
         ) from None
-    if earlier is not None:
-        return earlier.body["address"], earlier.body["word"]
-    address, word = act()
-    access.remember(tx, f"page-{key}", 303, {"address": address, "word": word})
-    return address, word
+    return earlier.body if earlier else None
+
+
+def remember(tx: Writing, by: Sender, status: int, body: Mapping[str, str]) -> None:
+    """Keep what a claimed form did, for when it is sent again; nothing secret."""
+    access.remember(tx, f"page-{by.fields.text(ONCE)}", status, dict(body))

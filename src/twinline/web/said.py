@@ -12,6 +12,8 @@ DONE: Mapping[str, str] = {
     "recall-lifted": "The recall is lifted. Nothing was deployed by that.",
     "recalled": "It is recalled: nothing built on it can go live any more. What is live stays so "
     "until the plan is carried out.",
+    "recalled-before": "It was recalled before, by whom and why is below. Your reason was not "
+    "kept, and nothing was changed.",
     "rolled-back": "It was rolled back: the pair below is live from now on.",
     "version-made": "The version is made.",
     "version-there": "This version had the content already; no other one was made.",

@@ -28,7 +28,6 @@ from twinline.timelines import divergences
 from twinline.withdrawals import actions as withdrawals
 
 ENVIRONMENTS, SLOTS_SHOWN, SLOTS_LOOKED_AT = 8, 12, 50
-LINKS_LOOKED_AT = 200
 ERRORS_MANY = 0.05
 """From which share of errors on a slot is marked."""
 
@@ -63,13 +62,22 @@ class Standing:
 
 @dataclass(frozen=True)
 class Place:
-    """An environment with its first slots, and whether there are more than are shown and than
-    were looked at."""
+    """An environment with the slots that were looked at, those with trouble first, and whether
+    there are more."""
 
     name: str
-    slots: tuple[Standing, ...]
-    hidden: int
+    judged: tuple[Standing, ...]
     unseen: bool
+
+    @property
+    def slots(self) -> tuple[Standing, ...]:
+        """Those that are shown one by one."""
+        return self.judged[:SLOTS_SHOWN]
+
+    @property
+    def hidden(self) -> int:
+        """How many were looked at beside those."""
+        return len(self.judged) - len(self.slots)
 
 
 @dataclass(frozen=True)
@@ -95,14 +103,16 @@ def look(tx: Reading, names: Sequence[str]) -> tuple[Place, ...]:
     slots = [slot for page in found.values() for slot in page.items]
     serves = {slot.ref: _bundles(slot) for slot in slots}
     known = _known(tx, serves)
-    places: list[Place] = []
-    for name, page in found.items():
-        standing = sorted(
-            (_standing(one, serves[one.ref], known) for one in page.items), key=_worst
-        )
-        shown = tuple(standing[:SLOTS_SHOWN])
-        places.append(Place(name, shown, len(standing) - len(shown), page.next is not None))
-    return tuple(places)
+    return tuple(
+        Place(name, _judged(page.items, serves, known), page.next is not None)
+        for name, page in found.items()
+    )
+
+
+def _judged(
+    slots: Sequence[Slot], serves: Mapping[SlotRef, Sequence[BundleRef]], known: Known
+) -> tuple[Standing, ...]:
+    return tuple(sorted((_standing(one, serves[one.ref], known) for one in slots), key=_worst))
 
 
 def names(tx: Reading) -> list[str]:
@@ -122,7 +132,7 @@ def _known(tx: Reading, serves: Mapping[SlotRef, Sequence[BundleRef]]) -> Known:
         if one.model and one.prompt
     }
     by_slot = {slot: [pairs[ref] for ref in refs if ref in pairs] for slot, refs in serves.items()}
-    links = aliases.list_links(tx, cursor=None, limit=LINKS_LOOKED_AT).items
+    links = aliases.links_of(tx, serves)
     return Known(
         stopped=kills.in_force(tx),
         withdrawn=withdrawals.against_any(tx, every),

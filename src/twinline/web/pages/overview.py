@@ -12,8 +12,9 @@ from twinline.aliases import actions as aliases
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
+from twinline.kills import actions as kills
 from twinline.language.errors import InvalidReference
-from twinline.language.records import AuditEvent
+from twinline.language.records import AuditEvent, KillNote
 from twinline.language.refs import DeploymentRef, parse_ref
 from twinline.mirror.api import mirroring
 from twinline.models import actions as models
@@ -105,6 +106,15 @@ class Step:
     done: bool
 
 
+@dataclass(frozen=True)
+class Kill:
+    """A kill switch that is in force, and where what it stops is shown; empty for everything."""
+
+    subject: str
+    address: str
+    note: KillNote
+
+
 class OverviewPage(Page, template="overview.html"):
     """The first page."""
 
@@ -120,13 +130,21 @@ class OverviewPage(Page, template="overview.html"):
         "is not passed, it was never evaluated, no request came for 24 hours, MLflow's alias is "
         "elsewhere, or requests of this hour and the last were served otherwise than declared. "
         f"The first {standing.SLOTS_LOOKED_AT} slots of each of the first "
-        f"{standing.ENVIRONMENTS} environments are looked at.",
+        f"{standing.ENVIRONMENTS} environments are looked at; where there are more, it says so.",
+    )
+    kills: tuple[Kill, ...] = Field(
+        title="what is killed",
+        description="Every kill switch that is in force, wherever it is; of slots, bundles or "
+        "everything.",
     )
     places: tuple[Place, ...] = Field(
         title="what is live",
         description="Each environment with its slots, those with trouble first, up to "
         f"{standing.SLOTS_SHOWN}: both sides of the bundle that is served by default, since when, "
         "by whom, and the requests and errors of the last 24 hours.",
+    )
+    looked_at: int = Field(
+        title="slots looked at", description="How many slots the health above speaks of."
     )
     other_places: tuple[str, ...] = Field(
         title="other environments", description="Those that are not looked at here."
@@ -142,6 +160,11 @@ class OverviewPage(Page, template="overview.html"):
         f"among the last {EVENTS_LOOKED_AT:,} events of the audit log.",
     )
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The environments of which some slots, or all, were not looked at."""
+        return (*(place.name for place in self.places if place.unseen), *self.other_places)
+
 
 @router.get("/")
 def overview(by: Reader, request: Request) -> Response:
@@ -152,7 +175,9 @@ def overview(by: Reader, request: Request) -> Response:
         page = OverviewPage(
             steps=() if names else tuple(_steps(tx)),
             concerns=tuple(_concerns(places)),
+            kills=tuple(_kills(tx)),
             places=places,
+            looked_at=sum(len(place.judged) for place in places),
             other_places=tuple(names[standing.ENVIRONMENTS :]),
             waiting=(*_evaluations(tx), *_proposals(tx), *_mirror(tx, request)),
             changes=tuple(_changes(tx)),
@@ -164,7 +189,7 @@ def _concerns(places: tuple[Place, ...]) -> Iterator[Concern]:
     """The signs of all slots by what they say, the worst first."""
     found: dict[tuple[standing.Tone, str], dict[str, str]] = {}
     for place in places:
-        for slot in place.slots:
+        for slot in place.judged:
             for sign in slot.signs:
                 if sign.tone in ("bad", "warn"):
                     found.setdefault((sign.tone, sign.word), {}).setdefault(
@@ -172,6 +197,11 @@ def _concerns(places: tuple[Place, ...]) -> Iterator[Concern]:
                     )
     for tone, word in sorted(found):
         yield Concern(word, tone, tuple(found[tone, word].items()))
+
+
+def _kills(tx: Reading) -> Iterator[Kill]:
+    for subject, note in sorted(kills.in_force(tx).items()):
+        yield Kill(subject, "" if subject == kills.EVERYTHING else addresses.of(subject), note)
 
 
 def _evaluations(tx: Reading) -> Iterator[Waiting]:

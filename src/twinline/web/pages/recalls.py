@@ -167,8 +167,9 @@ def recall(sent: SentFields, by: Releaser) -> Response:
         reason = sent.text(deeds.REASON).strip()
         new = forms.filled(NewRecall, {"node": node, "reason": reason})
         if not sent.ticked("execute"):
-            made, _ = actions.recall(tx, new)
-            return addresses.path("recalls", made.number), "recalled"
+            made, fresh = actions.recall(tx, new)
+            word = "recalled" if fresh else "recalled-before"
+            return addresses.path("recalls", made.number), word
         deeds.refuse_unnamed(tx, sent, _environments(actions.foresee(tx, node)))
         done = executing.at_once(tx, new, _wanted(sent))
         return addresses.path("recalls", done.number), "recall-executed"

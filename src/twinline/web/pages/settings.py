@@ -12,10 +12,10 @@ from twinline.access import actions, rules, sessions
 from twinline.access.rules import GRANTED, Permission
 from twinline.access.sessions import Standing
 from twinline.db.session import Reading
-from twinline.language.errors import Invalid, TwinlineError
+from twinline.language.errors import Conflict, Invalid, Stale, TwinlineError
 from twinline.language.nearest import not_found
 from twinline.language.records import ApiKey, IssuedKey, NewKey, Role
-from twinline.web import forms, rendering
+from twinline.web import deeds, forms, rendering
 from twinline.web.gate import Fields, Reader, Sender, Visitor, sender, visitor
 from twinline.web.page import Page
 from twinline.web.problems import page_router
@@ -86,6 +86,9 @@ class SettingsPage(Page, template="settings.html"):
     typed: Mapping[str, str] = Field(
         title="new key", description="The key that is to be made: for whom, what for, until when."
     )
+    once: str = Field(
+        title="the form's key", description="By it a form that is sent twice makes one key."
+    )
     wrong: str = Field(description="Why no key was made.")
 
 
@@ -119,10 +122,16 @@ def settings(by: Reader, keys: Annotated[Literal["", "all"], Query()] = "") -> R
 
 @router.post("/settings/keys")
 def issue(by: KeySender) -> Response:
-    """Make a key; its secret is on the answer and nowhere else."""
+    """Make a key, once; its secret is on the answer and nowhere else."""
     try:
         wanted = _wanted(by.fields)
         with by.writing() as tx:
+            earlier = deeds.claimed(tx, by)
+            if earlier is not None:
+                raise Conflict(
+                    f"Made already: {earlier['prefix']}; its secret was shown then. Revoke it if "
+                    "nobody has it."
+                )
             if wanted.expires_at and wanted.expires_at <= actions.now(tx):
                 raise Invalid(
                     f"expires: {wanted.expires_at:%Y-%m-%d %H:%M}Z is past; a key has to be good "
@@ -130,11 +139,13 @@ def issue(by: KeySender) -> Response:
                     field="expires",
                 )
             made = actions.issue_key(tx, wanted)
+            deeds.remember(tx, by, 201, {"prefix": made.prefix})
     except TwinlineError as refused:
         typed = {name: by.fields.text(name) for name in ("owner", "role", "expires")}
         with by.reading() as tx:
             page = _page(tx, by, every=False, typed=typed, wrong=refused.detail)
-        return rendering.answer(by, page, refused.status)
+        status = Conflict.status if isinstance(refused, Stale) else refused.status
+        return rendering.answer(by, page, status)
     return rendering.answer(by, IssuedPage(made=made, may=in_words(made.role)), 201)
 
 
@@ -193,6 +204,7 @@ def _page(
         roles=tuple(Granted(role, in_words(role)) for role in Role),
         session=sessions.standing(tx, by.session),
         typed={"owner": "", "role": Role.VIEWER.value, "expires": ""} | dict(typed),
+        once=deeds.new_key(),
         wrong=wrong,
     )
 
