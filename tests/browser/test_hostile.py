@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from tests.browser import chrome
 from tests.browser.hostile import RUN, SLOT, STRINGS, Hostile, as_shown, fill, packed, words
@@ -20,6 +20,8 @@ from twinline.db.session import Database
 from twinline.language.errors import Invalid
 from twinline.language.records import NewKey, Role
 from twinline.web import addresses
+
+pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
 
 ASKED = (
     "/search?q={}",
@@ -42,6 +44,14 @@ _LEADS = """() => [...document.querySelectorAll("[href], [src], [action], [forma
   .filter(value => value !== null)
   .filter(value => !["http:", "https:"].includes(new URL(value, location.href).protocol)
     || new URL(value, location.href).host.endsWith("evil.example"))"""
+
+
+_READ = """() => {
+  const page = document.body.cloneNode(true);
+  for (const typed of page.querySelectorAll("textarea")) typed.remove();
+  return page.textContent;
+}"""
+"""What is to be read on a page: a field that is typed into holds what was typed."""
 
 
 class Stage(NamedTuple):
@@ -93,15 +103,17 @@ def test_nothing_that_was_written_runs_in_any_page(unguarded: BrowserContext, st
 
 def test_everything_is_shown_as_it_was_typed(window: BrowserContext, stage: Stage) -> None:
     """And the browser reports nothing that it had to keep from running."""
-    seen, refused = [], []
+    seen, refused, turned = [], [], []
     with chrome.opened(window, stage.url) as watched:
         for address in stage.addresses():
             answer = watched.page.goto(address)
             assert answer is not None
             seen.append(words(watched.page.evaluate("document.body.textContent")))
             refused += [] if answer.status == 200 else [address]
+            turned += [address] if "\u202e" in watched.page.evaluate(_READ) else []
             assert watched.trouble == [], address
     assert refused == []
+    assert turned == []
     everything = "\n".join(seen)
     unseen = [
         where
@@ -109,7 +121,6 @@ def test_everything_is_shown_as_it_was_typed(window: BrowserContext, stage: Stag
         if not any(way in everything for way in as_shown(text))
     ]
     assert unseen == []
-    assert "\u202e" not in everything
 
 
 @pytest.mark.parametrize("address", ASKED)
@@ -144,12 +155,14 @@ def test_what_runs_would_be_seen(unguarded: BrowserContext, stage: Stage) -> Non
     """The tests above would fail for a page that printed what people wrote."""
     caught = []
     with chrome.opened(unguarded, stage.url) as watched:
-        watched.page.goto("/login")
         for text in STRINGS:
-            watched.page.evaluate("delete window.__ran")
+            watched.page.goto("/login")
             watched.page.set_content(f"<body><p title='x' {text[1:]}>{text}</p></body>")
             watched.page.wait_for_timeout(20)
-            caught += [text] if _ran(watched.page) else []
+            try:
+                caught += [text] if _ran(watched.page) else []
+            except Error:  # it led somewhere else, which the tests above would see as well
+                caught.append(text)
     assert len(caught) >= 3, caught
 
 

@@ -8,6 +8,8 @@ from tests.browser.conftest import Contexts
 from tests.browser.history import Served
 from tests.browser.pages import PAGES, SIGN_IN, Places
 
+pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
+
 PRESSES = 80
 """How far a page is walked through: beyond are the further rows of its lists."""
 

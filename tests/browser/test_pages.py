@@ -13,6 +13,8 @@ from tests.browser.history import Served
 from tests.browser.pages import DOWNLOADS, PAGES, SIGN_IN, Places
 from tests.support.page_routes import ASSETS, page_routes
 
+pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
+
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "

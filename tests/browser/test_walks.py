@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import chrome
@@ -13,6 +14,8 @@ from tests.browser.history import Served
 from tests.support.catalog import Catalog
 from twinline.client import Client
 from twinline.rollbacks.rules import PROVEN_REQUESTS
+
+pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
 
 PROMPT = "prompts:/support/reply/5"
 
