@@ -15,8 +15,10 @@ SLOT = "support-reply@production"
 Contexts = Callable[[chrome.Scheme], BrowserContext]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For a file at a time: while it is there this thread has a running event loop, which
+    other tests cannot have."""
     with chrome.chromium() as browser:
         yield browser
 
@@ -37,7 +39,7 @@ def around(history: Served) -> Places:
         return places(client, SLOT)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(chromium: Browser, history: Served) -> Iterator[Contexts]:
     """Where an admin is signed in, by colour scheme."""
     with ExitStack() as stack:
@@ -49,7 +51,7 @@ def window(chromium: Browser, history: Served) -> Iterator[Contexts]:
         yield of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window_without_script(chromium: Browser, history: Served) -> Iterator[BrowserContext]:
     with chrome.signed_in(chromium, history.url, history.key, script=False) as context:
         yield context
