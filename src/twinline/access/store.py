@@ -25,6 +25,20 @@ from twinline.language.records import ApiKey, AuditEvent
 
 _ONE_CHAIN = 0x7477_6175  # an advisory lock of our own: "twau"
 _CHAIN_PAGE = 5_000
+_NEWEST_UNTIL = text("""
+with recursive halving(low, high) as (
+    select 0::bigint, (select coalesce(max(seq), 0) from audit_event)
+    union all
+    select case when before then middle else low end,
+        case when before then high else middle - 1 end
+    from halving
+    cross join lateral (select (low + high + 1) / 2 as middle) half
+    cross join lateral (
+        select (select at from audit_event where seq = middle) <= :at as before) seen
+    where low < high
+)
+select low from halving where low = high
+""")
 
 
 def now(tx: Reading) -> datetime:
@@ -100,12 +114,7 @@ def events_until(tx: Reading, at: datetime) -> int:
     Events are numbered in the order of their times, so it is found by halving: there is
     no index on times.
     """
-    low, high = 0, tx.value(select(func.max(audit_event.c.seq))) or 0
-    while low < high:
-        middle = (low + high + 1) // 2
-        seen = tx.value(select(audit_event.c.at).where(audit_event.c.seq == middle))
-        low, high = (middle, high) if seen is not None and seen <= at else (low, middle - 1)
-    return low
+    return tx.value(_NEWEST_UNTIL, {"at": at})
 
 
 def add_key(tx: Writing, hash: str, values: dict[str, Any]) -> ApiKey:

@@ -41,10 +41,11 @@ def page(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[T
     Raises:
         NotFound: there is no such slot.
     """
-    deployments.read_slot(tx, ref)
     listing = f"timeline of {ref.short}"
     before = cursors.decode(listing, cursor, int)
     found = deployments.entries(tx, ref, before=before, limit=limit + 1)
+    if not found:
+        deployments.read_slot(tx, ref)
     entries = _entries(tx, ref, found, limit)
     return cursors.page(listing, entries, limit, lambda last: last.deployment.number)
 

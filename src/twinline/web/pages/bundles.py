@@ -243,9 +243,7 @@ def _bundle(tx: Reading, found: Bundle) -> BundlePage:
         stopped=kills.note(tx, ref),
         pairing=pairing,
         evaluations=evaluations.newest(tx, ref).items,
-        sides=tuple(
-            one for side in sides if side for one in evaluations.newest_of(tx, str(side)).items
-        ),
+        sides=evaluations.newest_of_all(tx, [side for side in sides if side]),
         impact=impacts.impact(tx, str(ref), RequestFilter()),
         service=inferences.served(tx, [ref]),
         live=tuple(digest for digest in _live(tx) if digest != found.digest),

@@ -211,7 +211,7 @@ def _version_page(
         differences=tuple(_differences(tx, other, known)) if other else (),
         bundles=pairs.items,
         more_bundles=addresses.asked("/bundles", model=ref) if pairs.next else "",
-        evaluations=evaluations.newest_of(tx, str(ref)).items,
+        evaluations=evaluations.newest_of_all(tx, [ref]),
         picture=pictures.lineage(walk),
         rows=tuple(walks.rows(walk)),
         left_out=walk.why_left_out or "",

@@ -217,13 +217,10 @@ def _moment(tx: Reading, slot: Slot, at: datetime) -> Moment:
 
 def _known(tx: Reading, live: Deployment) -> Known:
     bundle = bundles.read(tx, live.bundle)
-    subjects = (str(bundle.ref), str(live.prompt), str(live.model))
     return Known(
         bundle=bundle,
         pairing=bundles.pairing(tx, live.model, live.prompt),
-        evaluations=tuple(
-            one for subject in subjects for one in evaluations.newest_of(tx, subject).items
-        ),
+        evaluations=evaluations.newest_of_all(tx, [bundle.ref, live.prompt, live.model]),
         missing=requirements.missing_of_all(tx, live.slot, read_policy(live.policy).bundles()),
     )
 
