@@ -311,8 +311,11 @@ def test_a_session_that_ended_loses_nothing(
     assert live(client) == (4, "1", "2")
 
 
-def test_a_kill_switch_in_force_is_told(browser: Browser, client: Client, proven: Catalog) -> None:
+@pytest.mark.parametrize("place", [HERE, f"{HERE}?side=prompt"])
+def test_a_kill_switch_in_force_is_told(
+    browser: Browser, client: Client, proven: Catalog, place: str
+) -> None:
     client.kills.slot(SLOT, "it pours out names")
-    shown = browser.get(f"{HERE}?side=prompt")
+    shown = browser.get(place)
     assert "This slot is stopped" in alert(shown)
     assert "it pours out names" in alert(shown)

@@ -3,13 +3,12 @@
 import secrets
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
-from twinline.deployments import rules, store
-from twinline.deployments.rules import Frame, Step
+from twinline.deployments import store
 from twinline.deployments.store import EnvironmentSlots, LiveBundle, LivePrompt
 from twinline.environments import actions as environments
 from twinline.evaluations import requirements
@@ -25,15 +24,7 @@ from twinline.language.errors import (
 )
 from twinline.language.nearest import not_found
 from twinline.language.records import Deployment, DeploymentKind, NewDeployment, Page, Slot
-from twinline.language.refs import (
-    BundleRef,
-    DeploymentRef,
-    ModelVersionRef,
-    PromptVersionRef,
-    Ref,
-    SlotRef,
-    parse_ref,
-)
+from twinline.language.refs import BundleRef, DeploymentRef, PromptVersionRef, SlotRef
 from twinline.routing.policy import Policy, complete, single, substitute
 from twinline.withdrawals import actions as withdrawals
 
@@ -309,26 +300,6 @@ def whole_history(tx: Reading, ref: SlotRef, before: int | None = None) -> Itera
     while items := store.history(tx, ref, before=before, limit=HISTORY_PAGE):
         yield from items
         before = items[-1].number
-
-
-def undo_stack(
-    tx: Reading, ref: SlotRef, side: Literal["prompt", "model"]
-) -> tuple[Frame[PromptVersionRef | ModelVersionRef], ...]:
-    """The versions that a side of a slot can go back through, the current one last."""
-    steps = [Step(row["number"], row["kind"], row[side]) for row in store.sides(tx, ref)]
-    return tuple(Frame(_version_ref(frame.value), frame.since) for frame in rules.undo_stack(steps))
-
-
-def was_live(tx: Reading, ref: SlotRef, version: PromptVersionRef | ModelVersionRef) -> bool:
-    """Whether a slot was ever at a version: an arm that some requests got is not enough."""
-    side = "prompt" if isinstance(version, PromptVersionRef) else "model"
-    return any(row[side] == str(version) for row in store.sides(tx, ref))
-
-
-def _version_ref(text: str) -> PromptVersionRef | ModelVersionRef:
-    ref: Ref = parse_ref(text)
-    assert isinstance(ref, PromptVersionRef | ModelVersionRef)
-    return ref
 
 
 def fit_to_serve(tx: Reading, ref: BundleRef) -> BundleRef:

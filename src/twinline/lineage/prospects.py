@@ -1,10 +1,8 @@
 """Foresee what a change would touch: a label move, a new version, a retirement."""
 
-from typing import Literal
-
 from twinline.db.session import Reading
-from twinline.deployments import actions as deployments
-from twinline.deployments import owners
+from twinline.deployments import owners, pasts
+from twinline.deployments.pasts import OneSide
 from twinline.language.errors import Invalid
 from twinline.language.records import Prospect, ProspectKind
 from twinline.language.refs import (
@@ -82,7 +80,7 @@ def _refusal(change: ProspectKind, found: Reach) -> tuple[str, ...]:
 
 def _back(tx: Reading, root: Ref, found: Reach) -> tuple[SlotRef, ...]:
     """Slots where it is not live, but next on the way back of its side."""
-    sides: dict[type[Ref], Literal["prompt", "model"]] = {
+    sides: dict[type[Ref], OneSide] = {
         PromptVersionRef: "prompt",
         ModelVersionRef: "model",
     }
@@ -93,5 +91,5 @@ def _back(tx: Reading, root: Ref, found: Reach) -> tuple[SlotRef, ...]:
     return tuple(
         slot
         for slot in slots
-        if any(frame.value == root for frame in deployments.undo_stack(tx, slot, side))
+        if any(frame.value == root for frame in pasts.of_slot(tx, slot).stacks[side])
     )

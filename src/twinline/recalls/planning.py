@@ -1,12 +1,13 @@
 """How every slot gets rid of what is recalled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
+from twinline.deployments import pasts
+from twinline.deployments.pasts import OneSide, Version
 from twinline.deployments.rules import Frame
 from twinline.inferences import actions as inferences
 from twinline.kills import actions as kills
@@ -27,11 +28,9 @@ from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 from twinline.recalls import reports, rules
 from twinline.recalls.rules import Option
 from twinline.recalls.store import Downstream
-from twinline.rollbacks.pairs import AsIf, Pairs, Version
+from twinline.rollbacks.pairs import AsIf, Pairs
 from twinline.rollbacks.rules import worst
 from twinline.routing.policy import Policy, read_policy
-
-OneSide = Literal["prompt", "model"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Found:
     policy: Policy
     bad: tuple[Bundle, ...]
     undoes: int
-    stacks: dict[OneSide, tuple[Frame[Version], ...]]
+    stacks: Mapping[OneSide, tuple[Frame[Version], ...]]
 
 
 def foresee(tx: Reading, node: str, down: Downstream) -> RecallPlan:
@@ -88,10 +87,7 @@ def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
         policy=policy,
         bad=tuple(bundles.read(tx, ref) for ref in policy.bundles() if ref in bad),
         undoes=rules.brought_in(earlier),
-        stacks={
-            "prompt": deployments.undo_stack(tx, use.slot, "prompt"),
-            "model": deployments.undo_stack(tx, use.slot, "model"),
-        },
+        stacks=pasts.of_slot(tx, use.slot).stacks,
     )
 
 

@@ -1,38 +1,14 @@
 """Preview a rollback, and carry it out."""
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
-
-from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
-from twinline.deployments.rules import Frame
 from twinline.evaluations import requirements
-from twinline.inferences import actions as inferences
-from twinline.language.errors import (
-    BlockedPair,
-    InvalidReference,
-    NothingToRollBack,
-    UntestedPair,
-)
-from twinline.language.records import (
-    Bundle,
-    Deployment,
-    RollbackPreview,
-    RollbackRequest,
-    Side,
-    SideChange,
-    SkippedVersion,
-)
+from twinline.language.errors import BlockedPair, InvalidReference, UntestedPair
+from twinline.language.records import Deployment, RollbackPreview, RollbackRequest, Side
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef, parse_ref
-from twinline.models import actions as models
-from twinline.prompts import actions as prompts
-from twinline.rollbacks import rules
-from twinline.rollbacks.pairs import Pairs, make
+from twinline.rollbacks.pairs import make
+from twinline.rollbacks.ways import To, WaysBack
 from twinline.routing.policy import read_policy, substitute
-
-OneSide = Literal["prompt", "model"]
-To = PromptVersionRef | ModelVersionRef | None
 
 
 def version(side: Side, text: str | None) -> To:
@@ -53,33 +29,12 @@ def version(side: Side, text: str | None) -> To:
 
 
 def preview(tx: Reading, ref: SlotRef, side: Side, to: To) -> RollbackPreview:
-    """What a rollback would do: what changes, and what is known about the resulting pairs.
-
-    An earlier version that is recalled or retired is passed over, and named. With ``to``
-    a retired one can be gone back to; a recalled one never, it blocks the pair.
+    """What a rollback would do, as `WaysBack.preview` tells it.
 
     Raises:
-        NotFound: there is no such slot, or no such version to go to.
-        NothingLive: nothing was deployed to the slot.
-        NothingToRollBack: a side has no earlier version here, or is at ``to`` already.
+        NotFound, NothingLive, NothingToRollBack: as there.
     """
-    live = deployments.live(tx, ref)
-    one_sides: tuple[OneSide, ...] = ("prompt", "model") if side == "both" else (side,)
-    known = Pairs(tx)
-    changes = tuple(_change(tx, known, ref, one, to) for one in one_sides)
-    replaced = tuple(_replaced(tx, live, changes))
-    preflights = tuple(
-        known.preflight(ref, old, *rules.sides_after(old, changes)) for old in replaced
-    )
-    return RollbackPreview(
-        slot=ref,
-        side=side,
-        live=live,
-        changes=changes,
-        pairs=preflights,
-        verdict=rules.worst([pair.verdict for pair in preflights]),
-        requests_last_hour=inferences.served_last_hour(tx, (old.ref for old in replaced), ref),
-    )
+    return WaysBack(tx, ref).preview(side, to)
 
 
 def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int) -> Deployment:
@@ -111,64 +66,6 @@ def roll_back(tx: Writing, ref: SlotRef, wanted: RollbackRequest, expected: int)
         undoes=max(change.undoes for change in foreseen.changes),
         reason=wanted.reason,
     )
-
-
-def _change(tx: Reading, known: Pairs, ref: SlotRef, side: OneSide, to: To) -> SideChange:
-    *below, current = deployments.undo_stack(tx, ref, side)
-    put_back, skipped = (to, ()) if to else _previous(known, below[::-1])
-    if put_back is None:
-        raise NothingToRollBack(
-            f"The {side} side of {ref.short} has been {current.value} since deployment "
-            f"{current.since} and has no earlier version to go back to{_passed_over(skipped)}; "
-            "name one with `to`, or roll back the other side.",
-            slot=str(ref),
-            side=side,
-        )
-    if put_back == current.value:
-        raise NothingToRollBack(
-            f"The {side} side of {ref.short} is at {put_back} already.", slot=str(ref), side=side
-        )
-    _refuse_unknown(tx, put_back)
-    return SideChange(
-        side=side,
-        taken_out=current.value,
-        put_back=put_back,
-        undoes=current.since,
-        skipped=skipped,
-        was_live=to is None or deployments.was_live(tx, ref, to),
-    )
-
-
-def _previous(
-    known: Pairs, nearest_first: Iterable[Frame[PromptVersionRef | ModelVersionRef]]
-) -> tuple[To, tuple[SkippedVersion, ...]]:
-    """The nearest earlier version that nobody withdrew, and those that are passed over."""
-    skipped: list[SkippedVersion] = []
-    for frame in nearest_first:
-        why = known.why_unfit(frame.value)
-        if why is None:
-            return frame.value, tuple(skipped)
-        skipped.append(SkippedVersion(version=frame.value, why=why))
-    return None, tuple(skipped)
-
-
-def _passed_over(skipped: Iterable[SkippedVersion]) -> str:
-    return "".join(f" ({one.why})" for one in skipped)
-
-
-def _refuse_unknown(tx: Reading, version: PromptVersionRef | ModelVersionRef) -> None:
-    if isinstance(version, PromptVersionRef):
-        prompts.read_version(tx, version)
-    else:
-        models.read_version(tx, version)
-
-
-def _replaced(tx: Reading, live: Deployment, changes: Iterable[SideChange]) -> Iterator[Bundle]:
-    going = {change.taken_out for change in changes}
-    for ref in read_policy(live.policy).bundles():
-        bundle = bundles.read(tx, ref)
-        if going & {bundle.model, bundle.prompt}:
-            yield bundle
 
 
 def _refuse_unfit(foreseen: RollbackPreview, accept_untested: bool) -> None:

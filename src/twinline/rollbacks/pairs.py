@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
+from twinline.deployments.pasts import Version
 from twinline.evaluations import actions as evaluations
 from twinline.evaluations import requirements
 from twinline.evaluations.rules import Candidate
@@ -22,8 +23,6 @@ from twinline.language.records import (
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import rules
 from twinline.withdrawals import actions as withdrawals
-
-Version = PromptVersionRef | ModelVersionRef
 
 
 class Known(NamedTuple):

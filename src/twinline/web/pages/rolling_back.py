@@ -23,6 +23,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import actions
+from twinline.rollbacks.ways import WaysBack
 from twinline.web import addresses, deeds, forms, rendering, stops, swaps
 from twinline.web.deeds import Deed, Typed
 from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
@@ -62,6 +63,9 @@ class WaysBackPage(Page, template="ways_back.html"):
 
     slot: SlotRef = Field(description="Where something is put back.")
     live: Deployment = Field(description="What is live there now.")
+    stopped: tuple[Stopped, ...] = Field(
+        description="The kill switches in force that reach this slot, whatever is live in it."
+    )
     problem: str = Field(description="Why what was asked for cannot be done.")
     ways: tuple[Way, ...] = Field(
         description="What can be put back: one side or both, each to the nearest earlier version "
@@ -218,8 +222,8 @@ def _why_not(found: RollbackPreview) -> str:
 
 
 def _ways(tx: Reading, slot: SlotRef, problem: str) -> WaysBackPage:
-    live = deployments.live(tx, slot)
-    ways = tuple(_distinct(_way(tx, slot, side) for side in SIDES))
+    known = WaysBack(tx, slot)
+    live, ways = known.live, tuple(_distinct(_way(known, side) for side in SIDES))
     nearest = {
         str(change.put_back) for way in ways if way.preview for change in way.preview.changes
     }
@@ -227,16 +231,17 @@ def _ways(tx: Reading, slot: SlotRef, problem: str) -> WaysBackPage:
     return WaysBackPage(
         slot=slot,
         live=live,
+        stopped=tuple(stops.reaching(tx, slot, live)),
         problem=problem,
         ways=ways,
-        earlier=tuple(_earlier(tx, slot, gone)),
+        earlier=tuple(_earlier(known, gone)),
     )
 
 
-def _way(tx: Reading, slot: SlotRef, side: Side) -> Way:
-    address = addresses.asked(addresses.path("slots", slot.short, "rollback"), side=side)
+def _way(known: WaysBack, side: Side) -> Way:
+    address = addresses.asked(addresses.path("slots", known.slot.short, "rollback"), side=side)
     try:
-        return Way(side, actions.preview(tx, slot, side, None), address, "")
+        return Way(side, known.preview(side, None), address, "")
     except TwinlineError as refused:
         return Way(side, None, "", refused.detail)
 
@@ -255,11 +260,11 @@ def _distinct(ways: Iterable[Way]) -> Iterator[Way]:
             yield way
 
 
-def _earlier(tx: Reading, slot: SlotRef, gone: set[str]) -> Iterator[Earlier]:
-    base = addresses.path("slots", slot.short, "rollback")
-    for side in ("prompt", "model"):
+def _earlier(known: WaysBack, gone: set[str]) -> Iterator[Earlier]:
+    base = addresses.path("slots", known.slot.short, "rollback")
+    for side, stack in known.past.stacks.items():
         seen = set(gone)
-        for frame in reversed(deployments.undo_stack(tx, slot, side)):
+        for frame in reversed(stack):
             if str(frame.value) in seen or len(seen) - len(gone) == EARLIER:
                 continue
             seen.add(str(frame.value))
