@@ -59,9 +59,44 @@ def slot(short: str) -> str:
     return path("slots", short)
 
 
+def deployment(short: str, number: int) -> str:
+    """A deployment of a slot."""
+    return path("slots", short, "deployments", number)
+
+
+def deploy(short: str, **choice: str | Ref) -> str:
+    """Where something is deployed to a slot, with what is chosen already."""
+    return asked(path("slots", short, "deploy"), **choice)
+
+
+def rollback(short: str, **way: str) -> str:
+    """The ways back of a slot, or one of them: a ``side``, and ``to`` which version."""
+    return asked(path("slots", short, "rollback"), **way)
+
+
+def environment(name: str) -> str:
+    """An environment."""
+    return path("environments", name)
+
+
 def lineage(ref: str) -> str:
     """The lineage of anything."""
     return asked("/lineage", node=ref)
+
+
+def impact(node: Ref | str) -> str:
+    """The impact of anything."""
+    return asked("/impact", node=node)
+
+
+def recall(number: int) -> str:
+    """A recall."""
+    return path("recalls", number)
+
+
+def recalling(node: Ref | str) -> str:
+    """Where it is looked at what recalling something would do; its recall, when it has one."""
+    return asked("/recall", node=node)
 
 
 def of(ref: Ref | str) -> str:
@@ -80,7 +115,7 @@ def of(ref: Ref | str) -> str:
         case SlotRef():
             return slot(found.short)
         case DeploymentRef():
-            return path("slots", found.slot.short, "deployments", found.number)
+            return deployment(found.slot.short, found.number)
         case EvaluationRef():
             return path("evaluations", found.number)
         case InferenceRef():

@@ -114,9 +114,8 @@ def read(tx: Reading, live: Deployment | None, choice: Choice) -> Proposal:
 def again(live: Deployment, bundle: BundleRef) -> str:
     """Where it is looked at what deploying an earlier bundle again would change; where the
     live policy has rules, they stand."""
-    place = addresses.path("slots", live.slot.short, "deploy")
     keep = "yes" if read_policy(live.policy) != single(live.bundle) else ""
-    return addresses.asked(place, bundle=bundle.digest, keep=keep)
+    return addresses.deploy(live.slot.short, bundle=bundle.digest, keep=keep)
 
 
 def exact(choice: Choice, proposal: Proposal) -> Choice:

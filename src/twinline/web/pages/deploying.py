@@ -138,7 +138,7 @@ def where(
     if slot.strip():
         try:
             ref = SlotRef.parse(slot.strip())
-            return forms.to(addresses.asked(_address(ref), bundle=bundle))
+            return forms.to(addresses.deploy(ref.short, bundle=bundle))
         except TwinlineError as refused:
             problem = refused.detail
     with by.reading() as tx:
@@ -176,10 +176,6 @@ def deploy(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
         return _page(tx, slot, choice, typed)
 
     return deeds.carried_out(by, sent, act, again)
-
-
-def _address(slot: SlotRef) -> str:
-    return addresses.path("slots", slot.short, "deploy")
 
 
 def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPage:
@@ -256,4 +252,4 @@ def _offers(tx: Reading, slot: SlotRef, live: Deployment | None) -> Iterator[Off
         from_where.pop(live.bundle, None)
     known = bundles.read_all(tx, from_where)
     for ref, said in from_where.items():
-        yield Offer(known[ref], said, addresses.asked(_address(slot), bundle=ref.digest))
+        yield Offer(known[ref], said, addresses.deploy(slot.short, bundle=ref.digest))

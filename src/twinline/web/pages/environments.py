@@ -167,7 +167,7 @@ class _Asked(NamedTuple):
             "page": None,
             **other,
         }
-        return addresses.asked(addresses.path("environments", self.environment), **asked)
+        return addresses.asked(addresses.environment(self.environment), **asked)
 
 
 def _lines(tx: Reading, stopped: Collection[str]) -> tuple[EnvironmentLine, ...]:

@@ -152,7 +152,7 @@ def foresee(by: Reader, node: Annotated[str, Query(max_length=1000)] = "") -> Re
         try:
             standing = actions.standing(tx, node.strip()) if node.strip() else None
             if standing is not None:
-                return forms.to(addresses.path("recalls", standing))
+                return forms.to(addresses.recall(standing))
             return rendering.answer(by, _foreseen(tx, node.strip(), deeds.FIRST))
         except TwinlineError as refused:
             return rendering.answer(by, _no_node(node, refused.detail), refused.status)
@@ -169,10 +169,10 @@ def recall(sent: SentFields, by: Releaser) -> Response:
         if not sent.ticked("execute"):
             made, fresh = actions.recall(tx, new)
             word = "recalled" if fresh else "recalled-before"
-            return addresses.path("recalls", made.number), word
+            return addresses.recall(made.number), word
         deeds.refuse_unnamed(tx, sent, _environments(actions.foresee(tx, node)))
         done = executing.at_once(tx, new, _wanted(sent))
-        return addresses.path("recalls", done.number), "recall-executed"
+        return addresses.recall(done.number), "recall-executed"
 
     def again(tx: Reading, typed: Typed) -> Page:
         try:
@@ -198,7 +198,7 @@ def execute(sent: SentFields, by: Releaser, number: PathNumber) -> Response:
     def act(tx: Writing) -> tuple[str, str]:
         deeds.refuse_unnamed(tx, sent, _environments(actions.plan(tx, number)))
         executing.execute(tx, number, _wanted(sent))
-        return addresses.path("recalls", number), "recall-executed"
+        return addresses.recall(number), "recall-executed"
 
     def again(tx: Reading, typed: Typed) -> Page:
         return _page(tx, number, typed)
@@ -220,7 +220,7 @@ def lift(sent: SentFields, by: Releaser, number: PathNumber) -> Response:
     def act(tx: Writing) -> tuple[str, str]:
         wanted = forms.filled(LiftRequest, {"reason": sent.text(deeds.REASON).strip()})
         actions.lift(tx, number, wanted.reason)
-        return addresses.path("recalls", number), "recall-lifted"
+        return addresses.recall(number), "recall-lifted"
 
     def again(tx: Reading, typed: Typed) -> Page:
         return _lifting(tx, number, typed)

@@ -239,7 +239,7 @@ def _ways(tx: Reading, slot: SlotRef, problem: str) -> WaysBackPage:
 
 
 def _way(known: WaysBack, side: Side) -> Way:
-    address = addresses.asked(addresses.path("slots", known.slot.short, "rollback"), side=side)
+    address = addresses.rollback(known.slot.short, side=side)
     try:
         return Way(side, known.preview(side, None), address, "")
     except TwinlineError as refused:
@@ -261,12 +261,11 @@ def _distinct(ways: Iterable[Way]) -> Iterator[Way]:
 
 
 def _earlier(known: WaysBack, gone: set[str]) -> Iterator[Earlier]:
-    base = addresses.path("slots", known.slot.short, "rollback")
     for side, stack in known.past.stacks.items():
         seen = set(gone)
         for frame in reversed(stack):
             if str(frame.value) in seen or len(seen) - len(gone) == EARLIER:
                 continue
             seen.add(str(frame.value))
-            address = addresses.asked(base, side=side, to=str(frame.value))
+            address = addresses.rollback(slot.short, side=side, to=str(frame.value))
             yield Earlier(frame.value, frame.since, address)

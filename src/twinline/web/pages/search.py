@@ -164,7 +164,7 @@ def _by_name(tx: Reading, asked: str) -> Iterator[Hit]:
         if found.items and found.items[0].name == asked:
             yield Hit("prompt", asked, addresses.prompt(asked))
     if environments.find(tx, asked):
-        yield Hit("environment", asked, addresses.path("environments", asked))
+        yield Hit("environment", asked, addresses.environment(asked))
 
 
 def _by_digest(tx: Reading, asked: str) -> Iterator[Hit]:
