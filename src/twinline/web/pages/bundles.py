@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query, Response
+from fastapi import Query, Response
 from markupsafe import Markup
 from pydantic import Field
 
 from twinline.bundles import actions
+from twinline.bundles.api import Digest
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
 from twinline.evaluations import actions as evaluations
@@ -52,7 +53,6 @@ CONTEXT_LINES = 3
 """Equal lines around each change of a prompt, unless everything is asked for."""
 
 Typed = Annotated[str, Query(max_length=1000)]
-Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{12,64}$")]
 
 
 class BundlesPage(Page, template="bundles.html"):

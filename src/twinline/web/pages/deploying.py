@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Depends, Query, Response
 from pydantic import Field
 
-from twinline.access.rules import Permission
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions, owners
@@ -20,14 +19,13 @@ from twinline.language.refs import BundleRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.web import addresses, deeds, forms, proposals, rendering, stops
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
+from twinline.web.gate import Fields, Reader, ReleaserOrRefused, SentFields
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.proposals import Choice, Outlook, Proposal
 from twinline.web.stops import Stopped
 
 router = page_router()
-Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 SLOTS = 200
 """Slots that are offered."""
 
@@ -158,7 +156,7 @@ def look(by: Reader, slot: PathSlot, choice: Annotated[Choice, Depends(_asked)])
 
 
 @router.post("/slots/{slot:path}/deploy")
-def deploy(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
+def deploy(sent: SentFields, by: ReleaserOrRefused, slot: PathSlot) -> Response:
     """Do it."""
     choice = _sent(sent)
 

@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
+from twinline.access.gate import Cursor
 from twinline.evaluations import actions
+from twinline.evaluations.api import PathNumber
 from twinline.language.records import CaseResult, Evaluation, SuiteComparison
 from twinline.language.refs import EvaluationRef
 from twinline.web import addresses, rendering
@@ -21,8 +23,6 @@ OTHERS = 20
 """Results of the same suite to compare with."""
 TOLD = 50
 """Cases that went the other way, told by name."""
-
-PathNumber = Annotated[int, Path(ge=1, le=2**62)]
 
 
 class EvaluationPage(Page, template="evaluation.html"):
@@ -57,7 +57,7 @@ def evaluation(
     number: PathNumber,
     failed: bool = False,
     against: Annotated[int | None, Query(ge=1, le=2**62)] = None,
-    cursor: Annotated[str | None, Query(max_length=1000)] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """One result."""
     with by.reading() as tx:

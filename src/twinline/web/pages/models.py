@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Path, Request, Response
 from markupsafe import Markup
 from pydantic import Field
 
+from twinline.access.gate import Cursor
 from twinline.aliases import actions as aliases
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
@@ -49,7 +50,6 @@ LOOKED_THROUGH = 200
 DRAWN_MOST = 120
 """Things in the small picture."""
 
-Cursor = Annotated[str | None, Query(max_length=1000)]
 PathName = Annotated[FreeName, Path()]
 
 

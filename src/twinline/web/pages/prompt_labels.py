@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Query, Response
 from pydantic import Field
 
+from twinline.access.gate import Cursor
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.language.errors import Invalid, NotFound, Stale, TwinlineError
@@ -106,7 +107,7 @@ class LabelsPage(Page, template="prompt_labels.html"):
 def standing(
     name: PathName,
     by: Reader,
-    cursor: Annotated[str | None, Query(max_length=1000)] = None,
+    cursor: Cursor = None,
     label: Annotated[str, Query(max_length=200)] = "",
     number: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:

@@ -1,11 +1,10 @@
 """One version of a prompt: what it says, where it is live, and what it says with values."""
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from fastapi import Request, Response
 from pydantic import Field
 
-from twinline.access.rules import Permission
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
@@ -32,7 +31,7 @@ from twinline.lineage import prospects, retirements
 from twinline.prompts import actions, inclusions
 from twinline.prompts.paths import PathName
 from twinline.web import addresses, forms, previews, rendering
-from twinline.web.gate import Reader, Sender, Visitor, sender
+from twinline.web.gate import Reader, Releaser, Visitor
 from twinline.web.page import Page
 from twinline.web.pages.prompts import sent_again, since
 from twinline.web.previews import Preview, Text, shortened
@@ -40,7 +39,6 @@ from twinline.web.problems import page_router
 from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
 
 VARIABLES, EXAMPLES, PAIRS, INCLUSIONS = 60, 5, 10, 20
 

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 from pydantic import Field, StringConstraints
 
-from twinline.access.rules import Permission
+from twinline.access.gate import Cursor
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments.actions import LivePrompt
@@ -31,12 +31,11 @@ from twinline.prompts.actions import LastChange
 from twinline.prompts.paths import PathName
 from twinline.prompts.rules import Wanted
 from twinline.web import addresses, forms, rendering
-from twinline.web.gate import Reader, Sender, Visitor, sender
+from twinline.web.gate import Reader, Releaser, Visitor
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 
 router = page_router()
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
 PROMPTS, VERSIONS, MOVES, PLACES, INCLUSIONS, LABELS = 50, 30, 5, 10, 20, 6
@@ -164,7 +163,7 @@ class PromptPage(Page, template="prompt.html"):
 def prompts(
     by: Reader,
     request: Request,
-    cursor: Annotated[str | None, Query(max_length=1000)] = None,
+    cursor: Cursor = None,
     retired: bool = False,
 ) -> Response:
     """All prompts, or those that are looked for."""
@@ -189,9 +188,7 @@ def prompts(
 
 
 @router.get("/prompts/{name:path}")
-def prompt(
-    name: PathName, by: Reader, cursor: Annotated[str | None, Query(max_length=1000)] = None
-) -> Response:
+def prompt(name: PathName, by: Reader, cursor: Cursor = None) -> Response:
     """One prompt."""
     return rendering.answer(by, _page(by, name, cursor))
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Path, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
-from twinline.access.rules import Permission
+from twinline.access.gate import Cursor
 from twinline.db.session import Reading, Writing
 from twinline.deployments import owners
 from twinline.language.errors import TwinlineError
@@ -26,16 +26,15 @@ from twinline.language.records import (
 )
 from twinline.lineage import impacts
 from twinline.recalls import actions, executing
+from twinline.recalls.api import PathNumber
 from twinline.web import addresses, deeds, forms, rendering, swaps
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
+from twinline.web.gate import Fields, Reader, ReleaserOrRefused, SentFields
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.swaps import Swap
 
 router = page_router()
-Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
-PathNumber = Annotated[int, Path(ge=1, le=2**62)]
 
 RECALLS = 100
 """Recalls on a page."""
@@ -136,7 +135,7 @@ class LiftPage(Page, template="recall_lift.html"):
 
 
 @router.get("/recalls")
-def every(by: Reader, cursor: Annotated[str | None, Query(max_length=2000)] = None) -> Response:
+def every(by: Reader, cursor: Cursor = None) -> Response:
     """Every recall, a page at a time."""
     with by.reading() as tx:
         found = actions.list_recalls(tx, cursor=cursor, limit=RECALLS)
@@ -159,7 +158,7 @@ def foresee(by: Reader, node: Annotated[str, Query(max_length=1000)] = "") -> Re
 
 
 @router.post("/recall")
-def recall(sent: SentFields, by: Releaser) -> Response:
+def recall(sent: SentFields, by: ReleaserOrRefused) -> Response:
     """Recall it, and carry the plan out at once where that is wanted."""
     node = sent.text("node").strip()
 
@@ -192,7 +191,7 @@ def one(by: Reader, number: PathNumber, verify: bool = False) -> Response:
 
 
 @router.post("/recalls/{number}")
-def execute(sent: SentFields, by: Releaser, number: PathNumber) -> Response:
+def execute(sent: SentFields, by: ReleaserOrRefused, number: PathNumber) -> Response:
     """Carry its plan out."""
 
     def act(tx: Writing) -> tuple[str, str]:
@@ -214,7 +213,7 @@ def before_lifting(by: Reader, number: PathNumber) -> Response:
 
 
 @router.post("/recalls/{number}/lift")
-def lift(sent: SentFields, by: Releaser, number: PathNumber) -> Response:
+def lift(sent: SentFields, by: ReleaserOrRefused, number: PathNumber) -> Response:
     """End a recall."""
 
     def act(tx: Writing) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import Field
 
-from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments import owners
@@ -26,14 +25,13 @@ from twinline.rollbacks import actions
 from twinline.rollbacks.ways import WaysBack
 from twinline.web import addresses, deeds, forms, rendering, stops, swaps
 from twinline.web.deeds import Deed, Typed
-from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
+from twinline.web.gate import Reader, ReleaserOrRefused, SentFields
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.web.stops import Stopped
 from twinline.web.swaps import Swap
 
 router = page_router()
-Releaser = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
 SIDES: tuple[Side, ...] = ("prompt", "model", "both")
 EARLIER = 12
 """Earlier versions of a side that are offered."""
@@ -139,7 +137,7 @@ def look(
 
 
 @router.post("/slots/{slot:path}/rollback")
-def roll_back(sent: SentFields, by: Releaser, slot: PathSlot) -> Response:
+def roll_back(sent: SentFields, by: ReleaserOrRefused, slot: PathSlot) -> Response:
     """Do it."""
     side, to = sent.text("side"), sent.text("to")
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import Path, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from twinline.access import actions, rules, sessions
+from twinline.access.api import Prefix
 from twinline.access.rules import GRANTED, Permission
 from twinline.access.sessions import Standing
 from twinline.db.session import Reading
@@ -23,7 +24,6 @@ from twinline.web.problems import page_router
 router = page_router()
 KeyKeeper = Annotated[Visitor, visitor(Permission.KEYS)]
 KeySender = Annotated[Sender, sender(Permission.KEYS)]
-Prefix = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
 
 KEYS_SHOWN = 200
 _MAY: Mapping[Permission, str] = {
