@@ -1,6 +1,6 @@
 """Which requests a page is narrowed to: what its address says, as it was typed and as it is meant.
 
-Two pages ask it, and their CSV: all of them from the same fields.
+Two pages ask it, and their CSV: all of them from the same fields. The audit log asks when.
 """
 
 from dataclasses import asdict, dataclass
@@ -28,11 +28,9 @@ Typed = Annotated[str, Query(max_length=LENGTH)]
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where and when requests were served, as it was typed."""
+class When:
+    """From when and up to when, as it was typed; whatever else narrows a list adds its fields."""
 
-    environment: str = ""
-    slot: str = ""
     begin: str = ""
     end: str = ""
 
@@ -44,14 +42,22 @@ class Where:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is narrowed by it."""
+        """Whether anything is left out by it."""
         return any(value.strip() for value in self.query.values())
 
     @property
     def fields(self) -> tuple[str, str]:
         """From when and to when as fields of date and time hold it; as typed what is no
         moment."""
-        return as_field(self.begin), as_field(self.end)
+        return _as_field(self.begin), _as_field(self.end)
+
+
+@dataclass(frozen=True)
+class Where(When):
+    """Where and when requests were served, as it was typed."""
+
+    environment: str = ""
+    slot: str = ""
 
     def values(self) -> dict[str, object]:
         """The fields of a `RequestFilter`.
@@ -99,7 +105,7 @@ def where(
     end: Annotated[str, Query(alias="to", max_length=LENGTH)] = "",
 ) -> Where:
     """Where and when, by the address."""
-    return Where(environment, slot, begin, end)
+    return Where(begin=begin, end=end, environment=environment, slot=slot)
 
 
 def where_and_how(
@@ -153,7 +159,7 @@ def _slot(text: str) -> str | None:
     return None if not text else text if ":/" in text else f"routes:/{text}"
 
 
-def as_field(text: str) -> str:
+def _as_field(text: str) -> str:
     """A moment that was typed as a field of date and time holds it, to the second, because
     links to here are that exact; the text itself when it is no moment."""
     try:

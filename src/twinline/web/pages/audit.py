@@ -1,6 +1,6 @@
 """Who did what, when, to what and why."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
@@ -16,7 +16,7 @@ from twinline.web import addresses, forms, rendering
 from twinline.web.gate import Visitor, visitor
 from twinline.web.page import Page
 from twinline.web.problems import page_router
-from twinline.web.selections import Typed, as_field
+from twinline.web.selections import Typed, When
 
 router = page_router()
 Auditor = Annotated[Visitor, visitor(Permission.AUDIT)]
@@ -29,30 +29,12 @@ _LEAD_NOWHERE = ("key.", "ledger.", "mirror.", "model.name.", "label.protect", "
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(When):
     """Which events are looked for, as it was typed."""
 
-    actor: str
-    action: str
-    subject: str
-    begin: str
-    end: str
-
-    @property
-    def query(self) -> dict[str, str]:
-        """As the address says it."""
-        said = asdict(self)
-        return {"from": said.pop("begin"), "to": said.pop("end"), **said}
-
-    @property
-    def narrows(self) -> bool:
-        """Whether only some events are looked for."""
-        return any(value.strip() for value in self.query.values())
-
-    @property
-    def fields(self) -> tuple[str, str]:
-        """From when and to when, as fields of date and time hold it."""
-        return as_field(self.begin), as_field(self.end)
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
 
     def filter(self) -> AuditFilter:
         """What is meant.
@@ -76,7 +58,7 @@ def _asked(
     begin: Annotated[str, Query(alias="from", max_length=100)] = "",
     end: Annotated[str, Query(alias="to", max_length=100)] = "",
 ) -> Asked:
-    return Asked(actor, action, subject, begin, end)
+    return Asked(begin=begin, end=end, actor=actor, action=action, subject=subject)
 
 
 class AuditPage(Page, template="audit.html"):
