@@ -17,7 +17,7 @@ from twinline.kills import actions as kills
 from twinline.language.records import Bundle, NewEvaluation, Role
 from twinline.language.refs import SlotRef
 from twinline.web import standing
-from twinline.web.pages.overview import STEPS
+from twinline.web.pages.overview import STEPS, WAITING
 
 SLOT = "answer@production"
 COPIES = """
@@ -182,6 +182,26 @@ def test_what_waits_for_a_runner_is_told(
     client.suites.define("golden", scores="bundle")
     client.evaluations.ask("golden", bundle.ref)
     assert "The suite golden of" in browser.get("/").main
+
+
+def test_more_evaluations_than_are_told_are_listed_by_a_command(
+    browser: Browser, catalog: Catalog, client: Client
+) -> None:
+    bundle = catalog.bundle(1, 1)
+    for number in range(WAITING):
+        client.suites.define(f"golden-{number}", scores="bundle")
+        client.evaluations.ask(f"golden-{number}", bundle.ref)
+    every = "//section[@aria-labelledby='waiting']//li"
+    told = browser.get("/").all(every)
+    assert len(told) == WAITING
+    assert all(one.xpath(f".//a[@href='/bundles/{bundle.digest}']") for one in told)
+    client.suites.define("golden", scores="bundle")
+    client.evaluations.ask("golden", bundle.ref)
+    *told, more = browser.get("/").all(every)
+    assert len(told) == WAITING
+    assert more.text_content() == "More evaluations wait: twinline evaluate pending"
+    assert more.xpath(".//code")
+    assert not more.xpath(".//a")
 
 
 def test_whoever_may_read_sees_it(browser_of: Callable[[Role], Browser], catalog: Catalog) -> None:

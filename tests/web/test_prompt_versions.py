@@ -293,7 +293,7 @@ def test_what_it_came_from_being_recalled_is_told(browser: Browser, client: Clie
     recalled = client.recalls.create("prompts:/support/tone/1", reason="it is rude")
     shown = browser.get("/prompts/support/tone/versions/1")
     assert "recalled" in shown.one("//h1").text_content()
-    assert shown.links["recalled"] == f"/recalls/{recalled.number}"
+    assert shown.links[f"recall {recalled.number}"] == f"/recalls/{recalled.number}"
     holder = browser.get(f"{PAGE}/1")
     assert "prompts:/support/tone/1, from which it came, is recalled" in holder.main
     listed = {row[0]: row[1] for row in browser.get("/prompts").rows()}

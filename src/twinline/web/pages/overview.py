@@ -68,11 +68,13 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Waiting:
-    """Something that waits for somebody, and where that is decided."""
+    """Something that waits for somebody, and the page where that is decided; or, where there is
+    none, the command that lists it."""
 
     said: str
-    address: str
+    address: str = ""
     at: datetime | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,16 +209,16 @@ def _kills(tx: Reading) -> Iterator[Kill]:
 def _evaluations(tx: Reading) -> Iterator[Waiting]:
     said = {"waiting": "waits for a runner", "claimed": "is being run", "given_up": "was given up"}
     states = ("waiting", "claimed", "given_up")
-    page = pending.list_pending(tx, None, states, cursor=None, limit=WAITING)
-    for one in page.items:
+    found = pending.list_pending(tx, None, states, cursor=None, limit=WAITING + 1).items
+    for one in found[:WAITING]:
         why = f": {one.last_error}" if one.last_error else ""
         yield Waiting(
             f"The suite {one.suite} of {one.subject} {said[one.state]}{why}",
             addresses.of(one.subject),
             one.at,
         )
-    if page.next:
-        yield Waiting("More evaluations wait: twinline evaluate pending", "/bundles")
+    if len(found) > WAITING:
+        yield Waiting("More evaluations wait", command="twinline evaluate pending")
 
 
 def _proposals(tx: Reading) -> Iterator[Waiting]:
@@ -225,7 +227,7 @@ def _proposals(tx: Reading) -> Iterator[Waiting]:
         yield Waiting(
             f"MLflow moved the alias {one.alias} of {one.model} to version {one.after}: deploy it "
             f"to {one.slot.short}, or decline",
-            addresses.asked("/settings/mlflow"),
+            "/settings/mlflow",
             one.found_at,
         )
 
