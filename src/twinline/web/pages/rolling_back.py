@@ -265,5 +265,5 @@ def _earlier(known: WaysBack, gone: set[str]) -> Iterator[Earlier]:
             if str(frame.value) in seen or len(seen) - len(gone) == EARLIER:
                 continue
             seen.add(str(frame.value))
-            address = addresses.rollback(slot.short, side=side, to=str(frame.value))
+            address = addresses.rollback(known.slot.short, side=side, to=str(frame.value))
             yield Earlier(frame.value, frame.since, address)
