@@ -58,6 +58,21 @@ def test_a_bundle_is_chosen_looked_at_and_deployed(
     assert live(client) == (2, "2", "1")
 
 
+def test_what_differs_in_the_model_and_the_parameters_is_told(
+    browser: Browser, catalog: Catalog
+) -> None:
+    pair = {"model": "models:/churn/2", "prompt": "prompts:/support/answer/1"}
+    shown = asked(browser, **pair, parameters='{"temperature": 0.25}')
+    table = shown.one("//div[@aria-label='What differs in the model and its parameters']/table")
+    rows = [[cell.text_content() for cell in row] for row in table.iter("tr")]
+    assert rows == [
+        ["Fact", "Now", "Then"],
+        ["called with temperature", "", "0.25"],
+        ["source", "runs:/run-1/model", "runs:/run-2/model"],
+        ["run", "run-1", "run-2"],
+    ]
+
+
 def test_what_is_live_alone_is_not_offered(browser: Browser, catalog: Catalog) -> None:
     links = browser.get(HERE).links
     offered = {to.partition("bundle=")[2] for text, to in links.items() if "Look at" in text}

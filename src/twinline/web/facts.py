@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 
 def of_model_version(one: ModelVersion, run: Run | None) -> list[Fact]:
-    """Of a model version, and of the run that made it."""
+    """Of a model version, and of the run that made it; without ``run`` only which one it was."""
     return [
         Fact("source", one.source_uri),
         Fact("from", "MLflow" if one.source == "mlflow" else "a provider, declared by hand"),
@@ -40,12 +40,12 @@ def of_model_version(one: ModelVersion, run: Run | None) -> list[Fact]:
         *_prefixed("parameter", one.params),
         *_prefixed("metric", one.metrics),
         *_prefixed("tag", one.tags),
+        *(() if one.run is None else (Fact("run", one.run.id, addresses.of(one.run)),)),
         *(() if run is None else _of_its_run(run)),
     ]
 
 
 def _of_its_run(run: Run) -> Iterator[Fact]:
-    yield Fact("run", run.id, addresses.of(run.ref))
     yield from (Fact("trained on", str(one), addresses.of(one)) for one in run.datasets)
     yield from _prefixed("run parameter", run.params)
     yield from _prefixed("run metric", run.metrics)
@@ -88,9 +88,9 @@ def of_custom_node(one: CustomNode) -> list[Fact]:
     ]
 
 
-def of_parameters(parameters: Mapping[str, Any]) -> list[Fact]:
-    """Of what a pair is called with."""
-    return list(_prefixed("", parameters))
+def of_parameters(parameters: Mapping[str, Any], prefix: str = "") -> list[Fact]:
+    """Of what a pair is called with; ``prefix`` sets it apart where other facts stand beside."""
+    return list(_prefixed(prefix, parameters))
 
 
 def differences(old: Iterable[Fact], new: Iterable[Fact], *, every: bool) -> list[Difference]:

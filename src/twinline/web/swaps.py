@@ -7,24 +7,16 @@ from markupsafe import Markup
 
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
-from twinline.language.records import Bundle, ModelVersion, PairPreflight
-from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+from twinline.language.records import Bundle, PairPreflight
+from twinline.language.refs import BundleRef, PromptVersionRef
 from twinline.models import actions as models
 from twinline.prompts import comparing
-from twinline.web import pictures
+from twinline.web import facts, pictures
+from twinline.web.facts import Difference
 
-FACTS_MOST = 40
-"""Facts that differ between two model versions, as many as are shown."""
+DIFFERENCES_MOST = 40
+"""Facts that differ between two pairs, as many as are shown."""
 _CONTEXT = 3
-
-
-@dataclass(frozen=True)
-class Fact:
-    """Something that is otherwise; empty: not there."""
-
-    name: str
-    was: str
-    becomes: str
 
 
 @dataclass(frozen=True)
@@ -47,8 +39,8 @@ class Swap:
     pair: PairPreflight
     made: bool
     texts: Texts | None
-    facts: tuple[Fact, ...]
-    facts_left_out: int
+    differences: tuple[Difference, ...]
+    differences_left_out: int
 
     @property
     def same_model(self) -> bool:
@@ -72,14 +64,14 @@ def swap(
     tx: Reading, old: Bundle | None, pair: PairPreflight, known: Mapping[BundleRef, Bundle]
 ) -> Swap:
     """What a pair changes that comes in the place of a bundle; ``known`` are those made."""
-    facts = tuple(_facts(tx, old, pair))
+    differences = tuple(_differences(tx, old, pair))
     return Swap(
         old=old,
         pair=pair,
         made=pair.bundle in known,
         texts=_texts(tx, old.prompt if old else None, pair.prompt),
-        facts=facts[:FACTS_MOST],
-        facts_left_out=max(0, len(facts) - FACTS_MOST),
+        differences=differences[:DIFFERENCES_MOST],
+        differences_left_out=max(0, len(differences) - DIFFERENCES_MOST),
     )
 
 
@@ -90,30 +82,12 @@ def _texts(tx: Reading, old: PromptVersionRef | None, new: PromptVersionRef) -> 
     return Texts(found.summary, pictures.diff(found))
 
 
-def _facts(tx: Reading, old: Bundle | None, pair: PairPreflight) -> Iterator[Fact]:
+def _differences(tx: Reading, old: Bundle | None, pair: PairPreflight) -> Iterator[Difference]:
     if old is None:
         return
-    yield from _differing("parameter", old.parameters, pair.parameters)
+    called = (facts.of_parameters(one.parameters, "called with") for one in (old, pair))
+    yield from facts.differences(*called, every=False)
     if old.model and old.model != pair.model:
-        was, becomes = (_told(tx, ref) for ref in (old.model, pair.model))
-        yield from _differing("", was, becomes)
-
-
-def _told(tx: Reading, ref: ModelVersionRef) -> Mapping[str, object]:
-    found: ModelVersion = models.read_version(tx, ref)
-    own = {
-        "source": found.source_uri,
-        "run": str(found.run or ""),
-        "pinned": "yes" if found.pinned else "no, the provider may change what answers",
-    }
-    more = {f"metric {name}": f"{value:.4g}" for name, value in found.metrics.items()}
-    return own | more | {f"param {name}": value for name, value in found.params.items()}
-
-
-def _differing(
-    kind: str, was: Mapping[str, object], becomes: Mapping[str, object]
-) -> Iterator[Fact]:
-    for name in dict.fromkeys([*was, *becomes]):
-        before, after = (str(side.get(name, "")) for side in (was, becomes))
-        if before != after:
-            yield Fact(f"{kind} {name}".strip(), before, after)
+        versions = (models.read_version(tx, ref) for ref in (old.model, pair.model))
+        told = (facts.of_model_version(one, None) for one in versions)
+        yield from facts.differences(*told, every=False)
