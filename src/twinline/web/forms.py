@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ValidationError
 
 from twinline.language.errors import Invalid
+from twinline.language.refs import BundleRef
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -44,6 +45,16 @@ def _field(place: tuple[int | str, ...]) -> str:
 def whole(text: str) -> int:
     """The number that a text is, as versions and deployments are numbered; 0 when it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _NUMBER_LENGTH else 0
+
+
+def bundle(text: str) -> BundleRef:
+    """The bundle that a text means: by its reference, or by the beginning of its digest.
+
+    Raises:
+        InvalidReference: it means none.
+    """
+    said = text.strip()
+    return BundleRef.parse(said if ":/" in said else f"bundles:/{said}")
 
 
 def moment(text: str, name: str) -> datetime | None:

@@ -106,7 +106,7 @@ def read(tx: Reading, live: Deployment | None, choice: Choice) -> Proposal:
     if choice.policy:
         return _policy(tx, live, choice.policy)
     if choice.bundle:
-        known = bundles.read(tx, _bundle_ref(choice.bundle))
+        known = bundles.read(tx, forms.bundle(choice.bundle))
         return Proposal(_in_place(live, known.ref, choice.keep), (known,))
     return _pair(tx, live, choice)
 
@@ -248,11 +248,6 @@ def _in_place(live: Deployment | None, ref: BundleRef, keep: str) -> Policy:
     if live is None or not keep:
         return single(ref)
     return substitute(read_policy(live.policy), lambda old: ref if old == live.bundle else old)
-
-
-def _bundle_ref(text: str) -> BundleRef:
-    said = text.strip()
-    return BundleRef.parse(said if said.startswith("bundles:/") else f"bundles:/{said}")
 
 
 def _salt() -> str:

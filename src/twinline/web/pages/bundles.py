@@ -34,7 +34,7 @@ from twinline.lineage import impacts
 from twinline.lineage.walks import around
 from twinline.models import actions as models
 from twinline.prompts import comparing
-from twinline.web import addresses, facts, pictures, rendering, walks
+from twinline.web import addresses, facts, forms, pictures, rendering, walks
 from twinline.web.facts import Difference, Fact
 from twinline.web.gate import Reader
 from twinline.web.page import Page
@@ -174,7 +174,8 @@ def compare(by: Reader, old: Typed = "", new: Typed = "", all: bool = False) -> 
         return rendering.answer(by, page)
     try:
         with by.reading() as tx:
-            told = _compared(tx, _read(tx, old), _read(tx, new), every=all)
+            sides = (actions.read(tx, forms.bundle(typed)) for typed in (old, new))
+            told = _compared(tx, *sides, every=all)
     except TwinlineError as refused:
         wrong = page.model_copy(update={"wrong": refused.detail})
         return rendering.answer(by, wrong, refused.status)
@@ -210,12 +211,6 @@ def export(by: Reader, digest: Digest, format: Literal["cyclonedx", "intoto", "p
             "Content-Disposition": f'attachment; filename="{name}"',
         },
     )
-
-
-def _read(tx: Reading, text: str) -> Bundle:
-    """A bundle by its reference, or by the beginning of its digest."""
-    text = text.strip()
-    return actions.read(tx, BundleRef.parse(text if ":/" in text else f"bundles:/{text}"))
 
 
 def _live(tx: Reading) -> dict[str, tuple[Slot, ...]]:
