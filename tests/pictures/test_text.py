@@ -1,6 +1,7 @@
 """Texts are as wide as is said at most, and what does not fit loses its middle."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 
 import matplotlib
@@ -9,7 +10,7 @@ from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinline.pictures.text import fitted, is_sure, plain, width
+from twinline.pictures.text import day, fitted, is_sure, minute, plain, width
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 weights = pytest.mark.parametrize("bold", [False, True], ids=["regular", "bold"])
@@ -69,3 +70,17 @@ def test_nothing_is_left_out_that_would_have_had_room() -> None:
 )
 def test_what_nobody_sees_is_shown(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("2026-11-18T14:02:59Z", "2026-11-18 14:02Z"),
+        ("2026-11-18T00:30:00+02:00", "2026-11-17 22:30Z"),
+        ("2026-12-31T20:00:00-05:00", "2027-01-01 01:00Z"),
+    ],
+)
+def test_moments_are_told_in_utc_wherever_they_come_from(at: str, said: str) -> None:
+    moment = datetime.fromisoformat(at)
+    assert minute(moment) == said
+    assert day(moment) == said[:10]

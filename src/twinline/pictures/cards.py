@@ -7,12 +7,12 @@ one prompt and model. Of many siblings the nearest are shown, and how many more 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from twinline.language.records import Edge, Lineage, Node
 from twinline.pictures.families import HEADINGS, Family, families_of, label_of
+from twinline.pictures.text import day, minute
 
 ROWS_MOST = 8
 """Rows of one card, with the one that says how many more there are."""
@@ -208,7 +208,7 @@ def _row(node: Node, root: str, live: set[str]) -> Row:
     marks = tuple(_marks(node, live))
     facts = [
         node.ref,
-        f"{node.kind}, created {_minute(node.created_at)}",
+        f"{node.kind}, created {minute(node.created_at)}",
         *marks,
         "asked for" if tone == "root" else _hops(node),
     ]
@@ -218,7 +218,7 @@ def _row(node: Node, root: str, live: set[str]) -> Row:
         title=", ".join(fact for fact in facts if fact),
         tone=tone,
         marks=marks,
-        note=f"{node.created_at:%Y-%m-%d}",
+        note=day(node.created_at),
     )
 
 
@@ -292,9 +292,9 @@ def _edge_tone(source: Node, target: Node, root: str) -> Tone:
 
 def _edge_title(edges: Sequence[Edge]) -> str:
     first = edges[0]
-    said = f"{first.kind}: {first.source} → {first.target}, since {_minute(first.since)}"
+    said = f"{first.kind}: {first.source} → {first.target}, since {minute(first.since)}"
     if first.until:
-        said += f", until {_minute(first.until)}"
+        said += f", until {minute(first.until)}"
     return f"{said}, and {len(edges) - 1:,} more" if len(edges) > 1 else said
 
 
@@ -305,7 +305,7 @@ def _heading(lane: str, families: Iterable[Family]) -> str:
 
 def _captions(lineage: Lineage) -> Iterator[str]:
     ways = {"both": "upstream and downstream"}.get(lineage.direction, lineage.direction)
-    when = f"as of {_minute(lineage.as_of)}" if lineage.as_of else "as it is now"
+    when = f"as of {minute(lineage.as_of)}" if lineage.as_of else "as it is now"
     yield f"{ways[0].upper()}{ways[1:]}, {when}"
     if lineage.left_out:
         yield f"Left out: {lineage.why_left_out or f'{lineage.left_out:,}'}"
@@ -323,7 +323,3 @@ def _description(lineage: Lineage, families: Sequence[Family]) -> str:
             *(["; ".join(sorted(withdrawn)[:5]) + many] if withdrawn else []),
         ]
     )
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%MZ}"

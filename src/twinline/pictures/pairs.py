@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from twinline.language.records import Bundle
 from twinline.language.refs import ModelVersionRef, PromptVersionRef
 from twinline.pictures.cards import Board, Card, End, Link, Row
+from twinline.pictures.text import day, minute
 
 
 def board(bundle: Bundle) -> Board:
     """What the picture of a bundle shows; of an unresolved one the words that were sent."""
     sides = list(_sides(bundle))
-    made = f"{bundle.created_at:%Y-%m-%d %H:%MZ}"
+    made = minute(bundle.created_at)
     row = Row(
         ref=str(bundle.ref),
         label=bundle.digest[:12],
         title=f"{bundle.ref}, bundle, created {made}",
         tone="root",
         marks=("unpinned",) if bundle.pinned is False else (),
-        note=f"{bundle.created_at:%Y-%m-%d}",
+        note=day(bundle.created_at),
     )
     whole = Card("bundle", 1 if sides else 0, _name(bundle), str(bundle.ref), (row,), "1")
     captions = (f"Made {made}", *_captions(bundle))

@@ -1,4 +1,4 @@
-"""How wide a text is, and what of it fits.
+"""How wide a text is, what of it fits, and moments as text.
 
 Widths are in hundredths of an em, each the larger of those in DejaVu Sans and in
 Liberation Sans (which are Arial's): the fonts of common systems stay within them.
@@ -6,6 +6,7 @@ Liberation Sans (which are Arial's): the fonts of common systems stay within the
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 from itertools import accumulate
 
 from twinline.language.invisible import shown
@@ -41,6 +42,16 @@ def legible(text: str) -> str:
 def plain(text: str) -> str:
     """Likewise, with spaces for tabs, whose width nobody knows."""
     return legible(text).replace("\t", " ")
+
+
+def day(at: datetime) -> str:
+    """The day of a moment in UTC: ``2026-11-18``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def minute(at: datetime) -> str:
+    """A moment in UTC to the minute: ``2026-11-18 14:02Z``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:

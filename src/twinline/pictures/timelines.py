@@ -15,7 +15,7 @@ from twinline.pictures import writing
 from twinline.pictures.draw import Address
 from twinline.pictures.scene import Point
 from twinline.pictures.style import style_sheet
-from twinline.pictures.text import plain, width
+from twinline.pictures.text import minute, plain, width
 
 WIDTH = 1376
 BAND, GAP = 44, 12
@@ -241,8 +241,7 @@ def _words(piece: Piece, top: int, wide: float) -> str:
 def _together(spans: Sequence[Span]) -> str:
     first, last = spans[0], spans[-1]
     return (
-        f"{len(spans)} deployments close together from {_minute(first.begin)}; the last: "
-        f"{last.told}"
+        f"{len(spans)} deployments close together from {minute(first.begin)}; the last: {last.told}"
     )
 
 
@@ -257,7 +256,7 @@ def is_live(span: Span, at: datetime) -> bool:
 
 def _told(times: Times) -> str:
     """The bands in words: what was live at the mark."""
-    said = f"At {_minute(times.mark)}: "
+    said = f"At {minute(times.mark)}: "
     return said + ("; ".join(_live_told(times)) or "nothing was live") + "."
 
 
@@ -265,7 +264,3 @@ def _live_told(times: Times) -> Iterable[str]:
     for band in times.bands:
         live = next((one for one in band.spans if is_live(one, times.mark)), None)
         yield f"{band.name} {live.labels[0] if live else 'nothing'}"
-
-
-def _minute(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
