@@ -1,9 +1,11 @@
 """Where everything has its page."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from twinline.language.errors import InvalidReference
+from twinline.language.records import Deployment
 from twinline.language.refs import (
     BundleRef,
     DecisionRef,
@@ -16,6 +18,8 @@ from twinline.language.refs import (
     SlotRef,
     parse_ref,
 )
+
+_TICK = timedelta(microseconds=1)
 
 
 def path(*parts: object) -> str:
@@ -77,6 +81,16 @@ def rollback(short: str, **way: str) -> str:
 def environment(name: str) -> str:
     """An environment."""
     return path("environments", name)
+
+
+def changed(slot: SlotRef, since: datetime) -> str:
+    """What changed in a slot from a moment until now."""
+    return asked("/changes", slot=slot.short, from_=since.isoformat())
+
+
+def changed_since(live: Deployment) -> str:
+    """What changed in a slot since what is live there, which is itself among it."""
+    return changed(live.slot, live.at - _TICK)
 
 
 def lineage(ref: str) -> str:

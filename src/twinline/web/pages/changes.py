@@ -22,7 +22,7 @@ from twinline.web.problems import page_router
 router = page_router()
 
 RANKED_MOST, LINES_MOST, SLOTS_MOST = 100, 400, 500
-DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
+DAY = timedelta(days=1)
 
 
 class Preset(NamedTuple):
@@ -143,12 +143,9 @@ def _page(
 
 def _presets(tx: Reading, found: Changes, now: datetime) -> tuple[Preset, ...]:
     live = deployments.live_or_none(tx, found.slot, now)
-    moments = [
-        ("the last 24 h", now - DAY),
-        *([("since the last deployment", live.at - TICK)] if live else []),
-        ("the last 7 days", now - 7 * DAY),
-    ]
-    return tuple(
-        Preset(name, addresses.asked("/changes", slot=found.slot.short, from_=at.isoformat()))
-        for name, at in moments
+    deployed = [Preset("since the last deployment", addresses.changed_since(live))] if live else []
+    return (
+        Preset("the last 24 h", addresses.changed(found.slot, now - DAY)),
+        *deployed,
+        Preset("the last 7 days", addresses.changed(found.slot, now - 7 * DAY)),
     )

@@ -51,7 +51,7 @@ SUSPECTS = 6
 LOOK_BACK = 100
 """Deployments in which it is looked for what changed last."""
 
-DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
+DAY = timedelta(days=1)
 
 
 class Moment(NamedTuple):
@@ -62,7 +62,7 @@ class Moment(NamedTuple):
     note: str
 
 
-class Known(NamedTuple):
+class Evidence(NamedTuple):
     """What is known of the pair that is live."""
 
     bundle: Bundle
@@ -99,7 +99,7 @@ class SlotPage(Page, template="slot.html"):
         description="What this slot served since 24 hours ago, counted from the beginning of that "
         "hour. Latencies are within 5 %; cost and quality are of the requests that told them.",
     )
-    known: Known | None = Field(
+    known: Evidence | None = Field(
         title="Evidence",
         description="What is known of the pair that is live: whether it was declared to go "
         "together, how it and its sides were evaluated, and which suites this slot requires that "
@@ -193,14 +193,9 @@ def _page(
             )
         ),
         older=addresses.asked(addresses.slot(ref.short), cursor=found.next) if found.next else "",
-        changed_since=_since(live) if live else "",
+        changed_since=addresses.changed_since(live) if live else "",
         split=any(policy.splits()) if policy else False,
     )
-
-
-def _since(live: Deployment) -> str:
-    begin = (live.at - TICK).isoformat()
-    return addresses.asked("/changes", slot=live.slot.short, from_=begin)
 
 
 def _moment(tx: Reading, slot: Slot, at: datetime) -> Moment:
@@ -215,9 +210,9 @@ def _moment(tx: Reading, slot: Slot, at: datetime) -> Moment:
     return Moment(at, None, "Nothing was live then.")
 
 
-def _known(tx: Reading, live: Deployment) -> Known:
+def _known(tx: Reading, live: Deployment) -> Evidence:
     bundle = bundles.read(tx, live.bundle)
-    return Known(
+    return Evidence(
         bundle=bundle,
         pairing=bundles.pairing(tx, live.model, live.prompt),
         evaluations=evaluations.newest_of_all(tx, [bundle.ref, live.prompt, live.model]),
