@@ -66,8 +66,8 @@ class DayRow:
 
     @property
     def cost(self) -> float | None:
-        """Mean of a request in USD; None when nothing was served."""
-        return self.served.cost_usd / self.served.requests if self.served.requests else None
+        """Mean of a request in USD; None when nobody told any."""
+        return _cost(self.served)
 
 
 class ExperimentPage(Page, template="experiment.html"):
