@@ -23,7 +23,7 @@ _content = re.compile(r"template\[(\d+)\]\.content")
 _place = re.compile(r"(examples|variables)\[(\d+)\]")
 
 
-class Line(NamedTuple):
+class Sentence(NamedTuple):
     """A sentence, and how it is meant."""
 
     tone: Tone
@@ -37,7 +37,7 @@ def lines(
     known: Prompt | None,
     before: PromptVersion | None,
     live: str,
-) -> tuple[Line, ...]:
+) -> tuple[Sentence, ...]:
     """All that there is to say.
 
     Args:
@@ -52,7 +52,7 @@ def lines(
         _number(new, check, known),
         *_moves(tx, new, check, known),
         *_variables(check.variables, before, live),
-        *(Line("", f"{{{{> {one.written} }}}} is {one.version}; that stays, when it is made.")
+        *(Sentence("", f"{{{{> {one.written} }}}} is {one.version}; that stays, when it is made.")
           for one in check.includes),
         _length(check, new, before),
         *(_note(one) for one in check.notes),
@@ -65,18 +65,20 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _number(new: NewPromptVersion, check: PromptCheck, known: Prompt | None) -> Line:
+def _number(new: NewPromptVersion, check: PromptCheck, known: Prompt | None) -> Sentence:
     if check.existing:
         told = "the labels would move to it" if new.labels else "nothing would be made"
-        return Line("warn", f"Version {check.existing.number} has this content already: {told}.")
+        return Sentence(
+            "warn", f"Version {check.existing.number} has this content already: {told}."
+        )
     if known is None:
-        return Line("good", f"This would be version 1 of a new prompt, {new.name}.")
-    return Line("good", f"This would be version {known.latest + 1}.")
+        return Sentence("good", f"This would be version 1 of a new prompt, {new.name}.")
+    return Sentence("good", f"This would be version {known.latest + 1}.")
 
 
 def _moves(
     tx: Reading, new: NewPromptVersion, check: PromptCheck, known: Prompt | None
-) -> Iterator[Line]:
+) -> Iterator[Sentence]:
     number = check.existing.number if check.existing else None
     protected = labels.protections(tx).items if new.labels else ()
     for label in dict.fromkeys(new.labels):
@@ -86,19 +88,19 @@ def _moves(
         guarded = (one for one in protected if one.label == label)
         guard = rules.protecting(new.name, guarded)
         if guard:
-            yield Line(
+            yield Sentence(
                 "warn",
                 f"The label {label} is protected ({guard.reason}); not everybody may move it.",
             )
         if at is not None:
-            yield Line("warn", f"The label {label} would move here from version {at}.")
+            yield Sentence("warn", f"The label {label} would move here from version {at}.")
 
 
 def _variables(
     variables: Sequence[Variable], before: PromptVersion | None, live: str
-) -> Iterator[Line]:
+) -> Iterator[Sentence]:
     names = [one.name for one in variables]
-    yield Line("", f"Variables: {some(names)}." if names else "It has no variables.")
+    yield Sentence("", f"Variables: {some(names)}." if names else "It has no variables.")
     if before is None:
         return
     old = [one.name for one in before.variables]
@@ -110,21 +112,23 @@ def _variables(
     come = [one.name for one in variables if one.name not in old]
     gone = [name for name in old if name not in names]
     if come:
-        yield Line("warn", f"Not in {where}: {some(come)}. Whoever renders it must pass this too.")
+        said = f"Not in {where}: {some(come)}. Whoever renders it must pass this too."
+        yield Sentence("warn", said)
     if gone:
-        yield Line("warn", f"Only in {where}: {some(gone)}. Whoever passes this need not any more.")
+        said = f"Only in {where}: {some(gone)}. Whoever passes this need not any more."
+        yield Sentence("warn", said)
 
 
-def _length(check: PromptCheck, new: NewPromptVersion, before: PromptVersion | None) -> Line:
+def _length(check: PromptCheck, new: NewPromptVersion, before: PromptVersion | None) -> Sentence:
     tokens = comparing.tokens_about(check.composed or new.template)
     if before is None:
-        return Line("", f"About {tokens:,} tokens.")
+        return Sentence("", f"About {tokens:,} tokens.")
     more = tokens - comparing.tokens_about(before.whole)
     than = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than" if more else "as many as"
-    return Line("", f"About {tokens:,} tokens, {than} version {before.number}.")
+    return Sentence("", f"About {tokens:,} tokens, {than} version {before.number}.")
 
 
-def _note(one: Note) -> Line:
+def _note(one: Note) -> Sentence:
     content = _content.fullmatch(one.place)
     place = _place.fullmatch(one.place)
     if content:
@@ -133,4 +137,4 @@ def _note(one: Note) -> Line:
         where = f"{place[1].removesuffix('s').capitalize()} {int(place[2]) + 1}: "
     else:
         where = ""
-    return Line("bad" if one.kind == "invisible" else "warn", f"{where}{one.text}")
+    return Sentence("bad" if one.kind == "invisible" else "warn", f"{where}{one.text}")

@@ -24,7 +24,7 @@ LENGTH = 1000
 SLOTS_SHOWN = 200
 """Slots that a field proposes."""
 
-Typed = Annotated[str, Query(max_length=LENGTH)]
+FieldText = Annotated[str, Query(max_length=LENGTH)]
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class WhereAndHow(Where):
 
 
 def where(
-    environment: Typed = "",
-    slot: Typed = "",
+    environment: FieldText = "",
+    slot: FieldText = "",
     begin: Annotated[str, Query(alias="from", max_length=LENGTH)] = "",
     end: Annotated[str, Query(alias="to", max_length=LENGTH)] = "",
 ) -> Where:
@@ -110,9 +110,9 @@ def where(
 
 def where_and_how(
     place: Annotated[Where, Depends(where)],
-    status: Typed = "",
-    score_min: Typed = "",
-    score_max: Typed = "",
+    status: FieldText = "",
+    score_min: FieldText = "",
+    score_max: FieldText = "",
 ) -> WhereAndHow:
     """Where, when and with what outcome, by the address."""
     return WhereAndHow(**asdict(place), status=status, score_min=score_min, score_max=score_max)

@@ -45,7 +45,7 @@ class Sign:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SlotStanding:
     """A slot, what is live in it, its requests and errors of 24 hours, and its signs."""
 
     ref: SlotRef
@@ -61,16 +61,16 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Place:
+class EnvironmentStanding:
     """An environment with the slots that were looked at, those with trouble first, and whether
     there are more."""
 
     name: str
-    judged: tuple[Standing, ...]
+    judged: tuple[SlotStanding, ...]
     unseen: bool
 
     @property
-    def slots(self) -> tuple[Standing, ...]:
+    def slots(self) -> tuple[SlotStanding, ...]:
         """Those that are shown one by one."""
         return self.judged[:SLOTS_SHOWN]
 
@@ -94,7 +94,7 @@ class Known:
     traffic: Mapping[SlotRef, tuple[int, int]]
 
 
-def look(tx: Reading, names: Sequence[str]) -> tuple[Place, ...]:
+def look(tx: Reading, names: Sequence[str]) -> tuple[EnvironmentStanding, ...]:
     """These environments, with their first slots and how each stands."""
     found = {
         name: deployments.list_slots(tx, name, cursor=None, limit=SLOTS_LOOKED_AT)
@@ -104,14 +104,14 @@ def look(tx: Reading, names: Sequence[str]) -> tuple[Place, ...]:
     serves = {slot.ref: _bundles(slot) for slot in slots}
     known = _known(tx, serves)
     return tuple(
-        Place(name, _judged(page.items, serves, known), page.next is not None)
+        EnvironmentStanding(name, _judged(page.items, serves, known), page.next is not None)
         for name, page in found.items()
     )
 
 
 def _judged(
     slots: Sequence[Slot], serves: Mapping[SlotRef, Sequence[BundleRef]], known: Known
-) -> tuple[Standing, ...]:
+) -> tuple[SlotStanding, ...]:
     return tuple(sorted((_standing(one, serves[one.ref], known) for one in slots), key=_worst))
 
 
@@ -145,7 +145,7 @@ def _known(tx: Reading, serves: Mapping[SlotRef, Sequence[BundleRef]]) -> Known:
     )
 
 
-def _standing(slot: Slot, serves: Sequence[BundleRef], known: Known) -> Standing:
+def _standing(slot: Slot, serves: Sequence[BundleRef], known: Known) -> SlotStanding:
     requests, errors = known.traffic.get(slot.ref, (0, 0))
     signs = [*_stops(slot.ref, serves, known), *_doubts(slot.ref, serves, known)]
     if requests and errors / requests >= ERRORS_MANY:
@@ -153,7 +153,7 @@ def _standing(slot: Slot, serves: Sequence[BundleRef], known: Known) -> Standing
         signs.append(Sign("errors", "warn", f"{share} of {requests:,} requests had an error."))
     if slot.live and not signs:
         signs.append(Sign("well", "good", "Nothing speaks against what is live."))
-    return Standing(slot.ref, slot.live, requests, errors, tuple(signs))
+    return SlotStanding(slot.ref, slot.live, requests, errors, tuple(signs))
 
 
 def _stops(slot: SlotRef, serves: Sequence[BundleRef], known: Known) -> Iterator[Sign]:
@@ -184,7 +184,7 @@ def _doubts(slot: SlotRef, serves: Sequence[BundleRef], known: Known) -> Iterato
         yield Sign("alias drift", "warn", f"MLflow's alias {link.alias}: {link.why}")
 
 
-def _worst(one: Standing) -> tuple[int, str]:
+def _worst(one: SlotStanding) -> tuple[int, str]:
     tones = {sign.tone for sign in one.signs}
     rank = 0 if "bad" in tones else 1 if "warn" in tones else 2
     return rank, one.ref.short

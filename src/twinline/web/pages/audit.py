@@ -16,7 +16,7 @@ from twinline.web import addresses, forms, rendering
 from twinline.web.gate import Visitor, visitor
 from twinline.web.page import Page
 from twinline.web.problems import page_router
-from twinline.web.selections import Typed, When
+from twinline.web.selections import FieldText, When
 
 router = page_router()
 Auditor = Annotated[Visitor, visitor(Permission.AUDIT)]
@@ -52,9 +52,9 @@ class Asked(When):
 
 
 def _asked(
-    actor: Typed = "",
-    action: Typed = "",
-    subject: Typed = "",
+    actor: FieldText = "",
+    action: FieldText = "",
+    subject: FieldText = "",
     begin: Annotated[str, Query(alias="from", max_length=100)] = "",
     end: Annotated[str, Query(alias="to", max_length=100)] = "",
 ) -> Asked:

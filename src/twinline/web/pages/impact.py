@@ -30,7 +30,7 @@ from twinline.web import addresses, pictures, rendering, selections
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
-from twinline.web.selections import LENGTH, AskedWhere, Choices, Typed, Where
+from twinline.web.selections import LENGTH, AskedWhere, Choices, FieldText, Where
 from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
@@ -44,7 +44,7 @@ DEPTH, NODES = 8, 100
 DAYS = 31
 """Days that are listed, the newest first."""
 
-NodeTyped = Annotated[str, Query(alias="node", max_length=LENGTH)]
+NodeText = Annotated[str, Query(alias="node", max_length=LENGTH)]
 
 
 class Found(Page, template="impact.html"):
@@ -108,7 +108,7 @@ class ImpactPage(Page, template="impact.html"):
 
 
 @router.get("/impact")
-def impact(by: Reader, where: AskedWhere, typed: NodeTyped = "", cursor: Typed = "") -> Response:
+def impact(by: Reader, where: AskedWhere, typed: NodeText = "", cursor: FieldText = "") -> Response:
     """What a node touched; without a node, how to ask."""
     node = typed.strip()
     found, refused, status = None, "", 200
@@ -136,7 +136,7 @@ def impact(by: Reader, where: AskedWhere, typed: NodeTyped = "", cursor: Typed =
 
 
 @router.get("/impact.csv")
-def file(by: Reader, where: AskedWhere, typed: NodeTyped = "") -> Response:
+def file(by: Reader, where: AskedWhere, typed: NodeText = "") -> Response:
     """Every request downstream of a node, as a file."""
     if not typed.strip():
         raise Invalid("Of what? Give a node: /impact.csv?node=prompts:/support/answer/7")

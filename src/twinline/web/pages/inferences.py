@@ -16,7 +16,7 @@ from twinline.web import addresses, rendering, selections
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
-from twinline.web.selections import AskedWhereAndHow, Choices, Typed, WhereAndHow
+from twinline.web.selections import AskedWhereAndHow, Choices, FieldText, WhereAndHow
 
 router = page_router()
 
@@ -76,11 +76,11 @@ class Asked:
 
 def _asked(
     where: AskedWhereAndHow,
-    bundle: Typed = "",
-    prompt: Typed = "",
-    model: Typed = "",
-    decision: Typed = "",
-    trace: Typed = "",
+    bundle: FieldText = "",
+    prompt: FieldText = "",
+    model: FieldText = "",
+    decision: FieldText = "",
+    trace: FieldText = "",
 ) -> Asked:
     return Asked(bundle, prompt, model, decision, trace, where)
 
@@ -114,7 +114,7 @@ class InferencesPage(Page, template="inferences.html"):
 
 
 @router.get("/inferences")
-def inferences(by: Reader, asked: AskedFor, cursor: Typed = "") -> Response:
+def inferences(by: Reader, asked: AskedFor, cursor: FieldText = "") -> Response:
     """The newest requests that fit."""
     found, refused, status = Listed[Inference](items=()), "", 200
     with by.reading() as tx:

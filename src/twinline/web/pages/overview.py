@@ -25,7 +25,7 @@ from twinline.web import addresses, rendering, standing
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
-from twinline.web.standing import Place
+from twinline.web.standing import EnvironmentStanding
 
 router = page_router()
 
@@ -139,7 +139,7 @@ class OverviewPage(Page, template="overview.html"):
         description="Every kill switch that is in force, wherever it is; of slots, bundles or "
         "everything.",
     )
-    places: tuple[Place, ...] = Field(
+    places: tuple[EnvironmentStanding, ...] = Field(
         title="what is live",
         description="Each environment with its slots, those with trouble first, up to "
         f"{standing.SLOTS_SHOWN}: both sides of the bundle that is served by default, since when, "
@@ -187,7 +187,7 @@ def overview(by: Reader, request: Request) -> Response:
     return rendering.answer(by, page)
 
 
-def _concerns(places: tuple[Place, ...]) -> Iterator[Concern]:
+def _concerns(places: tuple[EnvironmentStanding, ...]) -> Iterator[Concern]:
     """The signs of all slots by what they say, the worst first."""
     found: dict[tuple[standing.Tone, str], dict[str, str]] = {}
     for place in places:

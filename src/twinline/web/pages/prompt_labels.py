@@ -34,7 +34,7 @@ Mover = Annotated[Sender, sender(Permission.LABELS)]
 MOVES = 50
 
 
-class Standing(NamedTuple):
+class LabelStanding(NamedTuple):
     """A label, the version that it names, and the move that brought it there."""
 
     label: str
@@ -55,7 +55,7 @@ class Named(Sent):
     reason: Reason
 
 
-class Typed(NamedTuple):
+class TypedMove(NamedTuple):
     """What somebody typed into the form; ``act`` is the form's."""
 
     act: str = ""
@@ -71,7 +71,7 @@ class LabelsPage(Page, template="prompt_labels.html"):
     newest: PromptVersion = Field(
         title="latest", description="The highest version; the system keeps the label on it."
     )
-    labels: tuple[Standing, ...] = Field(
+    labels: tuple[LabelStanding, ...] = Field(
         description="Each label, the version that it names, since when, by whom and why. A "
         "protected one is moved by releasers and admins alone; a semantic version, as 1.2.0, "
         "stays where it was put."
@@ -84,7 +84,7 @@ class LabelsPage(Page, template="prompt_labels.html"):
         title="history", description="Every move of a label, the newest first."
     )
     older: str = Field(description="Leads to the moves before these.")
-    typed: Typed = Field(
+    typed: TypedMove = Field(
         title="move a label",
         description="Set a new label or move one, with a reason. It is moved only from where this "
         "page shows it: when somebody else moved it meanwhile, you are told.",
@@ -98,7 +98,7 @@ class LabelsPage(Page, template="prompt_labels.html"):
         return f"Labels of {self.prompt.name}"
 
     @property
-    def removable(self) -> list[Standing]:
+    def removable(self) -> list[LabelStanding]:
         """The labels that can be taken off."""
         return [one for one in self.labels if not one.fixed]
 
@@ -112,14 +112,14 @@ def standing(
     number: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Where the labels are; ``label`` and ``number`` fill the form."""
-    return rendering.answer(by, _page(by, name, Typed("move", label, number), cursor=cursor))
+    return rendering.answer(by, _page(by, name, TypedMove("move", label, number), cursor=cursor))
 
 
 @router.post("/prompts/{name:path}/labels")
 def move(name: PathName, by: Mover) -> Response:
     """Move a label, or take it off."""
     sent = by.fields
-    typed = Typed(*(sent.text(field) for field in Typed._fields))
+    typed = TypedMove(*(sent.text(field) for field in TypedMove._fields))
     try:
         with by.writing() as tx:
             word = _move(tx, name, typed, _seen(sent))
@@ -134,7 +134,7 @@ def move(name: PathName, by: Mover) -> Response:
 def _page(
     by: Visitor,
     name: str,
-    typed: Typed,
+    typed: TypedMove,
     *,
     cursor: str | None = None,
     refused: TwinlineError | None = None,
@@ -159,13 +159,13 @@ def _page(
 
 def _standing(
     tx: Reading, prompt: Prompt, protections: tuple[ProtectedLabel, ...]
-) -> tuple[Standing, ...]:
+) -> tuple[LabelStanding, ...]:
     def protection(label: str) -> ProtectedLabel | None:
         of_it = [one for one in protections if one.label == label]
         return rules.protecting(prompt.name, of_it)
 
     return tuple(
-        Standing(one.label, prompt.labels[one.label], one, protection(one.label))
+        LabelStanding(one.label, prompt.labels[one.label], one, protection(one.label))
         for one in actions.newest_moves(tx, prompt.name)
     )
 
@@ -176,7 +176,7 @@ def _seen(sent: Fields) -> dict[str, int]:
     return {label: forms.whole(number) for label, _, number in pairs}
 
 
-def _move(tx: Writing, name: str, typed: Typed, seen: dict[str, int]) -> str:
+def _move(tx: Writing, name: str, typed: TypedMove, seen: dict[str, int]) -> str:
     label, reason = typed.label.strip(), typed.reason.strip()
     forms.filled(Named, {"label": label, "reason": reason})
     expected = None if label == LATEST else seen.get(label, 0)

@@ -114,7 +114,7 @@ class Row(NamedTuple):
         return self.served.cost_usd / self.served.requests * 1000
 
 
-class Place(NamedTuple):
+class LiveVersion(NamedTuple):
     """A version that is live, and what it answered there in the last 24 hours."""
 
     version: PromptVersionRef
@@ -125,7 +125,7 @@ class PromptPage(Page, template="prompt.html"):
     """A prompt and its versions."""
 
     prompt: Prompt = Field(description="The prompt, its description, tags and labels.")
-    places: tuple[Place, ...] = Field(
+    places: tuple[LiveVersion, ...] = Field(
         title="where it is live",
         description="The versions that are live now, and the requests that they answered in the "
         "last 24 hours: what a wrong version touches.",
@@ -291,8 +291,8 @@ def chosen(rows: tuple[Row, ...]) -> tuple[int | None, int | None]:
     return (before if rows[0].live else live), new
 
 
-def _place(tx: Reading, ref: PromptVersionRef) -> Place:
-    return Place(ref, impacts.lately(tx, reaches.reach(tx, str(ref))))
+def _place(tx: Reading, ref: PromptVersionRef) -> LiveVersion:
+    return LiveVersion(ref, impacts.lately(tx, reaches.reach(tx, str(ref))))
 
 
 def sent_again(tx: Writing, found: Withdrawal, reason: str) -> bool:

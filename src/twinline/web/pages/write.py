@@ -29,7 +29,7 @@ from twinline.prompts import actions, comparing
 from twinline.web import addresses, drafts, findings, forms, rendering
 from twinline.web import pictures as drawing
 from twinline.web.drafts import Draft
-from twinline.web.findings import Line
+from twinline.web.findings import Sentence
 from twinline.web.gate import Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
@@ -62,7 +62,7 @@ class Change(NamedTuple):
 class Checked(NamedTuple):
     """What would become of a draft."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[Sentence, ...]
     change: Change | None
 
 
@@ -136,13 +136,13 @@ def checks(sent: SentFields, by: Checking) -> Response:
     status = 200
     try:
         if isinstance(by, Refused):
-            lines, status = (Line("bad", _why(by)),), by.error.status
+            lines, status = (Sentence("bad", _why(by)),), by.error.status
         else:
             new = drafts.meant(drafts.read(sent))
             with by.reading() as tx:
                 lines = _findings(tx, new).lines
     except TwinlineError as refused:  # of what is not finished yet
-        lines = (Line("bad", refused.detail),)
+        lines = (Sentence("bad", refused.detail),)
     said = [{"tone": line.tone, "said": shown(line.said)} for line in lines]
     return JSONResponse({"lines": said}, status, headers={"Cache-Control": "no-store"})
 
@@ -242,7 +242,7 @@ def _known(tx: Reading, name: str) -> Prompt | None:
 class _Found(NamedTuple):
     """What there is to say of a version, and what it is compared with, if with any."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[Sentence, ...]
     check: PromptCheck
     known: Prompt | None
     before: PromptVersion | None
