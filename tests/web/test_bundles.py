@@ -6,6 +6,7 @@ from tests.support.browsing import Browser
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from twinline.client import Client
 from twinline.language.records import CaseResult, NewInference
+from twinline.web import live
 
 HOSTILE = "<script>alert(1)</script>\u202egnp"
 
@@ -28,6 +29,31 @@ def test_bundles_are_listed_and_filtered_by_either_side(browser: Browser, client
         assert [row[2] for row in only.rows()] == [f"B{first.digest[:12]}"]
     assert len(browser.submit(shown, "Show", model=MODEL).rows()) == 2
     assert len(browser.submit(shown, "Show", prompt=f"prompts:/{PROMPT}@latest").rows()) == 1
+
+
+def test_slots_that_were_not_looked_through_are_told(
+    browser: Browser, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = Catalog(client)
+    first, second = catalog.bundle(1, 1), catalog.bundle(2, 2)
+    client.models.register(catalog.another_model("spare"))
+    catalog.deploy("a@production", first)
+    catalog.deploy("b@production", second)
+    pages = (
+        "/bundles",
+        f"/bundles/{second.digest}",
+        "/models",
+        f"/models/{MODEL}",
+        f"/models/{MODEL}/versions/2",
+    )
+    note = "Only the first 1 slots, by environment and route, were looked through"
+    assert not any("were looked through" in browser.get(one).main for one in pages)
+    assert browser.get("/models").rows()[1][3] == "nowhere"
+    monkeypatch.setattr(live, "SLOTS_MOST", 1)
+    for one in pages:
+        assert note in browser.get(one).main, one
+    assert [row[3] for row in browser.get("/models").rows()] == ["a@production v1", "unknown"]
+    assert [row[6] for row in browser.get("/bundles").rows()] == ["", "a@production"]
 
 
 def test_a_filter_that_hides_everything_offers_to_clear_it(

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import Query, Response
+from fastapi import Response
 from markupsafe import Markup
 from pydantic import Field
 
 from twinline.bundles import actions
 from twinline.bundles.api import Digest
 from twinline.db.session import Reading
-from twinline.deployments import actions as deployments
 from twinline.evaluations import actions as evaluations
 from twinline.exports import actions as exports
 from twinline.inferences import actions as inferences
@@ -19,6 +18,7 @@ from twinline.kills import actions as kills
 from twinline.language.errors import TwinlineError
 from twinline.language.records import (
     Bundle,
+    Deployment,
     Evaluation,
     Impact,
     KillNote,
@@ -34,25 +34,22 @@ from twinline.lineage import impacts
 from twinline.lineage.walks import around
 from twinline.models import actions as models
 from twinline.prompts import comparing
-from twinline.web import addresses, facts, forms, pictures, rendering, walks
+from twinline.web import addresses, facts, forms, live, pictures, rendering, walks
 from twinline.web.facts import Difference, Fact
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
+from twinline.web.selections import FieldText
 from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
 
 BUNDLES = 50
 """Bundles on a page."""
-SLOTS_MOST = 500
-"""Slots that are looked through for what is live."""
 DRAWN_MOST = 120
 """Things in the picture of a bundle."""
 CONTEXT_LINES = 3
 """Equal lines around each change of a prompt, unless everything is asked for."""
-
-Typed = Annotated[str, Query(max_length=1000)]
 
 
 class BundlesPage(Page, template="bundles.html"):
@@ -67,6 +64,9 @@ class BundlesPage(Page, template="bundles.html"):
     live: dict[str, tuple[Slot, ...]] = Field(
         description="The slots whose default bundle it is; an arm of a split alone is told on the "
         "bundle's own page."
+    )
+    not_looked_at: str = Field(
+        description="Which slots were not looked through for what is live; empty: all were."
     )
     model: str = Field(description="Only bundles of this model, or of this version of it.")
     prompt: str = Field(description="Only bundles of this prompt, or of this version of it.")
@@ -101,6 +101,9 @@ class BundlePage(Page, template="bundle.html"):
     service: Service = Field(description="What it served in all, from the counts.")
     live: tuple[str, ...] = Field(
         description="Bundles that are live now where this one is not: to compare it with."
+    )
+    not_looked_at: str = Field(
+        description="Which slots were not looked through for what is live; empty: all were."
     )
     picture: Markup = Field(description="What it came from, and where it went.")
     rows: tuple[walks.Row, ...] = Field(description="The same as a table.")
@@ -144,30 +147,35 @@ class ComparisonPage(Page, template="bundle_comparison.html"):
 
 
 @router.get("/bundles")
-def list_bundles(by: Reader, model: Typed = "", prompt: Typed = "", cursor: Typed = "") -> Response:
+def list_bundles(
+    by: Reader, model: FieldText = "", prompt: FieldText = "", cursor: FieldText = ""
+) -> Response:
     """Bundles, a page at a time."""
     model, prompt = model.strip(), prompt.strip()
-    page = BundlesPage(bundles=(), live={}, model=model, prompt=prompt, wrong="", older="")
+    page = BundlesPage(
+        bundles=(), live={}, not_looked_at="", model=model, prompt=prompt, wrong="", older=""
+    )
     try:
         with by.reading() as tx:
             found = actions.list_bundles(
                 tx, model=model, prompt=prompt, cursor=cursor or None, limit=BUNDLES
             )
-            live = _live(tx)
+            found_live = live.look(tx)
     except TwinlineError as refused:
         wrong = page.model_copy(update={"wrong": refused.detail})
         return rendering.answer(by, wrong, refused.status)
     older = {"model": model, "prompt": prompt, "cursor": found.next}
     told = {
         "bundles": found.items,
-        "live": live,
+        "live": found_live.by(_digest),
+        "not_looked_at": found_live.not_looked_at,
         "older": addresses.asked("/bundles", **older) if found.next else "",
     }
     return rendering.answer(by, page.model_copy(update=told))
 
 
 @router.get("/bundles/compare")
-def compare(by: Reader, old: Typed = "", new: Typed = "", all: bool = False) -> Response:
+def compare(by: Reader, old: FieldText = "", new: FieldText = "", all: bool = False) -> Response:
     """Two bundles side by side."""
     page = ComparisonPage(typed_old=old, typed_new=new, every=all)
     if not (old and new):
@@ -213,19 +221,14 @@ def export(by: Reader, digest: Digest, format: Literal["cyclonedx", "intoto", "p
     )
 
 
-def _live(tx: Reading) -> dict[str, tuple[Slot, ...]]:
-    """The slots that each bundle is the default of, by digest."""
-    found: dict[str, tuple[Slot, ...]] = {}
-    for slot in deployments.list_slots(tx, None, cursor=None, limit=SLOTS_MOST).items:
-        if slot.live:
-            digest = slot.live.bundle.digest
-            found[digest] = (*found.get(digest, ()), slot)
-    return found
+def _digest(one: Deployment) -> str:
+    return one.bundle.digest
 
 
 def _bundle(tx: Reading, found: Bundle) -> BundlePage:
     ref, sides = found.ref, (found.model, found.prompt)
     walk = around(tx, str(ref), up=100, down=2, limit=DRAWN_MOST)
+    found_live = live.look(tx)
     pairing = None
     if found.model and found.prompt:
         pairing = actions.pairing(tx, found.model, found.prompt)
@@ -241,7 +244,8 @@ def _bundle(tx: Reading, found: Bundle) -> BundlePage:
         sides=evaluations.newest_of_all(tx, [side for side in sides if side]),
         impact=impacts.impact(tx, str(ref), RequestFilter()),
         service=inferences.served(tx, [ref]),
-        live=tuple(digest for digest in _live(tx) if digest != found.digest),
+        live=tuple(digest for digest in found_live.by(_digest) if digest != found.digest),
+        not_looked_at=found_live.not_looked_at,
         picture=pictures.lineage(walk),
         rows=tuple(walks.rows(walk)),
         counts=walks.counts(walk),

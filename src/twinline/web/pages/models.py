@@ -10,7 +10,6 @@ from twinline.access.gate import Cursor
 from twinline.aliases import actions as aliases
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
-from twinline.deployments import actions as deployments
 from twinline.evaluations import actions as evaluations
 from twinline.inferences import actions as inferences
 from twinline.language.names import FreeName
@@ -32,9 +31,10 @@ from twinline.lineage import reaches
 from twinline.lineage.walks import around
 from twinline.mirror import actions as mirror
 from twinline.models import actions
-from twinline.web import addresses, facts, mlflow_pages, pictures, rendering, walks
+from twinline.web import addresses, facts, live, mlflow_pages, pictures, rendering, walks
 from twinline.web.facts import Difference, Fact
 from twinline.web.gate import Reader
+from twinline.web.live import Live
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 from twinline.withdrawals import actions as withdrawals
@@ -43,8 +43,6 @@ router = page_router()
 
 MODELS, VERSIONS, BUNDLES = 100, 50, 20
 """Rows of each list on a page."""
-SLOTS_MOST = 500
-"""Slots that are looked through for what is live."""
 LOOKED_THROUGH = 200
 """Alias links and findings of the mirror that are looked through for those of a model."""
 DRAWN_MOST = 120
@@ -64,6 +62,9 @@ class ModelsPage(Page, template="models.html"):
     live: dict[str, tuple[Slot, ...]] = Field(
         description="The slots whose default bundle has a version of the model, and which one."
     )
+    not_looked_at: str = Field(
+        description="Which slots were not looked through for what is live; empty: all were."
+    )
     older: str = Field(description="Leads to the models after these.")
 
 
@@ -81,6 +82,9 @@ class ModelPage(Page, template="model.html"):
     )
     live: dict[int, tuple[Slot, ...]] = Field(
         description="The slots whose default bundle has a version."
+    )
+    not_looked_at: str = Field(
+        description="Which slots were not looked through for what is live; empty: all were."
     )
     older: str = Field(description="Leads to the versions before these.")
     links: tuple[AliasLink, ...] = Field(
@@ -121,6 +125,9 @@ class ModelVersionPage(Page, template="model_version.html"):
         "was asked for."
     )
     against_live: tuple[str, ...] = Field(description="Where that one is live.")
+    not_looked_at: str = Field(
+        description="Which slots were not looked through for what is live; empty: all were."
+    )
     differences: tuple[Difference, ...] = Field(
         description="The facts that are otherwise in that version."
     )
@@ -144,12 +151,15 @@ def list_models(by: Reader, cursor: Cursor = None) -> Response:
     """All models, a page at a time."""
     with by.reading() as tx:
         found = actions.list_models(tx, cursor=cursor, limit=MODELS)
-        live = _live(tx)
-    by_name: dict[str, tuple[Slot, ...]] = {}
-    for slot, ref in live:
-        by_name[ref.name] = (*by_name.get(ref.name, ()), slot)
+        found_live = live.look(tx)
     older = addresses.asked("/models", cursor=found.next) if found.next else ""
-    return rendering.answer(by, ModelsPage(models=found.items, live=by_name, older=older))
+    page = ModelsPage(
+        models=found.items,
+        live=found_live.by(lambda one: one.model.name),
+        not_looked_at=found_live.not_looked_at,
+        older=older,
+    )
+    return rendering.answer(by, page)
 
 
 @router.get("/models/{name:path}/versions/{number}")
@@ -168,18 +178,17 @@ def model(by: Reader, request: Request, name: PathName, cursor: Cursor = None) -
     with by.reading() as tx:
         known = actions.read_model(tx, name)
         found = actions.list_versions(tx, name, cursor=cursor, limit=VERSIONS)
-        live: dict[int, tuple[Slot, ...]] = {}
-        for slot, ref in _live(tx):
-            if ref.name == name:
-                live[ref.number] = (*live.get(ref.number, ()), slot)
+        found_live = live.look(tx)
+        of_model = _of_model(found_live, name)
         page = ModelPage(
             model=known,
             mlflow=mlflow_pages.model(request, tx, name),
             versions=found.items,
             withdrawn={one.number: withdrawals.against(tx, one.ref) for one in found.items},
-            live=live,
+            live={ref.number: slots for ref, slots in of_model.items()},
+            not_looked_at=found_live.not_looked_at,
             older=addresses.asked(addresses.model(name), cursor=found.next) if found.next else "",
-            links=_links(tx, name, {slot.ref for slots in live.values() for slot in slots}),
+            links=_links(tx, name, {slot.ref for slots in of_model.values() for slot in slots}),
             drift=_drift(tx, name),
         )
     return rendering.answer(by, page)
@@ -190,8 +199,9 @@ def _version_page(
 ) -> ModelVersionPage:
     version = actions.read_version(tx, ref)
     run = actions.read_run(tx, version.run.id) if version.run else None
-    live = [(slot, one) for slot, one in _live(tx) if one.name == ref.name]
-    other = _against(tx, ref, against, [one for _, one in live])
+    found_live = live.look(tx)
+    of_model = _of_model(found_live, ref.name)
+    other = _against(tx, ref, against, list(of_model))
     pairs = bundles.list_bundles(tx, model=str(ref), cursor=None, limit=BUNDLES)
     walk = around(tx, str(ref), up=100, down=1, limit=DRAWN_MOST)
     known = facts.of_model_version(version, run)
@@ -207,7 +217,8 @@ def _version_page(
         service=inferences.served(tx, [one.ref for one in pairs.items]),
         others=tuple(one.number for one in numbers if one.number != ref.number),
         against=other,
-        against_live=tuple(slot.ref.short for slot, one in live if other and one == other.ref),
+        against_live=tuple(slot.ref.short for slot in of_model.get(other.ref, ())) if other else (),
+        not_looked_at=found_live.not_looked_at,
         differences=tuple(_differences(tx, other, known)) if other else (),
         bundles=pairs.items,
         more_bundles=addresses.asked("/bundles", model=ref) if pairs.next else "",
@@ -238,10 +249,10 @@ def _differences(tx: Reading, old: ModelVersion, new: list[Fact]) -> list[Differ
     return facts.differences(facts.of_model_version(old, run), new, every=False)
 
 
-def _live(tx: Reading) -> list[tuple[Slot, ModelVersionRef]]:
-    """What is live where, by the default bundle of each policy."""
-    slots = deployments.list_slots(tx, None, cursor=None, limit=SLOTS_MOST).items
-    return [(slot, slot.live.model) for slot in slots if slot.live]
+def _of_model(found: Live, name: str) -> dict[ModelVersionRef, tuple[Slot, ...]]:
+    """The slots where versions of a model are live."""
+    by_version = found.by(lambda one: one.model)
+    return {ref: slots for ref, slots in by_version.items() if ref.name == name}
 
 
 def _links(tx: Reading, name: str, slots: set[SlotRef]) -> tuple[AliasLink, ...]:
