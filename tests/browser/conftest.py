@@ -8,10 +8,9 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser import chrome
 from tests.browser.history import Served, shared_history
-from tests.browser.pages import Places, places
+from tests.browser.pages import SLOT, Places, places
 from twinline.client import Client
 
-SLOT = "support-reply@production"
 Contexts = Callable[[chrome.Scheme], BrowserContext]
 
 

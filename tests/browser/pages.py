@@ -9,6 +9,9 @@ from urllib.parse import quote
 
 from twinline.client import Client
 
+SLOT = "support-reply@production"
+"""A slot that four weeks of history have much to tell of."""
+
 SIGN_IN = "sign in"
 PAGES: Mapping[str, str] = {
     "overview": "/",

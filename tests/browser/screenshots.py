@@ -16,11 +16,10 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from tests.browser import chrome
-from tests.browser.pages import places
+from tests.browser.pages import SLOT, places
 from twinline.cli.demo.history.serving import served_history
 from twinline.client import Client
 
-SLOT = "support-reply@production"
 README = Path(__file__).parent / "readme"
 SHOWN = ("overview", "slot", "rollback", "bundle")
 """The pages in the README."""

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import chrome
-from tests.browser.conftest import SLOT, Contexts
+from tests.browser.conftest import Contexts
 from tests.browser.history import Served
+from tests.browser.pages import SLOT
 from tests.support.catalog import Catalog
 from twinline.client import Client
 from twinline.rollbacks.rules import PROVEN_REQUESTS

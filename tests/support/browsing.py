@@ -14,6 +14,9 @@ from lxml import html
 
 from twinline.web.gate import COOKIE
 
+HOSTILE = "<script>alert(1)</script>\u202e"
+"""What would run on a page that does not escape it, and what would turn its text around."""
+
 
 class Shown:
     """A page as it was answered."""
@@ -158,6 +161,11 @@ class Browser:
             path = urlsplit(address).path
             return self.get(f"{path}?{httpx.QueryParams(fields)}")
         return self.send(address, fields)
+
+
+def alert(shown: Shown) -> str:
+    """What the only alert in the page's own part says."""
+    return _words(shown.one("//main//*[@role='alert']"))
 
 
 def _words(element: Any) -> str:

@@ -17,7 +17,7 @@ from twinline.language.records import (
 from twinline.language.records.models import DatasetFacts
 from twinline.language.refs import SlotRef
 
-MODEL, PROMPT = "churn", "support/answer"
+MODEL, PROMPT, SLOT = "churn", "support/answer", "answer@production"
 
 
 class Catalog:

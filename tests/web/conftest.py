@@ -3,6 +3,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.browsing import Browser
+from tests.support.catalog import Catalog
+from twinline.client import Client
 from twinline.language.records import Role
 
 
@@ -25,3 +27,9 @@ def browser_of(url: str, issue: Callable[[Role], str]) -> Iterator[Callable[[Rol
     yield of
     for one in made:
         one.http.close()
+
+
+@pytest.fixture
+def catalog(client: Client) -> Catalog:
+    """A catalog with nothing in it."""
+    return Catalog(client)

@@ -4,14 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browsing import Browser
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import SLOT, Catalog
 from twinline.access import actions
 from twinline.client import Client
 from twinline.language.records import Role
-
-SLOT = "answer@production"
-HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import pytest
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from twinline.client import Client
 from twinline.language.records import CaseResult, NewInference
 from twinline.web import live
-
-HOSTILE = "<script>alert(1)</script>\u202egnp"
 
 
 def test_without_bundles_it_says_how_one_is_made(browser: Browser) -> None:

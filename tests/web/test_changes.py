@@ -5,19 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.browsing import Browser
-from tests.support.catalog import PROMPT, Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
 from twinline.web.pages import changes
-
-SLOT = "answer@production"
-HOSTILE = "<script>alert(1)</script>\u202e"
-
-
-@pytest.fixture
-def catalog(client: Client) -> Catalog:
-    return Catalog(client)
 
 
 def test_without_a_slot_it_asks_for_one(catalog: Catalog, browser: Browser) -> None:

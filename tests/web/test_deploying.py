@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from tests.support import policies
-from tests.support.browsing import Browser, Shown
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser, Shown, alert
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
 
-SLOT = "answer@production"
 HERE = f"/slots/{SLOT}/deploy"
 BUTTON = f"Deploy to {SLOT}"
 PAIR = {"prompt": "prompts:/support/answer/3", "model": "models:/churn/1"}
-HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture
@@ -33,10 +31,6 @@ def live(client: Client, slot: str = SLOT) -> tuple[int, str, str]:
     found = client.slots.get(slot).live
     assert found is not None
     return found.number, str(found.prompt)[-1], str(found.model)[-1]
-
-
-def alert(shown: Shown) -> str:
-    return " ".join(shown.one("//main//*[@role='alert']").text_content().split())
 
 
 def asked(browser: Browser, **query: str) -> Shown:

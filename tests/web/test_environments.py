@@ -5,19 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import Catalog
 from tests.support.policies import canary
 from twinline.client import Client
 from twinline.language.records import Role
 from twinline.web.pages import environments
-
-HOSTILE = "<script>alert(1)</script>\u202e"
-
-
-@pytest.fixture
-def catalog(client: Client) -> Catalog:
-    return Catalog(client)
 
 
 def test_without_a_slot_it_says_what_would_make_one(browser: Browser) -> None:

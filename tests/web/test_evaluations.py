@@ -1,11 +1,9 @@
 """The page of an evaluation."""
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import PROMPT, Catalog
 from twinline.client import Client
 from twinline.language.records import CaseResult
-
-HOSTILE = "<script>alert(1)</script>\u202egnp"
 
 
 def _cases(*failed: int) -> list[CaseResult]:

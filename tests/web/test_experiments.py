@@ -6,20 +6,13 @@ import httpx
 import pytest
 
 from tests.support import policies
-from tests.support.browsing import Browser
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.routing.buckets import bucket_of, unit_hash
 from twinline.web.pages import experiments
 
-SLOT = "answer@production"
 SALT = "a-salt"
-HOSTILE = "<script>alert(1)</script>\u202e"
-
-
-@pytest.fixture
-def catalog(client: Client) -> Catalog:
-    return Catalog(client)
 
 
 def split(catalog: Catalog, client: Client, *, expected: int = 0, salt: str = SALT) -> int:

@@ -6,14 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browsing import Browser
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
 
-SLOT = "answer@production"
 PROMPT = "prompts:/support/answer/1"
-HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture

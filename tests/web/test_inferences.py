@@ -11,15 +11,12 @@ from uuid import UUID
 import pytest
 
 from tests.support import policies
-from tests.support.browsing import Browser
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.ids import new_id
 from twinline.language.records import Inference, NewEvaluation, NewInference, NewOutcome, Role
 from twinline.web.pages.inference import tree
-
-SLOT = "answer@production"
-HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture

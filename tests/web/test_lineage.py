@@ -4,14 +4,12 @@ import csv
 import io
 from urllib.parse import quote
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import NewCustomNode, NewEdge
 from twinline.lineage import customs
-
-HOSTILE = "<script>alert(1)</script>\u202egnp"
 
 
 def test_without_a_reference_it_explains_what_references_are(browser: Browser) -> None:

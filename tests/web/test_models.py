@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import MODEL, Catalog
 from tests.support.serving import served
 from twinline.access import actions as access
@@ -18,8 +18,6 @@ from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.naming import Place
 from twinline.mirror.remote import MlflowServer
 from twinline.models import actions as models
-
-HOSTILE = "<script>alert(1)</script>\u202egnp"
 
 
 def test_without_models_it_says_how_one_comes(browser: Browser) -> None:

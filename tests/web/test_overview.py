@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from typer.main import get_command
 
-from tests.support.browsing import Browser
-from tests.support.catalog import MODEL, PROMPT, Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import MODEL, PROMPT, SLOT, Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.cli.root import app
 from twinline.client import Client
@@ -19,18 +19,11 @@ from twinline.language.refs import SlotRef
 from twinline.web import standing
 from twinline.web.pages.overview import STEPS, WAITING
 
-SLOT = "answer@production"
 COPIES = """
 insert into alias_link select (jsonb_populate_record(
     alias_link, jsonb_build_object('slot_id', slot.id, 'alias', 'of-' || slot.id))).*
 from alias_link, slot where slot.environment = 'a'
 """
-HOSTILE = "<script>alert(1)</script>\u202e"
-
-
-@pytest.fixture
-def catalog(client: Client) -> Catalog:
-    return Catalog(client)
 
 
 def evaluated(client: Client, bundle: Bundle) -> None:

@@ -5,15 +5,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.browsing import Browser, Shown
-from tests.support.catalog import PROMPT, Catalog
+from tests.support.browsing import HOSTILE, Browser, Shown
+from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.client.rendering import render
 from twinline.language.records import NewEvaluation, Role
 
-HOSTILE = "<script>alert(1)</script>\u202e"
 SEEN = "<script>alert(1)</script>⟨U+202E⟩"
-SLOT = "answer@production"
 PAGE = f"/prompts/{PROMPT}/versions"
 
 

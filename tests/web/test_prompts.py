@@ -5,13 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.browsing import Browser
-from tests.support.catalog import PROMPT, Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
-
-HOSTILE = "<script>alert(1)</script>\u202e"
-SLOT = "answer@production"
 
 
 def test_no_prompt_says_how_to_make_one(browser: Browser) -> None:

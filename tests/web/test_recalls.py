@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.browsing import Browser, Shown
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser, alert
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import NewEvaluation, Role
 from twinline.web import deeds
 
-SLOT, OTHER = "answer@production", "chat@staging"
+OTHER = "chat@staging"
 DATA = "datasets:/tickets/2"
 ALONE, BOTH, LATER = "Recall it alone", "Recall it and carry the plan out", "Carry the plan out"
-HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture
@@ -38,10 +37,6 @@ def score(client: Client, catalog: Catalog, model: int, prompt: int) -> None:
 
 def models(client: Client) -> dict[str, str]:
     return {one.ref.short: str(one.live.model)[-1] for one in client.slots.list() if one.live}
-
-
-def alert(shown: Shown) -> str:
-    return " ".join(shown.one("//main//*[@role='alert']").text_content().split())
 
 
 def test_looking_shows_the_plan_and_recalls_nothing(

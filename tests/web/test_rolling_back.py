@@ -5,15 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browsing import Browser, Shown
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser, alert
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
 from twinline.web.deeds import ONCE
 
-SLOT = "answer@production"
 HERE = f"/slots/{SLOT}/rollback"
-HOSTILE = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture
@@ -37,10 +35,6 @@ def live(client: Client) -> tuple[int, str, str]:
     found = client.slots.get(SLOT).live
     assert found is not None
     return found.number, str(found.prompt)[-1], str(found.model)[-1]
-
-
-def alert(shown: Shown) -> str:
-    return " ".join(shown.one("//main//*[@role='alert']").text_content().split())
 
 
 def test_nothing_is_chosen_and_each_way_leads_to_its_change(

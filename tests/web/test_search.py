@@ -3,12 +3,10 @@
 import httpx
 import pytest
 
-from tests.support.browsing import Browser
-from tests.support.catalog import Catalog
+from tests.support.browsing import HOSTILE, Browser
+from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 
-SLOT = "answer@production"
-HOSTILE = "<script>alert(1)</script>\u202e"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 

@@ -5,18 +5,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import Role
-
-HOSTILE = "<script>alert(1)</script>\u202e"
-
-
-@pytest.fixture
-def catalog(client: Client) -> Catalog:
-    return Catalog(client)
 
 
 def test_a_new_key_is_shown_once_and_opens_what_its_role_may(browser: Browser, url: str) -> None:

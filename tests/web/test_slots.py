@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.browsing import Browser
+from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from tests.support.policies import by_tenant, canary
 from twinline.client import Client
@@ -13,13 +13,7 @@ from twinline.language.records import NewEvaluation, Role
 from twinline.web.pages import slots
 
 SLOT = "team/answer@production"
-HOSTILE = "<script>alert(1)</script>\u202e"
 AS_SHOWN = "<script>alert(1)</script>⟨U+202E⟩"
-
-
-@pytest.fixture
-def catalog(client: Client) -> Catalog:
-    return Catalog(client)
 
 
 def section(browser: Browser, name: str, address: str = f"/slots/{SLOT}") -> str:
