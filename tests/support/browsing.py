@@ -162,6 +162,21 @@ class Browser:
             return self.get(f"{path}?{httpx.QueryParams(fields)}")
         return self.send(address, fields)
 
+    def submit_late(
+        self, shown: Shown, button: str, key: str, **typed: str | Sequence[str]
+    ) -> Shown:
+        """Press a button when the session has ended, sign in again with the key, and look at
+        the form again: nothing was done, and everything typed is in the form that is given."""
+        self.http.headers.pop("Cookie")
+        ended = self.submit(shown, button, **typed)
+        assert ended.status == 401
+        assert "nothing was done" in ended.main
+        self.sign_in(key)
+        again = self.submit(ended, "Look at it again")
+        assert again.status == 403
+        assert "You signed in again" in again.main
+        return again
+
 
 def alert(shown: Shown) -> str:
     """What the only alert in the page's own part says."""

@@ -271,18 +271,48 @@ def test_retiring_needs_a_reason_and_happens_once(
     short = browser.submit(page, "Retire the version", reason=" x ")
     assert short.status == 422
     assert short.one("//input[@name='reason']").get("value") == " x "
-    done = browser.submit(page, "Retire the version", reason="says nothing")
+    browser.submit(page, "Retire the version", reason="says nothing")
     again = browser.submit(page, "Retire the version", reason="says nothing")
     assert "The version is retired." in again.main
     assert len(list(client.lineage.retirements())) == 1
-    for one, form, reason in ((browser, page, "otherwise"), (other, theirs, "says nothing")):
+    for one, form, reason, said in (
+        (browser, page, "otherwise", "carried out already, with other words"),
+        (other, theirs, "says nothing", "retired already"),
+    ):
         refused = one.submit(form, "Retire the version", reason=reason)
         assert refused.status == 409
-        assert "retired already" in refused.main
-    browser.submit(done, "Let people build on it again", reason="it does after all")
-    twice = browser.submit(done, "Let people build on it again", reason="it does after all")
-    assert twice.status == 409
-    assert "is not retired" in twice.main
+        assert said in refused.one("//*[@role='alert']").text_content()
+        assert refused.one("//input[@name='reason']").get("value") == reason
+    assert len(list(client.lineage.retirements())) == 1
+
+
+def test_a_version_is_let_go_on_once(browser: Browser, client: Client) -> None:
+    client.prompts.create(PROMPT, "Text.")
+    client.lineage.retire(f"prompts:/{PROMPT}/1", reason="says nothing")
+    page, later = browser.get(f"{PAGE}/1"), browser.get(f"{PAGE}/1")
+    for _ in "12":
+        done = browser.submit(page, "Let people build on it again", reason="it does after all")
+        assert done.status == 200
+        assert "can build on the version again" in done.main
+    second = browser.submit(later, "Let people build on it again", reason="somebody does")
+    assert second.status == 200
+    assert "not retired any more" in second.main
+    assert "Your reason was not kept" in second.main
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_a_reason_outlives_the_session_in_which_it_was_typed(
+    browser: Browser, client: Client, key: str, retired: bool
+) -> None:
+    client.prompts.create(PROMPT, "Text.")
+    if retired:
+        client.lineage.retire(f"prompts:/{PROMPT}/1", reason="says nothing")
+    button = "Let people build on it again" if retired else "Retire the version"
+    shown = browser.submit_late(browser.get(f"{PAGE}/1"), button, key, reason="not <b>so</b>")
+    assert bool(client.prompts.get(PROMPT, version=1).retired_at) == retired
+    assert shown.one("//input[@name='reason']").get("value") == "not <b>so</b>"
+    browser.submit(shown, button)
+    assert bool(client.prompts.get(PROMPT, version=1).retired_at) != retired
 
 
 def test_what_it_came_from_being_recalled_is_told(browser: Browser, client: Client) -> None:

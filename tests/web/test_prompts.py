@@ -236,7 +236,54 @@ def test_a_whole_prompt_is_retired_once(
         done = browser.submit(page, "Retire the prompt", reason="not used any more")
         assert "The prompt is retired" in done.main
     assert len(list(client.lineage.retirements())) == 2
-    for one, form, reason in ((browser, page, "otherwise"), (other, theirs, "not used any more")):
+    for one, form, reason, said in (
+        (browser, page, "otherwise", "carried out already, with other words"),
+        (other, theirs, "not used any more", "retired already"),
+    ):
         refused = one.submit(form, "Retire the prompt", reason=reason)
         assert refused.status == 409
-        assert "retired already" in refused.main
+        assert said in refused.one("//*[@role='alert']").text_content()
+        assert refused.one("//input[@name='reason']").get("value") == reason
+    assert len(list(client.lineage.retirements())) == 2
+
+
+def test_a_whole_prompt_is_let_go_on_once(browser: Browser, client: Client) -> None:
+    client.prompts.create("old/one", "One.")
+    client.prompts.retire("old/one", reason="not used any more")
+    page, later = browser.get("/prompts/old/one"), browser.get("/prompts/old/one")
+    for _ in "12":
+        done = browser.submit(page, "Let people build on it again", reason="we need it")
+        assert done.status == 200
+        assert "can build on the prompt again" in done.main
+    second = browser.submit(later, "Let people build on it again", reason="somebody does")
+    assert second.status == 200
+    assert "not retired as a whole any more" in second.main
+    assert "Your reason was not kept" in second.main
+    lifts = [row for row in browser.get("/audit").rows() if "node.retired.lift" in row]
+    assert len(lifts) == 1
+    assert "we need it" in lifts[0]
+
+
+def test_versions_that_were_retired_one_by_one_are_not_let_go_as_a_whole(
+    browser: Browser, client: Client
+) -> None:
+    client.prompts.create("old/one", "One.")
+    client.lineage.retire("prompts:/old/one/1", reason="says nothing")
+    page = browser.get("/prompts/old/one")
+    refused = browser.submit(page, "Let people build on it again", reason="we need it")
+    assert refused.status == 409
+    assert "one by one" in refused.one("//*[@role='alert']").text_content()
+    assert refused.one("//input[@name='reason']").get("value") == "we need it"
+
+
+def test_a_reason_outlives_the_session_in_which_it_was_typed(
+    browser: Browser, client: Client, key: str
+) -> None:
+    client.prompts.create("old/one", "One.")
+    page = browser.get("/prompts/old/one")
+    shown = browser.submit_late(page, "Retire the prompt", key, reason="not <b>used</b>")
+    assert client.prompts.get("old/one").retired_at is None
+    assert shown.one("//input[@name='reason']").get("value") == "not <b>used</b>"
+    browser.submit(shown, "Retire the prompt")
+    (made,) = client.lineage.retirements()
+    assert made.reason == "not <b>used</b>"

@@ -71,6 +71,7 @@ class Typed:
     fields: Fields = field(default_factory=lambda: Fields({}))
     refused: str = ""
     stale: bool = False
+    errors: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 FIRST = Typed()
@@ -158,12 +159,13 @@ def carried_out(
         NotAllowed: the role of who sent it lacks the permission.
     """
     if isinstance(by, Refused):
-        return _not_taken(by, sent, again)
+        return not_taken(by, sent, again)
     try:
         with by.writing() as tx:
             address, word = _once(tx, by, lambda: act(tx))
     except TwinlineError as refused:
-        typed = Typed(sent, refused.detail, isinstance(refused, Stale))
+        errors = refused.fields.get("errors", {})
+        typed = Typed(sent, refused.detail, isinstance(refused, Stale), errors)
         status = Conflict.status if typed.stale else refused.status
         with by.reading() as now:
             page = again(now, typed)
@@ -171,8 +173,12 @@ def carried_out(
     return forms.done(address, word)
 
 
-def _not_taken(by: Refused, sent: Fields, again: Callable[[Reading, Typed], Page]) -> Response:
-    """What was typed, to be sent again; and how things are only to who is signed in."""
+def not_taken(by: Refused, sent: Fields, again: Callable[[Reading, Typed], Page]) -> Response:
+    """What was typed, to be sent again; and how things are only to who is signed in.
+
+    Raises:
+        NotAllowed: the role of who sent it lacks the permission.
+    """
     if by.visitor is None:
         return rendering.answer(None, SignedOutPage(kept=sent.without(TOKEN)), by.error.status)
     if "permission" in by.error.fields:

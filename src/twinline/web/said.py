@@ -21,8 +21,12 @@ DONE: Mapping[str, str] = {
     "label-removed": "The label is taken off; its history stays.",
     "label-stays": "The label was on that version already; nothing changed.",
     "prompt-retired": "The prompt is retired with all its versions.",
+    "prompt-let-go-before": "The prompt was not retired as a whole any more: it had been let go on "
+    "before. Your reason was not kept, and nothing was changed.",
     "prompt-unretired": "People can build on the prompt again.",
     "version-retired": "The version is retired.",
+    "version-let-go-before": "The version was not retired any more: it had been let go on before. "
+    "Your reason was not kept, and nothing was changed.",
     "version-unretired": "People can build on the version again.",
     "key-revoked": "The key is revoked: it is refused from the next request on.",
     "released": "The suite is required there no more.",

@@ -11,7 +11,7 @@ from twinline.deployments import actions as deployments
 from twinline.deployments.actions import LivePrompt
 from twinline.evaluations import actions as evaluations
 from twinline.inferences import actions as inferences
-from twinline.language.errors import Conflict, Invalid, NotFound, TwinlineError
+from twinline.language.errors import Conflict, Invalid
 from twinline.language.records import (
     Bundle,
     Evaluation,
@@ -30,10 +30,11 @@ from twinline.language.refs import PromptVersionRef
 from twinline.lineage import prospects, retirements
 from twinline.prompts import actions, inclusions
 from twinline.prompts.paths import PathName
-from twinline.web import addresses, forms, previews, rendering
-from twinline.web.gate import Reader, Releaser, Visitor
+from twinline.web import addresses, deeds, forms, previews, rendering
+from twinline.web.deeds import Deed, Typed
+from twinline.web.gate import Reader, ReleaserOrRefused, SentFields
 from twinline.web.page import Page
-from twinline.web.pages.prompts import sent_again, since
+from twinline.web.pages.prompts import since
 from twinline.web.previews import Preview, Text, shortened
 from twinline.web.problems import page_router
 from twinline.withdrawals import actions as withdrawals
@@ -98,8 +99,9 @@ class VersionPage(Page, template="prompt_version.html"):
         description="What the version says with these values, by the rules by which the client "
         "renders it in an application."
     )
-    wrong: str = Field(description="Why it was not done.")
-    reason: str = Field(description="The reason that was typed.")
+    deed: Deed = Field(
+        title="the form", description="Why it is retired, or let go on; it is carried out once."
+    )
 
     @property
     def title(self) -> str:
@@ -145,57 +147,49 @@ def version(name: PathName, number: Number, by: Reader, request: Request) -> Res
     """One version; with ``preview`` what it says with the values of the query."""
     asked = request.query_params
     typed = {key: asked[key].replace("\r\n", "\n") for key in asked}
-    shown = _page(by, PromptVersionRef(name, number), typed)
+    with by.reading() as tx:
+        shown = _page(tx, PromptVersionRef(name, number), typed, deeds.FIRST)
     bad = shown.preview is not None and shown.preview.errors
     return rendering.answer(by, shown, 422 if bad else 200)
 
 
 @router.post("/prompts/{name:path}/versions/{number}")
-def change(name: PathName, number: Number, by: Releaser) -> Response:
+def change(name: PathName, number: Number, sent: SentFields, by: ReleaserOrRefused) -> Response:
     """Retire a version, or let people build on it again."""
-    ref, reason = PromptVersionRef(name, number), by.fields.text("reason")
-    try:
-        with by.writing() as tx:
-            word = _change(tx, ref, by.fields.text("act"), reason.strip())
-    except TwinlineError as refused:
-        if isinstance(refused, NotFound):
-            raise
-        shown = _page(by, ref, {}, wrong=refused.detail, reason=reason)
-        return rendering.answer(by, shown, refused.status)
-    return forms.done(addresses.prompt_version(name, number), word)
+    ref = PromptVersionRef(name, number)
+
+    def act(tx: Writing) -> tuple[str, str]:
+        word = _change(tx, ref, sent.text("act"), sent.text(deeds.REASON).strip())
+        return addresses.prompt_version(name, number), word
+
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, ref, {}, typed)
+
+    return deeds.carried_out(by, sent, act, again)
 
 
-def _page(
-    by: Visitor,
-    ref: PromptVersionRef,
-    typed: dict[str, str],
-    *,
-    wrong: str = "",
-    reason: str = "",
-) -> VersionPage:
-    with by.reading() as tx:
-        found = actions.read_version(tx, ref)
-        prospect = prospects.foresee(tx, "retirement", str(ref))
-        no_preview = previews.why_not(found)
-        return VersionPage(
-            prompt=actions.read_prompt(tx, ref.name),
-            version=found,
-            against=withdrawals.against(tx, ref),
-            written=shortened(found.template),
-            composed=shortened(found.composed) if found.composed else None,
-            live=deployments.live_of(tx, [ref.name]),
-            prospect=prospect,
-            served=inferences.by_prompt(tx, ref.name, [ref.number], since()).get(ref.number),
-            pairs=_pairs(tx, prospect),
-            evaluations=evaluations.newest_of_all(tx, [ref]),
-            includes=inclusions.includes(tx, ref, cursor=None, limit=INCLUSIONS).items,
-            included_by=_included_by(tx, ref),
-            no_preview=no_preview,
-            fields=() if no_preview else previews.fields(found, typed),
-            preview=None if no_preview else _preview(found, typed),
-            wrong=wrong,
-            reason=reason,
-        )
+def _page(tx: Reading, ref: PromptVersionRef, values: dict[str, str], typed: Typed) -> VersionPage:
+    found = actions.read_version(tx, ref)
+    prospect = prospects.foresee(tx, "retirement", str(ref))
+    no_preview = previews.why_not(found)
+    return VersionPage(
+        prompt=actions.read_prompt(tx, ref.name),
+        version=found,
+        against=withdrawals.against(tx, ref),
+        written=shortened(found.template),
+        composed=shortened(found.composed) if found.composed else None,
+        live=deployments.live_of(tx, [ref.name]),
+        prospect=prospect,
+        served=inferences.by_prompt(tx, ref.name, [ref.number], since()).get(ref.number),
+        pairs=_pairs(tx, prospect),
+        evaluations=evaluations.newest_of_all(tx, [ref]),
+        includes=inclusions.includes(tx, ref, cursor=None, limit=INCLUSIONS).items,
+        included_by=_included_by(tx, ref),
+        no_preview=no_preview,
+        fields=() if no_preview else previews.fields(found, values),
+        preview=None if no_preview else _preview(found, values),
+        deed=deeds.deed(tx, typed, "", ()),
+    )
 
 
 def _preview(found: PromptVersion, typed: dict[str, str]) -> Preview | None:
@@ -231,15 +225,15 @@ def _change(tx: Writing, ref: PromptVersionRef, act: str, reason: str) -> str:
     match act:
         case "retire":
             wanted = forms.filled(RetireRequest, {"node": str(ref), "reason": reason})
-            found, made = retirements.retire(tx, wanted)
-            if not (made or sent_again(tx, found, wanted.reason)):
+            _, made = retirements.retire(tx, wanted)
+            if not made:
                 raise Conflict(f"{ref} is retired already.", name=str(ref))
             return "version-retired"
         case "unretire":
+            wanted = forms.filled(LiftRequest, {"reason": reason})
             found = withdrawals.standing(tx, ref, "retired")
             if found is None:
-                raise Conflict(f"{ref} is not retired.", name=str(ref))
-            wanted = forms.filled(LiftRequest, {"reason": reason})
+                return "version-let-go-before"
             withdrawals.lift(tx, "retired", found.number, wanted.reason)
             return "version-unretired"
         case _:

@@ -11,7 +11,7 @@ from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.deployments.actions import LivePrompt
 from twinline.inferences import actions as inferences
-from twinline.language.errors import Conflict, Invalid, TwinlineError
+from twinline.language.errors import Conflict, Invalid
 from twinline.language.names import Domain, Label, Name
 from twinline.language.records import (
     Inclusion,
@@ -21,7 +21,6 @@ from twinline.language.records import (
     PromptVersion,
     Service,
     SlotImpact,
-    Withdrawal,
 )
 from twinline.language.records import Request as Sent
 from twinline.language.refs import PromptVersionRef
@@ -30,8 +29,9 @@ from twinline.prompts import actions, inclusions, searching
 from twinline.prompts.actions import LastChange
 from twinline.prompts.paths import PathName
 from twinline.prompts.rules import Wanted
-from twinline.web import addresses, forms, rendering
-from twinline.web.gate import Reader, Releaser, Visitor
+from twinline.web import addresses, deeds, forms, rendering
+from twinline.web.deeds import Deed, Typed
+from twinline.web.gate import Reader, ReleaserOrRefused, SentFields
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 
@@ -150,8 +150,9 @@ class PromptPage(Page, template="prompt.html"):
         description="Versions of other prompts in which a version of it stands."
     )
     more_includers: bool = Field(description="Whether there are others.")
-    wrong: str = Field(description="Why it was not done.")
-    reason: str = Field(description="The reason that was typed.")
+    deed: Deed = Field(
+        title="the form", description="Why it is retired, or let go on; it is carried out once."
+    )
 
     @property
     def title(self) -> str:
@@ -190,23 +191,23 @@ def prompts(
 @router.get("/prompts/{name:path}")
 def prompt(name: PathName, by: Reader, cursor: Cursor = None) -> Response:
     """One prompt."""
-    return rendering.answer(by, _page(by, name, cursor))
+    with by.reading() as tx:
+        page = _page(tx, name, cursor, deeds.FIRST)
+    return rendering.answer(by, page)
 
 
 @router.post("/prompts/{name:path}")
-def change(name: PathName, by: Releaser) -> Response:
+def change(name: PathName, sent: SentFields, by: ReleaserOrRefused) -> Response:
     """Retire a whole prompt, or let people build on it again."""
-    reason = by.fields.text("reason")
-    try:
-        wanted = forms.filled(PromptRetirement, {"reason": reason.strip()})
-        with by.writing() as tx:
-            word = _change(tx, name, by.fields.text("act"), wanted.reason)
-    except TwinlineError as refused:
-        if refused.status == 404:
-            raise
-        shown = _page(by, name, None, wrong=refused.detail, reason=reason)
-        return rendering.answer(by, shown, refused.status)
-    return forms.done(addresses.prompt(name), word)
+
+    def act(tx: Writing) -> tuple[str, str]:
+        wanted = forms.filled(PromptRetirement, {"reason": sent.text(deeds.REASON).strip()})
+        return addresses.prompt(name), _change(tx, name, sent.text("act"), wanted.reason)
+
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, name, None, typed)
+
+    return deeds.carried_out(by, sent, act, again)
 
 
 def _wanted(typed: dict[str, str], *, retired: bool) -> Wanted:
@@ -232,33 +233,29 @@ def _listed(tx: Reading, found: tuple[Prompt, ...]) -> tuple[Listed, ...]:
     )
 
 
-def _page(
-    by: Visitor, name: str, cursor: str | None, *, wrong: str = "", reason: str = ""
-) -> PromptPage:
-    with by.reading() as tx:
-        prompt = actions.read_prompt(tx, name)
-        page = actions.list_versions(tx, name, retired=True, cursor=cursor, limit=VERSIONS)
-        live = deployments.live_of(tx, [name])
-        newest = PromptVersionRef(name, prompt.latest)
-        versions = sorted({one.prompt for one in live}, key=lambda ref: -ref.number)
-        includers = inclusions.included_by(tx, name, None, cursor=None, limit=INCLUSIONS)
-        rows = _rows(tx, name, page.items, live)
-        old, new = chosen(rows)
-        return PromptPage(
-            prompt=prompt,
-            places=tuple(_place(tx, ref) for ref in versions[:PLACES]),
-            more_places=max(len(versions) - PLACES, 0),
-            rows=rows,
-            old=old,
-            new=new,
-            next=addresses.asked(addresses.prompt(name), cursor=page.next) if page.next else "",
-            moves=actions.history(tx, name, cursor=None, limit=MOVES).items,
-            includes=inclusions.includes(tx, newest, cursor=None, limit=INCLUSIONS).items,
-            included_by=includers.items,
-            more_includers=includers.next is not None,
-            wrong=wrong,
-            reason=reason,
-        )
+def _page(tx: Reading, name: str, cursor: str | None, typed: Typed) -> PromptPage:
+    prompt = actions.read_prompt(tx, name)
+    page = actions.list_versions(tx, name, retired=True, cursor=cursor, limit=VERSIONS)
+    live = deployments.live_of(tx, [name])
+    newest = PromptVersionRef(name, prompt.latest)
+    versions = sorted({one.prompt for one in live}, key=lambda ref: -ref.number)
+    includers = inclusions.included_by(tx, name, None, cursor=None, limit=INCLUSIONS)
+    rows = _rows(tx, name, page.items, live)
+    old, new = chosen(rows)
+    return PromptPage(
+        prompt=prompt,
+        places=tuple(_place(tx, ref) for ref in versions[:PLACES]),
+        more_places=max(len(versions) - PLACES, 0),
+        rows=rows,
+        old=old,
+        new=new,
+        next=addresses.asked(addresses.prompt(name), cursor=page.next) if page.next else "",
+        moves=actions.history(tx, name, cursor=None, limit=MOVES).items,
+        includes=inclusions.includes(tx, newest, cursor=None, limit=INCLUSIONS).items,
+        included_by=includers.items,
+        more_includers=includers.next is not None,
+        deed=deeds.deed(tx, typed, "", ()),
+    )
 
 
 def _rows(
@@ -295,20 +292,24 @@ def _place(tx: Reading, ref: PromptVersionRef) -> LiveVersion:
     return LiveVersion(ref, impacts.lately(tx, reaches.reach(tx, str(ref))))
 
 
-def sent_again(tx: Writing, found: Withdrawal, reason: str) -> bool:
-    """Whether a withdrawal in force is what the same person asked for in the same words."""
-    return (found.actor, found.reason) == (tx.actor, reason)
-
-
 def _change(tx: Writing, name: str, act: str, reason: str) -> str:
     match act:
         case "retire":
-            found, made = retirements.retire_prompt(tx, name, reason)
-            if not (made or any(sent_again(tx, one, reason) for one in found.items if one.whole)):
+            _, made = retirements.retire_prompt(tx, name, reason)
+            if not made:
                 raise Conflict(f"Every version of {name!r} is retired already.", name=name)
             return "prompt-retired"
         case "unretire":
-            retirements.unretire_prompt(tx, name, reason)
-            return "prompt-unretired"
+            return _let_go(tx, name, reason)
         case _:
             raise Invalid(f"{act!r} is nothing that can be done to a prompt.", field="act")
+
+
+def _let_go(tx: Writing, name: str, reason: str) -> str:
+    try:
+        retirements.unretire_prompt(tx, name, reason)
+    except Conflict:
+        if actions.read_prompt(tx, name).retired:  # each version by itself
+            raise
+        return "prompt-let-go-before"
+    return "prompt-unretired"
