@@ -107,6 +107,45 @@ def test_a_label_that_moved_meanwhile_is_not_taken_off(browser: Browser, client:
     assert refused.one("//input[@id='remove-reason']").get("value") == "not used"
 
 
+def test_a_form_that_is_sent_twice_moves_a_label_once(browser: Browser, client: Client) -> None:
+    client.prompts.move_label(NAME, "production", 1, reason="the first")
+    page = browser.get(PAGE)
+    typed = {"label": "production", "number": "2", "reason": "passed its week"}
+    for _ in "12":
+        assert "The label is moved." in browser.submit(page, "Move the label", **typed).main
+    other = browser.submit(page, "Move the label", **typed | {"number": "3"})
+    assert other.status == 409
+    assert "carried out already, with other words" in other.main
+    assert other.one("//input[@id='move-number']").get("value") == "3"
+    assert client.prompts.get(NAME, label="production").number == 2
+    page = browser.get(PAGE)
+    for _ in "12":
+        gone = browser.submit(page, "Take the label off", label="production", reason="not used")
+        assert "The label is taken off" in gone.main
+    assert [row[3] for row in gone.rows(1)] == ["taken off", "version 2", "version 1"]
+
+
+@pytest.mark.parametrize(
+    ("button", "act", "typed"),
+    [
+        ("Move the label", "move", {"label": "staging", "number": "3", "reason": "to <b>try</b>"}),
+        ("Take the label off", "remove", {"label": "staging", "reason": "not <b>used</b>"}),
+    ],
+)
+def test_a_session_that_ended_loses_nothing(
+    browser: Browser, client: Client, key: str, button: str, act: str, typed: dict[str, str]
+) -> None:
+    client.prompts.move_label(NAME, "staging", 1, reason="the first")
+    shown = browser.submit_late(browser.get(PAGE), button, key, **typed)
+    assert len(shown.rows(1)) == 1
+    form = dict(shown.form(button).form_values())
+    assert {name: form[name] for name in typed} == typed
+    assert shown.one(f"//input[@id='{act}-reason']").get("value") == typed["reason"]
+    done = browser.submit(shown, button)
+    assert done.status == 200
+    assert done.rows(1)[0][5] == typed["reason"]
+
+
 @pytest.mark.parametrize(
     ("typed", "status", "field", "said"),
     [

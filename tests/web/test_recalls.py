@@ -301,3 +301,36 @@ def test_what_people_wrote_is_shown_as_it_was_typed(
         assert "<script>alert" not in shown.source
         assert "<script>alert(1)</script>" in shown.main
         assert "U+202E" in shown.main
+
+
+@pytest.mark.parametrize("button", [ALONE, BOTH])
+def test_a_session_that_ended_loses_nothing_of_a_recall(
+    browser: Browser, client: Client, catalog: Catalog, key: str, button: str
+) -> None:
+    page = browser.get(f"/recall?node={DATA}")
+    shown = browser.submit_late(page, button, key, reason=f"bad {HOSTILE}")
+    assert list(client.recalls.list()) == []
+    assert shown.one("//textarea[@name='reason']").value == f"bad {HOSTILE}"
+    assert [row[0] for row in shown.rows()] == [SLOT, OTHER]
+    browser.submit(shown, button)
+    (made,) = client.recalls.list()
+    assert (made.node, made.reason) == (DATA, f"bad {HOSTILE}")
+    assert set(models(client).values()) == ({"2"} if button == ALONE else {"1"})
+
+
+def test_a_session_that_ended_loses_nothing_of_what_follows_a_recall(
+    browser: Browser, client: Client, catalog: Catalog, key: str
+) -> None:
+    number = client.recalls.create(DATA, "holds other customers' data").number
+    page = browser.get(f"/recalls/{number}")
+    shown = browser.submit_late(page, LATER, key, reason=f"at last {HOSTILE}")
+    assert set(models(client).values()) == {"2"}
+    assert shown.one("//textarea[@name='reason']").value == f"at last {HOSTILE}"
+    browser.submit(shown, LATER)
+    assert set(models(client).values()) == {"1"}
+    page = browser.get(f"/recalls/{number}/lift")
+    shown = browser.submit_late(page, "Lift the recall", key, reason=f"a mistake {HOSTILE}")
+    assert client.recalls.get(number).lifted_at is None
+    assert shown.one("//textarea[@name='reason']").value == f"a mistake {HOSTILE}"
+    browser.submit(shown, "Lift the recall")
+    assert client.recalls.get(number).lifted_reason == f"a mistake {HOSTILE}"

@@ -44,6 +44,19 @@ def test_a_form_that_is_sent_twice_makes_one_key(browser: Browser, client: Clien
     assert browser.submit(again, "Make the key", **typed).status == 201
 
 
+def test_a_key_that_was_asked_for_when_the_session_had_ended_is_asked_for_again(
+    browser: Browser, client: Client, key: str
+) -> None:
+    typed = {"owner": "ana & <b>co</b>", "role": "author", "expires": "2099-01-01T00:00"}
+    shown = browser.submit_late(browser.get("/settings"), "Make the key", key, **typed)
+    assert [one for one in client.keys.list() if one.owner == typed["owner"]] == []
+    form = dict(shown.form("Make the key").form_values())
+    assert {name: form[name] for name in typed} == typed
+    assert browser.submit(shown, "Make the key").status == 201
+    (made,) = (one for one in client.keys.list() if one.owner == typed["owner"])
+    assert made.role is Role.AUTHOR
+
+
 def test_a_form_without_a_key_makes_none(browser: Browser, client: Client) -> None:
     typed = {"owner": "ana", "role": "viewer", "once": ""}
     assert browser.submit(browser.get("/settings"), "Make the key", **typed).status == 422
@@ -174,6 +187,44 @@ def test_a_requirement_that_cannot_be_keeps_what_was_typed(
     assert shown.status == 422
     assert field in shown.one("//*[@role='alert']").text_content()
     assert shown.one("//input[@id='place']").get("value") == place
+
+
+def test_a_form_that_is_sent_twice_requires_and_releases_once(
+    browser: Browser, client: Client
+) -> None:
+    page = "/settings/environments"
+    client.suites.define("golden")
+    form = browser.get(page)
+    for _ in "12":
+        done = browser.submit(form, "Require it", place="production", reason="customers see it")
+        assert "has to be passed there from now on" in done.main
+    for _ in "12":
+        gone = browser.submit(done, "Release golden in production", reason="no longer")
+        assert gone.status == 200
+        assert "required there no more" in gone.main
+    told = [row for row in browser.get("/audit").rows() if "no longer" in row]
+    assert len(told) == 1
+
+
+def test_a_session_that_ended_loses_nothing_of_a_requirement(
+    browser: Browser, client: Client, key: str
+) -> None:
+    client.suites.define("golden")
+    client.suites.define("tone")
+    typed = {"suite": "tone", "place": "production", "reason": "they <b>see</b> it"}
+    page = browser.get("/settings/environments")
+    shown = browser.submit_late(page, "Require it", key, **typed)
+    assert client.suites.get("tone").required_in == ()
+    form = dict(shown.form("Require it").form_values())
+    assert {name: form[name] for name in typed} == typed
+    required = browser.submit(shown, "Require it")
+    release = "Release tone in production"
+    shown = browser.submit_late(required, release, key, reason="no <b>longer</b>")
+    assert len(client.suites.get("tone").required_in) == 1
+    assert dict(shown.form(release).form_values())["reason"] == "no <b>longer</b>"
+    assert dict(shown.form("Require it").form_values())["reason"] == ""
+    browser.submit(shown, release)
+    assert client.suites.get("tone").required_in == ()
 
 
 def test_a_requirement_that_is_gone_is_told(browser: Browser, client: Client) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from twinline.access.gate import Cursor
 from twinline.access.rules import Permission
 from twinline.db.session import Reading, Writing
-from twinline.language.errors import Invalid, NotFound, Stale, TwinlineError
+from twinline.language.errors import Invalid
 from twinline.language.names import LATEST, Label, is_semantic
 from twinline.language.records import (
     LabelChange,
@@ -23,13 +23,14 @@ from twinline.language.records import Request as Sent
 from twinline.language.refs import PromptVersionRef
 from twinline.prompts import actions, labels, rules
 from twinline.prompts.paths import PathName
-from twinline.web import addresses, forms, rendering
-from twinline.web.gate import Fields, Reader, Sender, Visitor, sender
+from twinline.web import addresses, deeds, forms, rendering
+from twinline.web.deeds import Deed
+from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 
 router = page_router()
-Mover = Annotated[Sender, sender(Permission.LABELS)]
+Mover = Annotated[Sender | Refused, trying(Permission.LABELS)]
 
 MOVES = 50
 
@@ -89,7 +90,7 @@ class LabelsPage(Page, template="prompt_labels.html"):
         description="Set a new label or move one, with a reason. It is moved only from where this "
         "page shows it: when somebody else moved it meanwhile, you are told.",
     )
-    wrong: str = Field(description="Why it was not done.")
+    deed: Deed = Field(title="the forms", description="What was refused; each is carried out once.")
     errors: Mapping[str, str] = Field(description="What is wrong with a field.")
 
     @property
@@ -112,49 +113,44 @@ def standing(
     number: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Where the labels are; ``label`` and ``number`` fill the form."""
-    return rendering.answer(by, _page(by, name, TypedMove("move", label, number), cursor=cursor))
+    with by.reading() as tx:
+        page = _page(tx, name, TypedMove("move", label, number), deeds.FIRST, cursor=cursor)
+    return rendering.answer(by, page)
 
 
 @router.post("/prompts/{name:path}/labels")
-def move(name: PathName, by: Mover) -> Response:
+def move(name: PathName, sent: SentFields, by: Mover) -> Response:
     """Move a label, or take it off."""
-    sent = by.fields
     typed = TypedMove(*(sent.text(field) for field in TypedMove._fields))
-    try:
-        with by.writing() as tx:
-            word = _move(tx, name, typed, _seen(sent))
-    except TwinlineError as refused:
-        if isinstance(refused, NotFound) and not _is_there(by, name):
-            raise
-        status = 409 if isinstance(refused, Stale) else refused.status
-        return rendering.answer(by, _page(by, name, typed, refused=refused), status)
-    return forms.done(addresses.path("prompts", name, "labels"), word)
+
+    def act(tx: Writing) -> tuple[str, str]:
+        word = _move(tx, name, typed, _seen(sent))
+        return addresses.path("prompts", name, "labels"), word
+
+    def again(tx: Reading, refused: deeds.Typed) -> Page:
+        return _page(tx, name, typed, refused)
+
+    return deeds.carried_out(by, sent, act, again)
 
 
 def _page(
-    by: Visitor,
-    name: str,
-    typed: TypedMove,
-    *,
-    cursor: str | None = None,
-    refused: TwinlineError | None = None,
+    tx: Reading, name: str, typed: TypedMove, refused: deeds.Typed, *, cursor: str | None = None
 ) -> LabelsPage:
-    with by.reading() as tx:
-        prompt = actions.read_prompt(tx, name)
-        history = actions.history(tx, name, cursor=cursor, limit=MOVES)
-        protections = labels.protections(tx).items
-        here = addresses.path("prompts", name, "labels")
-        return LabelsPage(
-            prompt=prompt,
-            newest=actions.read_version(tx, PromptVersionRef(name, prompt.latest)),
-            labels=_standing(tx, prompt, protections),
-            protections=tuple(one for one in protections if rules.within(name, one.domain)),
-            moves=history.items,
-            older=addresses.asked(here, cursor=history.next) if history.next else "",
-            typed=typed,
-            wrong=refused.detail if refused else "",
-            errors=refused.fields.get("errors", {}) if refused else {},
-        )
+    prompt = actions.read_prompt(tx, name)
+    history = actions.history(tx, name, cursor=cursor, limit=MOVES)
+    protections = labels.protections(tx).items
+    here = addresses.path("prompts", name, "labels")
+    return LabelsPage(
+        prompt=prompt,
+        newest=actions.read_version(tx, PromptVersionRef(name, prompt.latest)),
+        labels=_standing(tx, prompt, protections),
+        protections=tuple(one for one in protections if rules.within(name, one.domain)),
+        moves=history.items,
+        older=addresses.asked(here, cursor=history.next) if history.next else "",
+        typed=typed,
+        deed=deeds.deed(tx, refused, "", ()),
+        errors=refused.errors,
+    )
 
 
 def _standing(
@@ -191,12 +187,3 @@ def _move(tx: Writing, name: str, typed: TypedMove, seen: dict[str, int]) -> str
             return "label-removed"
         case act:
             raise Invalid(f"{act!r} is nothing that can be done to a label.", field="act")
-
-
-def _is_there(by: Visitor, name: str) -> bool:
-    with by.reading() as tx:
-        try:
-            actions.read_prompt(tx, name)
-        except NotFound:
-            return False
-    return True

@@ -17,13 +17,25 @@ from twinline.language.errors import Conflict, Invalid, Stale, TwinlineError
 from twinline.language.nearest import not_found
 from twinline.language.records import ApiKey, IssuedKey, NewKey, Role
 from twinline.web import deeds, forms, rendering
-from twinline.web.gate import Fields, Reader, Sender, Visitor, sender, visitor
+from twinline.web.deeds import Typed
+from twinline.web.gate import (
+    Fields,
+    Reader,
+    Refused,
+    Sender,
+    SentFields,
+    Visitor,
+    sender,
+    trying,
+    visitor,
+)
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 
 router = page_router()
 KeyKeeper = Annotated[Visitor, visitor(Permission.KEYS)]
 KeySender = Annotated[Sender, sender(Permission.KEYS)]
+KeyMaker = Annotated[Sender | Refused, trying(Permission.KEYS)]
 
 KEYS_SHOWN = 200
 _MAY: Mapping[Permission, str] = {
@@ -116,15 +128,22 @@ class RevokePage(Page, template="revoke_key.html"):
 def settings(by: Reader, keys: Annotated[Literal["", "all"], Query()] = "") -> Response:
     """Keys and sessions."""
     with by.reading() as tx:
-        page = _page(tx, by, every=keys == "all", typed={}, wrong="")
+        page = _page(tx, by, every=keys == "all", typed=deeds.FIRST)
     return rendering.answer(by, page)
 
 
 @router.post("/settings/keys")
-def issue(by: KeySender) -> Response:
+def issue(sent: SentFields, by: KeyMaker) -> Response:
     """Make a key, once; its secret is on the answer and nowhere else."""
+
+    def again(tx: Reading, typed: Typed) -> Page:
+        who = by.visitor if isinstance(by, Refused) else by
+        return _page(tx, who, every=False, typed=typed)
+
+    if isinstance(by, Refused):
+        return deeds.not_taken(by, sent, again)
     try:
-        wanted = _wanted(by.fields)
+        wanted = _wanted(sent)
         with by.writing() as tx:
             earlier = deeds.claimed(tx, by)
             if earlier is not None:
@@ -141,9 +160,8 @@ def issue(by: KeySender) -> Response:
             made = actions.issue_key(tx, wanted)
             deeds.remember(tx, by, 201, {"prefix": made.prefix})
     except TwinlineError as refused:
-        typed = {name: by.fields.text(name) for name in ("owner", "role", "expires")}
         with by.reading() as tx:
-            page = _page(tx, by, every=False, typed=typed, wrong=refused.detail)
+            page = again(tx, Typed(sent, refused.detail))
         status = Conflict.status if isinstance(refused, Stale) else refused.status
         return rendering.answer(by, page, status)
     return rendering.answer(by, IssuedPage(made=made, may=in_words(made.role)), 201)
@@ -190,11 +208,9 @@ def _key(tx: Reading, prefix: str) -> ApiKey:
     return found
 
 
-def _page(
-    tx: Reading, by: Visitor, *, every: bool, typed: Mapping[str, str], wrong: str
-) -> SettingsPage:
+def _page(tx: Reading, by: Visitor | None, *, every: bool, typed: Typed) -> SettingsPage:
     now = actions.now(tx)
-    known = actions.keys(tx).items if by.may(Permission.KEYS) else ()
+    known = actions.keys(tx).items if by and by.may(Permission.KEYS) else ()
     rows = [KeyRow(one, _state(one, now)) for one in known]
     shown = [row for row in rows if every or row.state == "good"][:KEYS_SHOWN]
     return SettingsPage(
@@ -202,10 +218,14 @@ def _page(
         hidden=len(rows) - len(shown),
         every=every,
         roles=tuple(Granted(role, in_words(role)) for role in Role),
-        session=sessions.standing(tx, by.session),
-        typed={"owner": "", "role": Role.VIEWER.value, "expires": ""} | dict(typed),
+        session=sessions.standing(tx, by.session) if by else None,
+        typed={
+            "owner": typed.fields.text("owner"),
+            "role": typed.fields.text("role") or Role.VIEWER.value,
+            "expires": typed.fields.text("expires"),
+        },
         once=deeds.new_key(),
-        wrong=wrong,
+        wrong=typed.refused,
     )
 
 

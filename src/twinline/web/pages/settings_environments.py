@@ -9,19 +9,19 @@ from fastapi import Response
 from pydantic import Field
 
 from twinline.access.rules import Permission
-from twinline.db.session import Reading
+from twinline.db.session import Reading, Writing
 from twinline.environments import actions as environments
-from twinline.language.errors import TwinlineError
 from twinline.language.records import NewRequirement, ProtectedLabel, Requirement
 from twinline.prompts import labels
 from twinline.suites import actions as suites
-from twinline.web import forms, rendering
-from twinline.web.gate import Reader, Sender, Visitor, sender
+from twinline.web import deeds, forms, rendering
+from twinline.web.deeds import Deed, Typed
+from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
 
 router = page_router()
-SuiteSender = Annotated[Sender, sender(Permission.SUITES)]
+SuiteSender = Annotated[Sender | Refused, trying(Permission.SUITES)]
 
 SUITES, HERE = 100, "/settings/environments"
 
@@ -66,48 +66,54 @@ class EnvironmentSettingsPage(Page, template="settings_environments.html"):
     typed: Mapping[str, str] = Field(
         title="new requirement", description="The suite, where it has to be passed, and why."
     )
-    wrong: str = Field(description="Why nothing was changed.")
+    releasing: bool = Field(
+        title="release", description="Whether that was typed to release a suite."
+    )
+    deed: Deed = Field(
+        title="the forms", description="Why nothing was changed; each is carried out once."
+    )
 
 
 @router.get(HERE)
 def environment_settings(by: Reader) -> Response:
     """Environments and their requirements."""
-    return _answer(by, {}, "", 200)
+    with by.reading() as tx:
+        page = _page(tx, deeds.FIRST)
+    return rendering.answer(by, page)
 
 
 @router.post(f"{HERE}/require")
-def require(by: SuiteSender) -> Response:
+def require(sent: SentFields, by: SuiteSender) -> Response:
     """Require a suite somewhere."""
-    sent = {name: by.fields.text(name).strip() for name in ("suite", "place", "reason")}
-    try:
-        wanted = forms.filled(NewRequirement, {"place": sent["place"], "reason": sent["reason"]})
-        with by.writing() as tx:
-            suites.require(tx, sent["suite"], wanted)
-    except TwinlineError as refused:
-        return _answer(by, sent, refused.detail, refused.status)
-    return forms.done(HERE, "required")
+
+    def act(tx: Writing) -> tuple[str, str]:
+        suites.require(tx, sent.text("suite").strip(), _wanted(sent))
+        return HERE, "required"
+
+    return deeds.carried_out(by, sent, act, _page)
 
 
 @router.post(f"{HERE}/release")
-def release(by: SuiteSender) -> Response:
+def release(sent: SentFields, by: SuiteSender) -> Response:
     """Require a suite somewhere no more."""
-    sent = {name: by.fields.text(name).strip() for name in ("suite", "place", "reason")}
-    try:
-        wanted = forms.filled(NewRequirement, {"place": sent["place"], "reason": sent["reason"]})
-        with by.writing() as tx:
-            suites.release(tx, sent["suite"], wanted.place, wanted.reason)
-    except TwinlineError as refused:
-        return _answer(by, sent, refused.detail, refused.status)
-    return forms.done(HERE, "released")
+
+    def act(tx: Writing) -> tuple[str, str]:
+        wanted = _wanted(sent)
+        suites.release(tx, sent.text("suite").strip(), wanted.place, wanted.reason)
+        return HERE, "released"
+
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, typed, releasing=True)
+
+    return deeds.carried_out(by, sent, act, again)
 
 
-def _answer(by: Visitor, typed: Mapping[str, str], wrong: str, status: int) -> Response:
-    with by.reading() as tx:
-        page = _page(tx, typed, wrong)
-    return rendering.answer(by, page, status)
+def _wanted(sent: Fields) -> NewRequirement:
+    values = {name: sent.text(name).strip() for name in ("place", "reason")}
+    return forms.filled(NewRequirement, values)
 
 
-def _page(tx: Reading, typed: Mapping[str, str], wrong: str) -> EnvironmentSettingsPage:
+def _page(tx: Reading, typed: Typed, *, releasing: bool = False) -> EnvironmentSettingsPage:
     return EnvironmentSettingsPage(
         environments=tuple(
             Environment(name, version.number, version.changed_at)
@@ -120,6 +126,7 @@ def _page(tx: Reading, typed: Mapping[str, str], wrong: str) -> EnvironmentSetti
         ),
         suites=tuple(one.name for one in suites.list_suites(tx, cursor=None, limit=SUITES).items),
         protected=labels.protections(tx).items,
-        typed={"suite": "", "place": "", "reason": ""} | dict(typed),
-        wrong=wrong,
+        typed={name: typed.fields.text(name) for name in ("suite", "place", "reason")},
+        releasing=releasing,
+        deed=deeds.deed(tx, typed, "", ()),
     )
