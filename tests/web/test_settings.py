@@ -198,8 +198,9 @@ def test_a_form_that_is_sent_twice_requires_and_releases_once(
     for _ in "12":
         done = browser.submit(form, "Require it", place="production", reason="customers see it")
         assert "has to be passed there from now on" in done.main
+    form = browser.get(page)
     for _ in "12":
-        gone = browser.submit(done, "Release golden in production", reason="no longer")
+        gone = browser.submit(form, "Release golden in production", reason="no longer")
         assert gone.status == 200
         assert "required there no more" in gone.main
     told = [row for row in browser.get("/audit").rows() if "no longer" in row]

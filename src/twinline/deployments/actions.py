@@ -30,6 +30,7 @@ from twinline.withdrawals import actions as withdrawals
 
 HISTORY_PAGE = 100
 LIVE_SHOWN = 20
+LIVE_VERSIONS = 200
 
 
 class SplitSlot(NamedTuple):
@@ -218,20 +219,25 @@ def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
     return store.live_with(tx, prompt, LIVE_SHOWN)
 
 
-def live_of(tx: Reading, names: Collection[str]) -> tuple[LivePrompt, ...]:
-    """The versions of these prompts that are live anywhere, and the deployments that serve
-    them; by slot."""
-    return store.live_of(tx, names)
+def live_of(
+    tx: Reading,
+    names: Collection[str],
+    *,
+    also: Collection[int] = (),
+    versions: int,
+    slots: int = LIVE_SHOWN,
+) -> tuple[LivePrompt, ...]:
+    """The versions of these prompts that are live anywhere, by prompt: the newest ``versions``
+    of each first and those numbered in ``also``, each with the first ``slots`` of its slots."""
+    return store.live_of(tx, names, also=also, versions=versions, slots=slots)
 
 
-def live_by_number(tx: Reading, name: str) -> dict[int, tuple[SlotRef, ...]]:
-    """The slots in which each version of a prompt is live, by number; those that are live
-    nowhere are not in it."""
-    found: dict[int, tuple[SlotRef, ...]] = {}
-    for one in store.live_of(tx, [name]):
-        number = one.prompt.number
-        found[number] = (*found.get(number, ()), one.deployment.slot)
-    return found
+def live_by_number(tx: Reading, name: str, also: Collection[int] = ()) -> dict[int, LivePrompt]:
+    """The newest 200 versions of a prompt that are live, and those numbered in ``also``, by
+    number; those that are live nowhere are not in it."""
+    return {
+        one.prompt.number: one for one in live_of(tx, [name], also=also, versions=LIVE_VERSIONS)
+    }
 
 
 def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:

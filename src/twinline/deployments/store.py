@@ -45,16 +45,25 @@ where prompt.ref = :prompt
 order by deployed.ref, bundle.digest limit :most
 """)
 _LIVE_OF = text("""
-select distinct version.ref as prompt, deployed.ref as deployment
-from prompt
-join prompt_version on prompt_version.prompt_id = prompt.id
-join bundle on bundle.prompt_version = prompt_version.node_id
-join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
-join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
-join node version on version.id = prompt_version.node_id
-join node deployed on deployed.id = served.target
-where prompt.name = any(:names)
-order by deployed.ref, version.ref
+with served as (
+    select distinct prompt.name, prompt_version.number, deployed.ref as deployment
+    from prompt
+    join prompt_version on prompt_version.prompt_id = prompt.id
+    join bundle on bundle.prompt_version = prompt_version.node_id
+    join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
+    join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
+    join node deployed on deployed.id = served.target
+    where prompt.name = any(:names)
+), counted as (
+    select name, number, count(*) as slots,
+        (array_agg(deployment order by deployment))[1:(:slots)] as deployments,
+        row_number() over (partition by name order by number desc) as place,
+        count(*) over (partition by name) as versions,
+        cast(sum(count(*)) over (partition by name) as bigint) as places
+    from served group by name, number
+)
+select * from counted where place <= :versions or number = any(cast(:also as int[]))
+order by name, number desc
 """)
 _OWNERSHIPS = text("select * from ownership where subject = any(:subjects) order by subject")
 
@@ -93,10 +102,14 @@ class LiveBundle(NamedTuple):
 
 
 class LivePrompt(NamedTuple):
-    """A prompt version that a slot's live deployment may serve."""
+    """A prompt version that is live, in how many slots, and the first of these by name; then
+    how many versions of its prompt are live, and in how many slots, each version counted."""
 
     prompt: PromptVersionRef
-    deployment: DeploymentRef
+    slots: int
+    first: tuple[SlotRef, ...]
+    versions: int
+    places: int
 
 
 def lock_slot(tx: Writing, ref: SlotRef) -> int:
@@ -334,11 +347,21 @@ def live_with(tx: Reading, prompt: PromptVersionRef, most: int) -> tuple[LiveBun
     )
 
 
-def live_of(tx: Reading, names: Collection[str]) -> tuple[LivePrompt, ...]:
-    """The versions of these prompts that are live, by slot: also in an arm or a rule."""
+def live_of(
+    tx: Reading, names: Collection[str], *, also: Collection[int], versions: int, slots: int
+) -> tuple[LivePrompt, ...]:
+    """The versions of these prompts that are live, also in an arm or a rule, by prompt: the
+    newest ``versions`` of each and those numbered in ``also``, with their first ``slots``."""
+    wanted = {"names": list(names), "also": list(also), "versions": versions, "slots": slots}
     return tuple(
-        LivePrompt(PromptVersionRef.parse(row["prompt"]), DeploymentRef.parse(row["deployment"]))
-        for row in tx.rows(_LIVE_OF, {"names": list(names)})
+        LivePrompt(
+            prompt=PromptVersionRef(row["name"], row["number"]),
+            slots=row["slots"],
+            first=tuple(DeploymentRef.parse(one).slot for one in row["deployments"]),
+            versions=row["versions"],
+            places=row["places"],
+        )
+        for row in tx.rows(_LIVE_OF, wanted)
     )
 
 

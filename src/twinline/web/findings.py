@@ -59,9 +59,11 @@ def lines(
     )  # fmt: skip
 
 
-def some(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+def some(names: Sequence[str], count: int | None = None) -> str:
+    """The first few names, and how many more there are; of ``count`` in all, when the rest are
+    not among them."""
+    left_out = (len(names) if count is None else count) - SHOWN
+    more = f" and {left_out:,} more" if left_out > 0 else ""
     return ", ".join(names[:SHOWN]) + more
 
 

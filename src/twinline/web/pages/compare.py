@@ -9,6 +9,7 @@ from pydantic import Field
 
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
+from twinline.deployments.actions import LivePrompt
 from twinline.diffs import versions
 from twinline.language.errors import Invalid, InvalidReference
 from twinline.language.records import Prompt, PromptDiff, PromptVersion
@@ -24,12 +25,10 @@ router = page_router()
 
 CHOICES = 200
 """The newest versions that can be chosen, beside those with a label and those that are live."""
-SLOTS = 20
-"""Slots that are named; how many more there are is said."""
 
 Name = Annotated[str, Query(max_length=400)]
 Side = Annotated[str, Query(max_length=400)]
-Live = Mapping[int, tuple[SlotRef, ...]]
+Live = Mapping[int, LivePrompt]
 
 
 class Choice(NamedTuple):
@@ -51,7 +50,7 @@ class SideFacts(NamedTuple):
 
     version: PromptVersion
     tokens: int
-    live: tuple[SlotRef, ...]
+    live: LivePrompt | None
 
 
 class Comparison(NamedTuple):
@@ -72,8 +71,9 @@ class ComparePage(Page, template="compare.html"):
 
     prompt: str = Field(description="The prompt whose versions can be chosen.")
     choices: tuple[Choice, ...] = Field(
-        description=f"The {CHOICES} newest versions, and older ones that have a label or are live: "
-        "the number, the labels, and the slots it is live in."
+        description=f"The {CHOICES} newest versions, and older ones that have a label or are among "
+        f"the {deployments.LIVE_VERSIONS} newest that are live: the number, the labels, and the "
+        "environments it is live in."
     )
     left_out: int = Field(
         description="Older versions that cannot be chosen here; the address takes their numbers."
@@ -144,6 +144,7 @@ def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
     texts = _side(name, before), _side(name, after)
     choices = _choices(prompt, live, (before, after))
     facts = [_facts(tx, name, live, version) for version in (before, after)]
+    affected = facts[0].live
     difference = versions.compare(before, after)
     deleted, inserted = versions.words_changed(difference.messages)
     return ComparePage(
@@ -163,8 +164,8 @@ def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
         swapped=_pair(name, texts[1], texts[0]),
         steps=_steps(prompt, before, after),
         download=addresses.asked("/compare.txt", prompt=name, old=texts[0], new=texts[1]),
-        affected=facts[0].live[:SLOTS],
-        affected_more=max(0, len(facts[0].live) - SLOTS),
+        affected=affected.first if affected else (),
+        affected_more=affected.slots - len(affected.first) if affected else 0,
     )
 
 
@@ -197,9 +198,11 @@ def _name_in(side: str) -> str:
 
 
 def _facts(tx: Reading, name: str, live: Live, version: PromptVersion) -> SideFacts:
-    found = live if version.name == name else deployments.live_by_number(tx, version.name)
-    tokens = comparing.tokens_about(version.whole)
-    return SideFacts(version, tokens, found.get(version.number, ()))
+    number = version.number
+    found = live.get(number) if version.name == name else None
+    if found is None:  # it may be older than those that were looked for
+        found = deployments.live_by_number(tx, version.name, [number]).get(number)
+    return SideFacts(version, comparing.tokens_about(version.whole), found)
 
 
 def _choices(
@@ -217,16 +220,21 @@ def _choices(
 
 def _said(prompt: Prompt, live: Live, number: int) -> str:
     labels = sorted(label for label, at in prompt.labels.items() if at == number)
-    slots = live.get(number, ())
-    where = ", ".join(dict.fromkeys(one.environment for one in slots))
+    found = live.get(number)
     return " · ".join(
         [
             str(number),
             *(["latest"] if number == prompt.latest else []),
             *labels[:3],
-            *([f"live in {where}"] if slots else []),
+            *([f"live in {_where(found)}"] if found else []),
         ]
     )
+
+
+def _where(live: LivePrompt) -> str:
+    if live.slots > len(live.first):
+        return f"{live.slots:,} slots"
+    return ", ".join(dict.fromkeys(one.environment for one in live.first))
 
 
 def _pair(name: str, old: object, new: object) -> str:

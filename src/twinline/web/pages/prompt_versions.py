@@ -41,7 +41,7 @@ from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
 
-VARIABLES, EXAMPLES, PAIRS, INCLUSIONS = 60, 5, 10, 20
+VARIABLES, EXAMPLES, PAIRS, INCLUSIONS, LIVE = 60, 5, 10, 20, 4
 
 
 class Pair(NamedTuple):
@@ -73,7 +73,8 @@ class VersionPage(Page, template="prompt_version.html"):
         description="The template with what it includes in its place, when it includes anything."
     )
     live: tuple[LivePrompt, ...] = Field(
-        title="compare with what is live", description="Other versions of the prompt that are live."
+        title="compare with what is live",
+        description="The newest versions of the prompt that are live.",
     )
     prospect: Prospect = Field(
         title="would affect",
@@ -178,7 +179,7 @@ def _page(tx: Reading, ref: PromptVersionRef, values: dict[str, str], typed: Typ
         against=withdrawals.against(tx, ref),
         written=shortened(found.template),
         composed=shortened(found.composed) if found.composed else None,
-        live=deployments.live_of(tx, [ref.name]),
+        live=deployments.live_of(tx, [ref.name], also=[ref.number - 1], versions=LIVE, slots=1),
         prospect=prospect,
         served=inferences.by_prompt(tx, ref.name, [ref.number], since()).get(ref.number),
         pairs=_pairs(tx, prospect),

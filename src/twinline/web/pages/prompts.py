@@ -1,5 +1,6 @@
 """Prompts: the list of them, and one with its versions."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
@@ -23,7 +24,7 @@ from twinline.language.records import (
     SlotImpact,
 )
 from twinline.language.records import Request as Sent
-from twinline.language.refs import PromptVersionRef
+from twinline.language.refs import PromptVersionRef, SlotRef
 from twinline.lineage import impacts, reaches, retirements
 from twinline.prompts import actions, inclusions, searching
 from twinline.prompts.actions import LastChange
@@ -39,6 +40,8 @@ router = page_router()
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
 PROMPTS, VERSIONS, MOVES, PLACES, INCLUSIONS, LABELS = 50, 30, 5, 10, 20, 6
+SLOTS, LIVE = 5, 20
+"""In the list, slots of a prompt, and live versions of it that are looked at for them."""
 SERVED = timedelta(days=30)
 """Of how many days a version's requests are counted."""
 
@@ -60,6 +63,17 @@ class Listed(NamedTuple):
     prompt: Prompt
     last: LastChange
     live: tuple[LivePrompt, ...]
+
+    @property
+    def places(self) -> list[tuple[SlotRef, int]]:
+        """The slots that the list shows, and the version that is live in each."""
+        found = [(slot, one.prompt.number) for one in self.live for slot in one.first]
+        return sorted(found, key=lambda place: (place[0].short, place[1]))[:SLOTS]
+
+    @property
+    def more_places(self) -> int:
+        """How many others there are."""
+        return max(self.live[0].places - SLOTS, 0) if self.live else 0
 
     @property
     def labels(self) -> list[tuple[str, int]]:
@@ -103,7 +117,7 @@ class Row(NamedTuple):
     """A version of a prompt, where it is live, and what it served lately."""
 
     version: PromptVersion
-    live: tuple[LivePrompt, ...]
+    live: LivePrompt | None
     served: Service | None
 
     @property
@@ -226,7 +240,7 @@ def _wanted(typed: dict[str, str], *, retired: bool) -> Wanted:
 def _listed(tx: Reading, found: tuple[Prompt, ...]) -> tuple[Listed, ...]:
     names = [one.name for one in found]
     last = actions.last_changes(tx, names)
-    live = deployments.live_of(tx, names)
+    live = deployments.live_of(tx, names, versions=LIVE, slots=SLOTS)
     return tuple(
         Listed(one, last[one.name], tuple(place for place in live if place.prompt.name == one.name))
         for one in found
@@ -236,16 +250,16 @@ def _listed(tx: Reading, found: tuple[Prompt, ...]) -> tuple[Listed, ...]:
 def _page(tx: Reading, name: str, cursor: str | None, typed: Typed) -> PromptPage:
     prompt = actions.read_prompt(tx, name)
     page = actions.list_versions(tx, name, retired=True, cursor=cursor, limit=VERSIONS)
-    live = deployments.live_of(tx, [name])
+    live = deployments.live_by_number(tx, name, [one.number for one in page.items])
     newest = PromptVersionRef(name, prompt.latest)
-    versions = sorted({one.prompt for one in live}, key=lambda ref: -ref.number)
+    places = list(live.values())[:PLACES]
     includers = inclusions.included_by(tx, name, None, cursor=None, limit=INCLUSIONS)
     rows = _rows(tx, name, page.items, live)
     old, new = chosen(rows)
     return PromptPage(
         prompt=prompt,
-        places=tuple(_place(tx, ref) for ref in versions[:PLACES]),
-        more_places=max(len(versions) - PLACES, 0),
+        places=tuple(_place(tx, one.prompt) for one in places),
+        more_places=places[0].versions - len(places) if places else 0,
         rows=rows,
         old=old,
         new=new,
@@ -259,13 +273,13 @@ def _page(tx: Reading, name: str, cursor: str | None, typed: Typed) -> PromptPag
 
 
 def _rows(
-    tx: Reading, name: str, versions: tuple[PromptVersion, ...], live: tuple[LivePrompt, ...]
+    tx: Reading, name: str, versions: tuple[PromptVersion, ...], live: Mapping[int, LivePrompt]
 ) -> tuple[Row, ...]:
     served = inferences.by_prompt(tx, name, [one.number for one in versions], since())
     return tuple(
         Row(
             version=one,
-            live=tuple(place for place in live if place.prompt == one.ref),
+            live=live.get(one.number),
             served=served.get(one.number),
         )
         for one in versions

@@ -275,9 +275,10 @@ def _findings(tx: Reading, new: NewPromptVersion, against: int | None = None) ->
     known = _known(tx, new.name)
     if known is None:
         return _Found(findings.lines(tx, new, check, None, None, ""), check, None, None, "")
-    live = deployments.live_by_number(tx, new.name)
+    live = deployments.live_by_number(tx, new.name, [against] if against else ())
     number = against or max(live, default=known.latest)
     before = actions.read_version(tx, PromptVersionRef(new.name, number))
-    where = findings.some([slot.short for slot in live.get(number, ())])
+    one = live.get(number)
+    where = findings.some([slot.short for slot in one.first], one.slots) if one else ""
     said = findings.lines(tx, new, check, known, before, where)
     return _Found(said, check, known, before, where)
