@@ -148,6 +148,46 @@ def test_many_slots_are_paged(
     assert "There is no page 9" in beyond.main
 
 
+def test_the_pages_of_a_moment_tell_what_the_api_tells_of_it(
+    catalog: Catalog, browser: Browser, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a slot in which nothing was live yet, and without one that came later."""
+    monkeypatch.setattr(environments, "SLOTS", 2)
+    catalog.serve("waits@production", catalog.bundle(1, 1), 1)
+    for slot in ("c@production", "b@production", "a@staging"):
+        catalog.deploy(slot, catalog.bundle(1, 1))
+    then = catalog.deploy("a@production", catalog.bundle(1, 1)).at
+    for slot in ("a@production", "later@production", "waits@production"):
+        catalog.deploy(slot, catalog.bundle(1, 2))
+    for at, query, count in ((then, f"?at={then:%Y-%m-%dT%H:%M:%S.%f}", 4), (None, "", 5)):
+        told = client.environments.live("production", at=at)
+        shown = browser.get(f"/environments/production{query}")
+        rows = shown.rows()
+        while "More slots" in shown.links:
+            shown = browser.follow(shown, "More slots")
+            rows += shown.rows()
+        found = [(row[0], row[1] if len(row) > 2 else None) for row in rows]
+        assert found == [
+            (one.route, f"support/answer/{one.live.prompt.number}" if one.live else None)
+            for one in told.slots
+        ]
+        assert len(found) == count
+
+
+def test_a_filter_means_its_characters(catalog: Catalog, browser: Browser) -> None:
+    for slot in ("a_b@production", "axb@production"):
+        catalog.deploy(slot, catalog.bundle(1, 1))
+    shown = browser.get("/environments/production?route=A_B")
+    assert [row[0] for row in shown.rows()] == ["a_b"]
+    for none in ("%25", "%5C"):
+        shown = browser.get(f"/environments/production?route={none}")
+        assert shown.status == 200
+        assert "No slot of production has" in shown.main
+    shown = browser.get("/environments/production?route=%00")
+    assert shown.status == 422
+    assert "cannot contain NUL" in shown.main
+
+
 def test_a_split_is_told_in_the_picture_and_in_the_table(
     catalog: Catalog, browser: Browser, client: Client
 ) -> None:

@@ -245,6 +245,19 @@ def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:
     return store.slots_at(tx, environment, at)
 
 
+def slots_page_at(
+    tx: Reading, environment: str, at: datetime, part: str, *, offset: int, limit: int
+) -> tuple[Slot, ...]:
+    """Some of the slots that existed at ``at`` and whose route holds ``part``, in whatever
+    case: up to ``limit`` after the first ``offset``, by route, with what was live in each."""
+    return store.slots_page_at(tx, environment, at, part, offset=offset, limit=limit)
+
+
+def count_at(tx: Reading, environment: str, at: datetime, part: str) -> int:
+    """How many slots existed at ``at`` whose route holds ``part``, in whatever case."""
+    return store.count_at(tx, environment, at, part)
+
+
 def live_within(
     tx: Reading, refs: Collection[SlotRef], since: datetime, until: datetime, *, limit: int
 ) -> tuple[Deployment, ...]:

@@ -217,6 +217,23 @@ def slots_at(tx: Reading, environment: str, at: datetime) -> tuple[Slot, ...]:
     return tuple(_slot(row, _deployment(row) if row["number"] else None) for row in tx.rows(query))
 
 
+def slots_page_at(
+    tx: Reading, environment: str, at: datetime, part: str, *, offset: int, limit: int
+) -> tuple[Slot, ...]:
+    """Of the slots that existed at ``at`` and whose route holds ``part``, in whatever case, up
+    to ``limit`` after the first ``offset``, with what was live in each; by route."""
+    query = select(slot).where(*_existed(environment, at, part)).order_by(slot.c.route)
+    rows = tx.rows(query.offset(offset).limit(limit))
+    newest = _newest(at).where(slot.c.id.in_([row["id"] for row in rows]))
+    by_slot = {row["slot_id"]: _deployment(row) for row in tx.rows(newest)}
+    return tuple(_slot(row, by_slot.get(row["id"])) for row in rows)
+
+
+def count_at(tx: Reading, environment: str, at: datetime, part: str) -> int:
+    """How many slots existed at ``at`` whose route holds ``part``, in whatever case."""
+    return tx.value(select(func.count()).select_from(slot).where(*_existed(environment, at, part)))
+
+
 def first_in(tx: Reading, environment: str) -> datetime | None:
     """When something was live in an environment for the first time."""
     first = select(func.min(deployment.c.at)).join(slot, slot.c.id == deployment.c.slot_id)
@@ -397,6 +414,11 @@ def names_with(tx: Reading, part: str, limit: int) -> list[str]:
     name = slot.c.route + "@" + slot.c.environment
     query = select(name).where(name.icontains(part, autoescape=True))
     return tx.values(query.order_by(slot.c.route, slot.c.environment).limit(limit))
+
+
+def _existed(environment: str, at: datetime, part: str) -> tuple[Any, ...]:
+    holds = slot.c.route.icontains(part, autoescape=True)
+    return slot.c.environment == environment, slot.c.created_at <= at, holds
 
 
 def _is(ref: SlotRef) -> Any:

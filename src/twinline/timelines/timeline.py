@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from twinline.access import actions as access
 from twinline.bundles import actions as bundles
@@ -15,12 +16,22 @@ from twinline.language.records import (
     Deployment,
     LiveAt,
     Page,
+    Slot,
     TimelineEntry,
 )
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import rules
 from twinline.timelines.rules import State
+
+
+class LivePage(NamedTuple):
+    """Some of the slots that were asked for, how many there are in all, and what is to be said
+    of an environment in which nothing was live."""
+
+    slots: tuple[Slot, ...]
+    total: int
+    note: str | None
 
 
 def live_at(tx: Reading, environment: str, at: datetime | None) -> LiveAt:
@@ -31,8 +42,27 @@ def live_at(tx: Reading, environment: str, at: datetime | None) -> LiveAt:
     """
     moment = at or access.now(tx)
     slots = deployments.slots_at(tx, environment, moment)
-    note = None if any(slot.live for slot in slots) else _note(tx, environment)
+    note = None
+    if not any(slot.live for slot in slots):
+        note = _note(environment, deployments.live_since(tx, environment))
     return LiveAt(environment=environment, at=moment, slots=slots, note=note)
+
+
+def live_page_at(
+    tx: Reading, environment: str, at: datetime, part: str, *, offset: int, limit: int
+) -> LivePage:
+    """As `live_at`, of up to ``limit`` slots whose route holds ``part`` after the first
+    ``offset`` of them.
+
+    Raises:
+        NotFound: no slot is in an environment of that name.
+    """
+    first = deployments.live_since(tx, environment)
+    return LivePage(
+        slots=deployments.slots_page_at(tx, environment, at, part, offset=offset, limit=limit),
+        total=deployments.count_at(tx, environment, at, part),
+        note=_note(environment, first) if first is None or first > at else None,
+    )
 
 
 def page(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[TimelineEntry]:
@@ -85,8 +115,7 @@ def named_by(tx: Reading, found: Iterable[Deployment]) -> dict[BundleRef, Bundle
     return bundles.read_all(tx, refs)
 
 
-def _note(tx: Reading, environment: str) -> str:
-    first = deployments.live_since(tx, environment)
+def _note(environment: str, first: datetime | None) -> str:
     if first is None:
         return f"Nothing was ever live in {environment}."
     said = f"{first:%Y-%m-%d %H:%M:%S}Z"

@@ -193,14 +193,15 @@ def _lines(tx: Reading, stopped: Collection[str]) -> tuple[EnvironmentLine, ...]
 
 
 def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> EnvironmentPage:
-    live = timeline.live_at(tx, asked.environment, asked.at)
-    matching = [one for one in live.slots if asked.route.lower() in one.route.lower()]
     first = (asked.page - 1) * SLOTS
-    slots = matching[first : first + SLOTS]
+    live = timeline.live_page_at(
+        tx, asked.environment, asked.at, asked.route, offset=first, limit=SLOTS
+    )
+    slots = live.slots
     if not slots and asked.page > 1:
         raise NotFound(
             f"There is no page {asked.page} of the slots of {asked.environment}; there are "
-            f"{len(matching)} slots, {SLOTS} on a page."
+            f"{live.total} slots, {SLOTS} on a page."
         )
     stopped = kills.in_force_at(tx, asked.at)
     times = bands.times(
@@ -223,10 +224,10 @@ def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> Environmen
         picture=pictures.timelines(times),
         shortened=any(len(band.spans) == bands.SPANS_MOST for band in times.bands),
         slots=tuple(_line(one, stopped) for one in slots),
-        count=len(matching),
+        count=live.total,
         route=asked.route,
         before=asked.address(page=asked.page - 1) if asked.page > 1 else "",
-        after=asked.address(page=asked.page + 1) if len(matching) > first + SLOTS else "",
+        after=asked.address(page=asked.page + 1) if live.total > first + SLOTS else "",
     )
 
 
