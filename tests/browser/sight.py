@@ -82,6 +82,22 @@ _STICKS_OUT = """() => {
     .map(one => `${one.tagName}.${one.className}: ${one.textContent.trim().slice(0, 60)}`);
   return [`${document.documentElement.scrollWidth} px of ${wide}`, ...found.slice(-5)];
 }"""
+_TORN = """() => [...document.querySelectorAll("main :is(td, tbody th) a:not(.ref)")]
+  .filter(one => one.checkVisibility())
+  .filter(one => {
+    const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+    let before = null;
+    while (texts.nextNode()) for (let at = 0; at < texts.currentNode.length; at++) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, at);
+      range.setEnd(texts.currentNode, at + 1);
+      const [letter, top] = [range.toString(), range.getBoundingClientRect().top];
+      const torn = before && /\\w\\w/.test(before.letter + letter) && top > before.top + 4;
+      if (torn) return true;
+      before = { letter, top };
+    }
+    return false;
+  }).map(one => one.textContent.trim())"""
 _BEYOND_PICTURES = """() => {
   const copy = document.documentElement.cloneNode(true);
   for (const svg of copy.querySelectorAll("svg")) svg.remove();
@@ -112,6 +128,11 @@ def low_rows(page: Page) -> list[str]:
 def sticking_out(page: Page) -> list[str]:
     """What makes a page scroll sideways; nothing when it does not."""
     return page.evaluate(_STICKS_OUT)
+
+
+def torn(page: Page) -> list[str]:
+    """Links in tables that go on in another line within a word."""
+    return page.evaluate(_TORN)
 
 
 def weight(page: Page) -> int:

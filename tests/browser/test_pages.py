@@ -26,6 +26,8 @@ _PASSING = re.compile(r"\d+ (?:s|min|h|d) ago|until [\d-]+ [\d:]+|ends \d+ sessi
 sign in."""
 
 POOR = """<main><table><tr style="height: 20px; line-height: 10px"><td>low</td></tr></table>
+<table style="width: 60px; word-break: break-all"><tbody><tr><td><a href="/">tornapart</a></td></tr>
+<tr style="height: 40px"><td><a href="/">as it is</a></td></tr></tbody></table>
 <div style="width: 3000px">wide</div>
 <svg width="200" height="40"><rect fill="#fff" width="200" height="40"/>
 <text x="5" y="12" fill="#000">clear</text><text x="80" y="12" fill="#ccc">pale</text>
@@ -121,6 +123,19 @@ def test_every_address_of_the_pages_is_among_those_that_are_tested(around: Place
     assert None not in reached, "pages.py has a line for an address that is none"
 
 
+@pytest.mark.parametrize("name", ["impact", "environment"])
+@pytest.mark.parametrize("width", [NARROWEST, PHONE])
+def test_names_of_slots_and_versions_are_whole_words_on_a_phone(
+    window: Contexts, history: Served, around: Places, name: str, width: int
+) -> None:
+    with chrome.opened(window("light"), history.url) as watched:
+        page = watched.page
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.goto(around.fill(PAGES[name]))
+        assert page.locator("main td a").count() > 0
+        assert sight.torn(page) == []
+
+
 def test_who_is_not_signed_in_sees_a_sound_form(chromium: Browser, history: Served) -> None:
     context = chromium.new_context(base_url=history.url)
     with chrome.opened(context, history.url) as watched:
@@ -141,6 +156,7 @@ def test_what_is_not_sound_is_seen(chromium: Browser, history: Served) -> None:
         assert [text.partition(":")[0] for text in sight.pale_texts(page)] == ["pale"]
         assert [row.partition(" ")[0] for row in sight.low_rows(page)] == ["TR", "a"]
         assert "3" in sight.sticking_out(page)[0]
+        assert sight.torn(page) == ["tornapart"]
         assert any("image-alt" in one for one in sight.violations(page))
         page.evaluate("console.error('noise')")
         page.evaluate("alert('asked')")
