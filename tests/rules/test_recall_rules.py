@@ -29,7 +29,6 @@ from twinline.language.refs import (
 from twinline.recalls.rules import (
     Option,
     best,
-    brought_in,
     changes_something,
     plan_digest,
     sides_to_try,
@@ -108,18 +107,6 @@ BEST = {
 @pytest.mark.parametrize(("options", "side"), BEST.values(), ids=BEST)
 def test_of_several_ways_the_best_is(options: list[Option], side: Side) -> None:
     assert best(options).side == side
-
-
-RUNS = {
-    "only-the-live-one": ([(3, True), (2, False), (1, True)], 3),
-    "all-of-them": ([(3, True), (2, True), (1, True)], 1),
-    "the-run-up-to-now": ([(4, True), (3, True), (2, False), (1, True)], 3),
-}
-
-
-@pytest.mark.parametrize(("history", "number"), RUNS.values(), ids=RUNS)
-def test_what_brought_it_in(history: list[tuple[int, bool]], number: int) -> None:
-    assert brought_in(history) == number
 
 
 def pair(old: int, new: int, **more: Any) -> PairPreflight:

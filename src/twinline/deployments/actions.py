@@ -321,6 +321,19 @@ def whole_history(tx: Reading, ref: SlotRef, before: int | None = None) -> Itera
         before = items[-1].number
 
 
+def live_of_each(tx: Reading, slots: Collection[SlotRef]) -> dict[SlotRef, Deployment]:
+    """What is live in these slots; a slot where nothing is is left out."""
+    return {one.slot: one for one in store.live_of_each(tx, slots)}
+
+
+def brought_in(
+    tx: Reading, slots: Collection[SlotRef], bundles: Collection[BundleRef]
+) -> dict[SlotRef, int]:
+    """For each of these slots, in all of which one of these bundles is live, the number of the
+    deployment since which one of them always was."""
+    return {slot: one + 1 for slot, one in store.newest_without(tx, slots, bundles).items()}
+
+
 def fit_to_serve(tx: Reading, ref: BundleRef) -> BundleRef:
     """A bundle by its whole digest, when it may go live.
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from twinline.db.graph import add_edge, add_node, end_edges, find_node
+from twinline.db.graph import INTO, add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
 from twinline.db.schema import bundle, deployment, node, ownership, slot
 from twinline.db.session import Reading, Writing
@@ -44,15 +44,35 @@ join node model on model.id = bundle.model_version
 where prompt.ref = :prompt
 order by deployed.ref, bundle.digest limit :most
 """)
-_LIVE_OF = text("""
-with served as (
+_NEWEST_WITHOUT = text(f"""
+with named as materialized (select node_id from bundle where digest = any(:digests))
+select slot.route, slot.environment, coalesce(fine.number, 0) as number
+from unnest(cast(:routes as text[]), cast(:environments as text[])) wanted(route, environment)
+join slot using (route, environment)
+left join lateral (
+    select number from deployment made
+    where made.slot_id = slot.id and not exists (
+        select 1 from (select made.node_id) each(node_id) {INTO.format(node="each.node_id")}
+        where edge.kind = 'deployed_as' and edge.source in (select node_id from named))
+    order by number desc limit 1
+) fine on true
+""")
+# Begins with the slots: of a pair that is old there are many thousand deployments.
+_LIVE_OF = text(f"""
+with live as materialized (
+    select edge.source as bundle, newest.node_id as deployment from slot
+    cross join lateral (
+        select node_id from deployment where slot_id = slot.id order by number desc limit 1
+    ) newest
+    {INTO.format(node="newest.node_id")}
+    where edge.kind = 'deployed_as'
+), served as (
     select distinct prompt.name, prompt_version.number, deployed.ref as deployment
     from prompt
     join prompt_version on prompt_version.prompt_id = prompt.id
     join bundle on bundle.prompt_version = prompt_version.node_id
-    join edge served on served.source = bundle.node_id and served.kind = 'deployed_as'
-    join edge live on live.source = served.target and live.kind = 'live_in' and live.until is null
-    join node deployed on deployed.id = served.target
+    join live on live.bundle = bundle.node_id
+    join node deployed on deployed.id = live.deployment
     where prompt.name = any(:names)
 ), counted as (
     select name, number, count(*) as slots,
@@ -302,24 +322,56 @@ def live_within(
     return tuple(_deployment(row) for row in tx.rows(query))
 
 
-def sides(tx: Reading, ref: SlotRef) -> tuple[RowMapping, ...]:
-    """Number, kind, and both sides (references) of each deployment, the oldest first."""
+def sides(tx: Reading, slots: Collection[SlotRef]) -> tuple[RowMapping, ...]:
+    """Slot, number, kind, and both sides (references) of each deployment of these slots that
+    made another bundle the default than the one before it; the oldest first."""
+    before = func.lag(deployment.c.bundle).over(
+        partition_by=deployment.c.slot_id, order_by=deployment.c.number
+    )
+    made = (
+        select(deployment, slot.c.route, slot.c.environment, before.label("before"))
+        .join(slot, slot.c.id == deployment.c.slot_id)
+        .where(_among(slots))
+        .subquery()
+    )
     model, prompt = node.alias(), node.alias()
     query = (
         select(
-            deployment.c.number,
-            deployment.c.kind,
+            made.c.route,
+            made.c.environment,
+            made.c.number,
+            made.c.kind,
             model.c.ref.label("model"),
             prompt.c.ref.label("prompt"),
         )
-        .join(slot, slot.c.id == deployment.c.slot_id)
-        .join(bundle, bundle.c.node_id == deployment.c.bundle)
+        .join(bundle, bundle.c.node_id == made.c.bundle)
         .join(model, model.c.id == bundle.c.model_version)
         .join(prompt, prompt.c.id == bundle.c.prompt_version)
-        .where(_is(ref))
-        .order_by(deployment.c.number)
+        .where(made.c.before.is_distinct_from(made.c.bundle))
+        .order_by(made.c.slot_id, made.c.number)
     )
     return tuple(tx.rows(query))
+
+
+def live_of_each(tx: Reading, slots: Collection[SlotRef]) -> tuple[Deployment, ...]:
+    """What is live in these slots; a slot where nothing is is left out."""
+    return tuple(_deployment(row) for row in tx.rows(_newest().where(_among(slots))))
+
+
+def newest_without(
+    tx: Reading, slots: Collection[SlotRef], bundles: Collection[BundleRef]
+) -> dict[SlotRef, int]:
+    """The number of the newest deployment in each of these slots that names none of these
+    bundles, 0 where every one does."""
+    values = {
+        "routes": [one.route for one in slots],
+        "environments": [one.environment for one in slots],
+        "digests": [one.digest for one in bundles],
+    }
+    return {
+        SlotRef(row["route"], row["environment"]): row["number"]
+        for row in tx.rows(_NEWEST_WITHOUT, values)
+    }
 
 
 def find_slot(tx: Reading, ref: SlotRef) -> Slot | None:
@@ -423,6 +475,11 @@ def _existed(environment: str, at: datetime, part: str) -> tuple[Any, ...]:
 
 def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
+
+
+def _among(refs: Iterable[SlotRef]) -> Any:
+    places = [(ref.route, ref.environment) for ref in refs]
+    return tuple_(slot.c.route, slot.c.environment).in_(places)
 
 
 def _newest(at: datetime | None = None, *, or_nothing: bool = False) -> Select[Any]:

@@ -90,6 +90,6 @@ def _back(tx: Reading, root: Ref, found: Reach) -> tuple[SlotRef, ...]:
     slots = sorted(reaches.deployed_to(tx, found) - set(found.live), key=str)
     return tuple(
         slot
-        for slot in slots
-        if any(frame.value == root for frame in pasts.of_slot(tx, slot).stacks[side])
+        for slot, past in pasts.of_slots(tx, slots).items()
+        if any(frame.value == root for frame in past.stacks[side])
     )

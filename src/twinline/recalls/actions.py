@@ -46,7 +46,8 @@ def recall(tx: Writing, new: NewRecall) -> tuple[RecallDetails, bool]:
     made, fresh = withdrawals.withdraw(tx, ref, RECALLED, new.reason)
     if not fresh:
         return read(tx, made.number), False
-    report = reports.freeze(tx, made.node, store.downstream(tx, made.node, made.at))
+    down = store.downstream(tx, made.node, made.at)
+    report = reports.freeze(tx, made.node, down, store.deployments_of(tx, made.node, made.at))
     report_digest = digest(report)
     store.add(tx, made.number, report, report_digest)
     found = read(tx, made.number)

@@ -14,7 +14,6 @@ from twinline.kills import actions as kills
 from twinline.language.errors import TwinlineError
 from twinline.language.records import (
     Bundle,
-    Deployment,
     LiveUse,
     PairPreflight,
     RecallPlan,
@@ -38,7 +37,6 @@ class Found:
     """A slot that serves something bad, with what is needed to change that."""
 
     use: LiveUse
-    live: Deployment
     policy: Policy
     bad: tuple[Bundle, ...]
     undoes: int
@@ -57,9 +55,7 @@ def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
 
 
 def _plan(tx: Reading, number: int, node: str, down: Downstream, known: Pairs) -> RecallPlan:
-    planned = [
-        _plan_slot(tx, known, _look_at(tx, use, down), down) for use in reports.uses(tx, down)
-    ]
+    planned = [_plan_slot(tx, known, found, down) for found in _look_at(tx, down)]
     slots = tuple(one for one in planned if isinstance(one, SlotPlan))
     unsafe = tuple(one for one in planned if isinstance(one, UnsafeSlot))
     return RecallPlan(
@@ -71,24 +67,25 @@ def _plan(tx: Reading, number: int, node: str, down: Downstream, known: Pairs) -
     )
 
 
-def _look_at(tx: Reading, use: LiveUse, down: Downstream) -> Found:
-    live = deployments.find(tx, use.deployment)
-    assert live is not None
-    policy, bad = read_policy(live.policy), frozenset(down.bundles)
-    if reports.is_fed(use.deployment, down):
-        bad = frozenset(policy.bundles())
-    earlier = (
-        (one.number, not bad.isdisjoint(read_policy(one.policy).bundles()))
-        for one in deployments.whole_history(tx, use.slot)
-    )
-    return Found(
-        use=use,
-        live=live,
-        policy=policy,
-        bad=tuple(bundles.read(tx, ref) for ref in policy.bundles() if ref in bad),
-        undoes=rules.brought_in(earlier),
-        stacks=pasts.of_slot(tx, use.slot).stacks,
-    )
+def _look_at(tx: Reading, down: Downstream) -> Iterator[Found]:
+    uses = reports.live_uses(tx, down)
+    fed = {use.slot for use, _ in uses if reports.is_fed(use.deployment, down)}
+    past = pasts.of_slots(tx, [use.slot for use, _ in uses])
+    since = deployments.brought_in(tx, past.keys() - fed, down.bundles)
+    named = {one.slot: read_policy(one.policy) for _, one in uses}
+    known = bundles.read_all(tx, {ref for policy in named.values() for ref in policy.bundles()})
+    for use, _ in uses:
+        policy = named[use.slot]
+        bad = frozenset(policy.bundles() if use.slot in fed else down.bundles)
+        if use.slot in fed:
+            since |= deployments.brought_in(tx, [use.slot], bad)
+        yield Found(
+            use=use,
+            policy=policy,
+            bad=tuple(known[ref] for ref in policy.bundles() if ref in bad),
+            undoes=since[use.slot],
+            stacks=past[use.slot].stacks,
+        )
 
 
 def _plan_slot(tx: Reading, known: Pairs, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:

@@ -15,15 +15,18 @@ from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
 from twinline.inferences import recounts
 from twinline.language.canonical import digest
-from twinline.language.records import ImpactReport, LiveUse
+from twinline.language.records import Deployment, ImpactReport, LiveUse
 from twinline.language.refs import DeploymentRef
 from twinline.recalls import rules
 from twinline.recalls.store import Downstream
 from twinline.routing.policy import read_policy
 
 
-def freeze(tx: Writing, node: str, down: Downstream) -> dict[str, Any]:
-    """The report on what is downstream of a node now, as the JSON that is kept."""
+def freeze(
+    tx: Writing, node: str, down: Downstream, deployed_as: tuple[DeploymentRef, ...]
+) -> dict[str, Any]:
+    """The report on what is downstream of a node now, as the JSON that is kept;
+    ``deployed_as`` are all deployments that are, also those that are over."""
     at = recounts.mark(tx)
     fed = (*down.fed_slots, *down.fed_deployments)
     counts = recounts.counted(tx, down.bundles, fed, at)
@@ -33,7 +36,7 @@ def freeze(tx: Writing, node: str, down: Downstream) -> dict[str, Any]:
         at=access.now(tx),
         mark=at,
         bundles=down.bundles,
-        deployments=down.deployments,
+        deployments=deployed_as,
         fed=fed,
         live=uses(tx, down),
         counts=counts,
@@ -56,25 +59,26 @@ def recount(tx: Reading, kept: dict[str, Any]) -> tuple[str, int]:
 
 def uses(tx: Reading, down: Downstream) -> tuple[LiveUse, ...]:
     """Where something downstream is live, by slot."""
-    live = {ref.slot: ref for ref in down.live}
-    for slot in down.fed_slots:
-        now = deployments.read_slot(tx, slot).live
-        live |= {slot: now.ref} if now else {}
-    found = (use(tx, ref, down) for ref in sorted(live.values(), key=lambda ref: str(ref.slot)))
-    return tuple(one for one in found if one.places)
+    return tuple(one for one, _ in live_uses(tx, down))
 
 
-def use(tx: Reading, ref: DeploymentRef, down: Downstream) -> LiveUse:
+def live_uses(tx: Reading, down: Downstream) -> tuple[tuple[LiveUse, Deployment], ...]:
+    """Where something downstream is live, by slot, each with what is live there."""
+    slots = {*(ref.slot for ref in down.live), *down.fed_slots}
+    live = sorted(deployments.live_of_each(tx, slots).values(), key=lambda one: str(one.slot))
+    found = ((use(one, down), one) for one in live)
+    return tuple((one, deployment) for one, deployment in found if one.places)
+
+
+def use(live: Deployment, down: Downstream) -> LiveUse:
     """The places of a deployment's policy that name something downstream; all of them when
     what is recalled feeds the deployment or its slot."""
-    deployment = deployments.find(tx, ref)
-    assert deployment is not None
-    bad = frozenset(down.bundles)
-    places = read_policy(deployment.policy).places()
+    bad, fed = frozenset(down.bundles), is_fed(live.ref, down)
+    places = read_policy(live.policy).places()
     return LiveUse(
-        slot=ref.slot,
-        deployment=ref,
-        places=tuple(place for place, bundle in places if is_fed(ref, down) or bundle in bad),
+        slot=live.slot,
+        deployment=live.ref,
+        places=tuple(place for place, bundle in places if fed or bundle in bad),
     )
 
 

@@ -59,17 +59,6 @@ def best(options: Sequence[Option]) -> Option:
     )
 
 
-def brought_in(live_first: Iterable[tuple[int, bool]]) -> int:
-    """The deployment that brought in what is bad now, from a history of number and whether
-    something bad was live, the live one first."""
-    found = 0
-    for number, was_bad in live_first:
-        if not was_bad:
-            break
-        found = number
-    return found
-
-
 def plan_digest(recall: int, slots: Iterable[SlotPlan], unsafe: Iterable[UnsafeSlot]) -> str:
     """The digest over every change that a plan makes. Evidence is left out: it grows with
     each request, and executing looks at it again."""

@@ -20,38 +20,52 @@ from twinline.language.refs import (
     parse_ref,
 )
 
-_DOWNSTREAM = text(f"""
+
+def _below(leading_on: str) -> str:
+    return f"""
 with recursive below(id, via) as (
     select id, '' from node where ref = :root
     union
     select edge.target, edge.kind from below {OUT_OF.format(node="below.id")}
-    where {PASSES_ON.format(at="cast(:at as timestamptz)")}
-)
+    where ({PASSES_ON.format(at="cast(:at as timestamptz)")}){leading_on}
+)"""
+
+
+# A deployment that is over and that nobody drew an edge from leads nowhere: of a pair that
+# is old there are many thousands.
+_LEADING_ON = """
+    and (edge.kind <> 'deployed_as' or exists (
+        select 1 from edge next where next.source = edge.target
+            and (next.kind <> 'live_in' or next.until is null)))"""
+_DOWNSTREAM = text(f"""{_below(_LEADING_ON)}
 select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live
 from below join node on node.id = below.id
 where node.kind in ('prompt', 'model', 'bundle', 'deployment', 'slot')
 group by node.id order by node.ref
 """)
+_DEPLOYMENTS = text(f"""{_below("")}
+select distinct node.ref from below join node on node.id = below.id
+where node.kind = 'deployment' order by node.ref
+""")
 _WAIT_LONGER = text("select set_config('lock_timeout', '25s', true)")
 
 
 @dataclass(frozen=True)
 class Downstream:
-    """What came from a node, itself included: versions, bundles and deployments, those
-    deployments that are live, and the slots and deployments that people say it feeds, so
-    that all that they served is downstream."""
+    """What came from a node, itself included: versions, bundles, the deployments that are
+    live, and the slots and deployments that people say it feeds, so that all that they
+    served is downstream."""
 
     versions: frozenset[str]
     bundles: tuple[BundleRef, ...]
-    deployments: tuple[DeploymentRef, ...]
     live: tuple[DeploymentRef, ...]
     fed_slots: tuple[SlotRef, ...]
     fed_deployments: tuple[DeploymentRef, ...]
 
 
 def downstream(tx: Reading, root: str, at: datetime) -> Downstream:
-    """Everything downstream of a node that was found bad at a moment, by reference."""
+    """What is downstream of a node that was found bad at a moment, by reference."""
     rows = tx.rows(_DOWNSTREAM, {"root": root, "at": at, "catalogued": list(EDGE_KINDS)})
     found = [(parse_ref(row["ref"]), row["stated"], row["live"]) for row in rows]
     return Downstream(
@@ -59,13 +73,19 @@ def downstream(tx: Reading, root: str, at: datetime) -> Downstream:
             str(ref) for ref, _, _ in found if isinstance(ref, PromptVersionRef | ModelVersionRef)
         ),
         bundles=tuple(ref for ref, _, _ in found if isinstance(ref, BundleRef)),
-        deployments=tuple(ref for ref, _, _ in found if isinstance(ref, DeploymentRef)),
         live=tuple(ref for ref, _, live in found if live and isinstance(ref, DeploymentRef)),
         fed_slots=tuple(ref for ref, stated, _ in found if stated and isinstance(ref, SlotRef)),
         fed_deployments=tuple(
             ref for ref, stated, _ in found if stated and isinstance(ref, DeploymentRef)
         ),
     )
+
+
+def deployments_of(tx: Reading, root: str, at: datetime) -> tuple[DeploymentRef, ...]:
+    """Every deployment downstream of a node that was found bad at a moment, also those that
+    are over, by reference."""
+    found = tx.values(_DEPLOYMENTS, {"root": root, "at": at})
+    return tuple(DeploymentRef.parse(ref) for ref in found)
 
 
 def add(tx: Writing, number: int, report: Mapping[str, Any], report_digest: str) -> None:
