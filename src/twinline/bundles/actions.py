@@ -1,13 +1,13 @@
 """Pair a model version with a prompt version, and say what is known about pairs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from twinline.access.actions import audit
 from twinline.bundles import rules, store
 from twinline.db.session import Reading, Writing
-from twinline.language import cursors
+from twinline.language import cursors, identity
 from twinline.language.errors import Conflict, InvalidReference, NotFound
 from twinline.language.records import Bundle, NewBundle, NewPairing, Page, Pairing, ServedBundle
 from twinline.language.refs import (
@@ -75,9 +75,41 @@ def find_unresolved(tx: Reading, words: dict[str, Any]) -> Bundle | None:
 def foresee(
     tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, parameters: dict[str, Any]
 ) -> BundleRef:
-    """The reference that the bundle of a pair has or would have."""
-    sides = models.read_version(tx, model), prompts.read_version(tx, prompt)
-    return BundleRef(rules.pair_digest(*sides, parameters))
+    """The reference that the bundle of a pair has or would have.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    return foresee_all(tx, [(model, prompt, parameters)])[0]
+
+
+def foresee_all(
+    tx: Reading, pairs: Sequence[tuple[ModelVersionRef, PromptVersionRef, dict[str, Any]]]
+) -> list[BundleRef]:
+    """The reference that the bundle of each of these pairs with its parameters has or would
+    have.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    digests = store.side_digests(tx, {side for *sides, _ in pairs for side in sides})
+    for model, prompt, _ in pairs:
+        if str(model) not in digests:
+            models.read_version(tx, model)
+        if str(prompt) not in digests:
+            prompts.read_version(tx, prompt)
+    return [
+        BundleRef(
+            identity.pair_digest(
+                model=model,
+                model_digest=digests[str(model)],
+                prompt=prompt,
+                prompt_digest=digests[str(prompt)],
+                parameters=parameters,
+            )
+        )
+        for model, prompt, parameters in pairs
+    ]
 
 
 def keep_unresolved(tx: Writing, words: dict[str, Any]) -> Bundle:
@@ -198,21 +230,28 @@ def state_pairing(tx: Writing, new: NewPairing) -> Pairing:
     """
     models.read_version(tx, new.model)
     prompts.read_version(tx, new.prompt)
-    before = store.newest_pairing(tx, new.model, new.prompt)
+    before = pairing(tx, new.model, new.prompt)
     store.add_pairing(tx, new)
-    pairing = store.newest_pairing(tx, new.model, new.prompt)
-    assert pairing is not None
+    made = pairing(tx, new.model, new.prompt)
+    assert made is not None
     audit(
         tx,
         "pairing.state",
         f"{new.prompt} with {new.model}",
         why=new.reason,
         before=before.model_dump(mode="json") if before else None,
-        after=pairing.model_dump(mode="json"),
+        after=made.model_dump(mode="json"),
     )
-    return pairing
+    return made
 
 
 def pairing(tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef) -> Pairing | None:
     """The newest statement about a pair."""
-    return store.newest_pairing(tx, model, prompt)
+    return pairings(tx, [(model, prompt)]).get((model, prompt))
+
+
+def pairings(
+    tx: Reading, pairs: Collection[tuple[ModelVersionRef, PromptVersionRef]]
+) -> dict[tuple[ModelVersionRef, PromptVersionRef], Pairing]:
+    """The newest statement about each of these pairs; of most there is none."""
+    return {(one.model, one.prompt): one for one in store.newest_pairings(tx, pairs)}

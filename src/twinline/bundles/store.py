@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.schema import bundle, model, model_version, node, pairing, prompt, prompt_version
@@ -18,6 +18,9 @@ def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
     """The bundles whose digest begins with ``prefix``: two at most, to see ambiguity."""
     begins = (bundle.c.digest >= prefix, bundle.c.digest < prefix + "g")
     return tuple(_bundle(row) for row in tx.rows(_bundles().where(*begins).limit(2)))
+
+
+Sides = tuple[ModelVersionRef, PromptVersionRef]
 
 
 def find_all(tx: Reading, refs: Collection[BundleRef]) -> tuple[Bundle, ...]:
@@ -116,21 +119,42 @@ def add_pairing(tx: Writing, new: NewPairing) -> None:
     )
 
 
-def newest_pairing(tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef) -> Pairing | None:
-    """The newest statement about a pair."""
-    row = tx.row(
-        select(pairing)
-        .where(
-            pairing.c.model_version == _node_id(model), pairing.c.prompt_version == _node_id(prompt)
+def newest_pairings(tx: Reading, pairs: Collection[Sides]) -> tuple[Pairing, ...]:
+    """The newest statement about each of these pairs; of most there is none."""
+    of_model, of_prompt = node.alias(), node.alias()
+    key = pairing.c.model_version, pairing.c.prompt_version
+    query = (
+        select(
+            *(one for one in pairing.c if one.name not in ("model_version", "prompt_version")),
+            of_model.c.ref.label("model"),
+            of_prompt.c.ref.label("prompt"),
         )
-        .order_by(pairing.c.id.desc())
-        .limit(1)
+        .join(of_model, of_model.c.id == pairing.c.model_version)
+        .join(of_prompt, of_prompt.c.id == pairing.c.prompt_version)
+        .where(
+            of_model.c.ref.in_({str(model) for model, _ in pairs}),
+            of_prompt.c.ref.in_({str(prompt) for _, prompt in pairs}),
+            tuple_(of_model.c.ref, of_prompt.c.ref).in_([(str(m), str(p)) for m, p in pairs]),
+        )
+        .ext(distinct_on(*key))
+        .order_by(*key, pairing.c.id.desc())
     )
-    return Pairing.model_validate({**row, "model": model, "prompt": prompt}) if row else None
+    return tuple(Pairing.model_validate(dict(row)) for row in tx.rows(query))
 
 
-def _node_id(ref: ModelVersionRef | PromptVersionRef) -> Any:
-    return select(node.c.id).where(node.c.ref == str(ref)).scalar_subquery()
+def side_digests(
+    tx: Reading, refs: Collection[ModelVersionRef | PromptVersionRef]
+) -> dict[str, str]:
+    """The content digests of those of these versions that there are, by reference."""
+    digest = func.coalesce(model_version.c.digest, prompt_version.c.digest)
+    query = (
+        select(node.c.ref, digest.label("digest"))
+        .select_from(node)
+        .outerjoin(model_version, model_version.c.node_id == node.c.id)
+        .outerjoin(prompt_version, prompt_version.c.node_id == node.c.id)
+        .where(node.c.ref.in_([str(one) for one in refs]))
+    )
+    return {row["ref"]: row["digest"] for row in tx.rows(query)}
 
 
 def _add(tx: Writing, node_id: int, **values: Any) -> bool:

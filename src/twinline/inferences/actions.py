@@ -223,9 +223,19 @@ def find(
     return cursors.page(listing, read_all(tx, ids), limit, lambda one: str(one.id))
 
 
-def served(tx: Reading, refs: Iterable[BundleRef], within: SlotRef | None = None) -> Service:
-    """What these bundles served, everywhere or within a slot."""
-    return rollups.served(tx, _selection(tx, refs, within))
+def served(tx: Reading, refs: Iterable[BundleRef]) -> Service:
+    """What these bundles served, everywhere."""
+    return rollups.served(tx, Selection(tuple(map(Part, store.bundle_ids(tx, refs)))))
+
+
+def served_each(
+    tx: Reading, wanted: Collection[tuple[BundleRef, SlotRef]]
+) -> dict[tuple[BundleRef, SlotRef], Service]:
+    """What each of these bundles served within a slot of its own."""
+    known = store.places(tx, wanted)
+    part = Selection(tuple(Part(bundle, slot) for bundle, slot in known))
+    found = rollups.served_each(tx, part) if known else {}
+    return dict.fromkeys(wanted, rollups.NOTHING) | {known[id]: one for id, one in found.items()}
 
 
 def served_by_arm(
@@ -292,8 +302,20 @@ def exposed_first(tx: Reading, slot: SlotRef, experiment: str, since: datetime) 
 
 def served_last_hour(tx: Reading, refs: Iterable[BundleRef], within: SlotRef) -> int:
     """How many requests these bundles served in the hour up to now, up to a million."""
-    since = access.now(tx) - HOUR
-    return store.count_since(tx, _selection(tx, refs, within), since, COUNT_MOST)
+    return served_last_hour_in(tx, {within: tuple(refs)})[within]
+
+
+def served_last_hour_in(
+    tx: Reading, bundles: Mapping[SlotRef, Collection[BundleRef]]
+) -> dict[SlotRef, int]:
+    """How many requests these bundles of each slot served there in the hour up to now, up to
+    a million."""
+    wanted = [(ref, slot) for slot, refs in bundles.items() for ref in refs]
+    known = store.places(tx, wanted)
+    slots = {slot: ref for (_, slot), (_, ref) in known.items()}
+    part = Selection(tuple(Part(bundle, slot) for bundle, slot in known))
+    found = store.count_since(tx, part, access.now(tx) - HOUR, COUNT_MOST)
+    return dict.fromkeys(bundles, 0) | {slots[id]: requests for id, requests in found.items()}
 
 
 def read_all(tx: Reading, ids: Iterable[UUID]) -> tuple[Inference, ...]:
@@ -332,11 +354,6 @@ def ledger_gap(tx: Reading) -> str | None:
     """Why nothing can be recorded today; None when it can."""
     today = access.now(tx).date()
     return None if today in partitions.days(tx) else f"the ledger has no partition for {today}"
-
-
-def _selection(tx: Reading, refs: Iterable[BundleRef], within: SlotRef | None) -> Selection:
-    slot = (store.slot_id(tx, within) or -1) if within else 0
-    return Selection(tuple(Part(id, slot) for id in store.bundle_ids(tx, refs)))
 
 
 def _with_outcomes(tx: Reading, rows: Sequence[Any]) -> tuple[Inference, ...]:

@@ -124,6 +124,11 @@ _TALLY, _TALLY_BETWEEN = _tally(_DAYS, _IN_A_PART), _tally(_HOURS, _IN_A_PART)
 _TALLY_WHOLE, _TALLY_WHOLE_BETWEEN = _tally(_DAYS, "true"), _tally(_HOURS, "true")
 _SERVED = text(f"select {_AGGREGATES} from rollup_day counted where {_WITHIN} and {_IN_A_PART}")
 
+_SERVED_EACH = text(f"""
+select part.bundle, part.slot, {_AGGREGATES} from {PARTS}
+join rollup_day on bundle_id = part.bundle and slot_id = part.slot and role = 0
+group by 1, 2""")
+
 
 def _days_before(filters: str) -> TextClause:
     return text(f"""
@@ -214,6 +219,13 @@ def served(tx: Reading, part: Selection) -> Service:
     row = tx.row(_SERVED, part.values)
     assert row is not None
     return service(row)
+
+
+def served_each(tx: Reading, part: Selection) -> dict[tuple[int, int], Service]:
+    """What each part of the ledger served, by the ids of its bundle and slot; those that
+    served nothing are left out."""
+    rows = tx.rows(_SERVED_EACH, part.values)
+    return {(row["bundle"], row["slot"]): service(row) for row in rows}
 
 
 def tallies(tx: Reading, part: Selection, hours: Hours | None) -> Tallies:

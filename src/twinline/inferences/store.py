@@ -1,6 +1,6 @@
 """Inferences and outcomes, in SQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -151,9 +151,10 @@ order by found.id desc limit :limit
 
 _NEWEST_OF, _NEWEST_MEASURED_OF = _newest_of(""), _newest_of(BY_MEASURE)
 _COUNT_SINCE = text(f"""
-select count(*) from (
-    select 1 from {PARTS} join inference on {WITHIN} and id >= :since limit :most
-) served
+select part.slot, least(:most, sum(
+    (select count(*) from (select 1 from inference where {WITHIN} and id >= :since limit :most) one)
+))::bigint as requests
+from {PARTS} group by part.slot
 """)
 
 
@@ -184,6 +185,12 @@ union
 where sibling.trace_id = (select trace_id from inference where id = :id)
     and sibling.id > :begin and sibling.id < :end
 order by sibling.id desc limit :most)
+""")
+_PLACES = text("""
+select bundle.node_id, slot.id as slot, bundle.digest, slot.route, slot.environment
+from unnest(cast(:digests as text[]), cast(:routes as text[]), cast(:environments as text[]))
+    as wanted(digest, route, environment)
+join bundle using (digest) join slot using (route, environment)
 """)
 _BUNDLE_IDS = text("select node_id from bundle where digest = any(:digests)")
 _EXPOSED = text(
@@ -352,9 +359,11 @@ def newest_among_recent(
     return tuple(tx.values(_NEWEST_AMONG_RECENT, values))
 
 
-def count_since(tx: Reading, part: Selection, since: datetime, most: int) -> int:
-    """How many requests a part of the ledger served since then, counting to ``most``."""
-    return tx.value(_COUNT_SINCE, part.values | {"since": first_id(since), "most": most})
+def count_since(tx: Reading, part: Selection, since: datetime, most: int) -> dict[int, int]:
+    """How many requests parts of the ledger served since then in each slot, counting to
+    ``most``; by the slot's id, 0 for parts that are in no slot of their own."""
+    values = part.values | {"since": first_id(since), "most": most}
+    return {row["slot"]: row["requests"] for row in tx.rows(_COUNT_SINCE, values)}
 
 
 def decisions(
@@ -396,6 +405,27 @@ def every_bundle(tx: Reading) -> list[int]:
 def bundle_ids(tx: Reading, refs: Iterable[BundleRef]) -> list[int]:
     """The ids of existing bundles; those that do not exist are left out."""
     return tx.values(_BUNDLE_IDS, {"digests": [ref.digest for ref in refs]})
+
+
+def places(
+    tx: Reading, pairs: Collection[tuple[BundleRef, SlotRef]]
+) -> dict[tuple[int, int], tuple[BundleRef, SlotRef]]:
+    """These bundles in these slots by their ids; what does not exist is left out."""
+    rows = tx.rows(
+        _PLACES,
+        {
+            "digests": [bundle.digest for bundle, _ in pairs],
+            "routes": [slot.route for _, slot in pairs],
+            "environments": [slot.environment for _, slot in pairs],
+        },
+    )
+    return {
+        (row["node_id"], row["slot"]): (
+            BundleRef(row["digest"]),
+            SlotRef(row["route"], row["environment"]),
+        )
+        for row in rows
+    }
 
 
 def slot_id(tx: Reading, ref: SlotRef) -> int | None:

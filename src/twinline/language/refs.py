@@ -346,6 +346,7 @@ def _read_bundle(rest: str) -> Ref | None:
     return BundleRef(rest) if _digest_prefix.fullmatch(rest) else None
 
 
+@lru_cache(maxsize=8192)  # a slot has thousands of deployments
 def _read_slot(rest: str) -> SlotRef | None:
     head, _, tail = rest.rpartition("@")
     if not head:

@@ -1,7 +1,9 @@
 """How every slot gets rid of what is recalled."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
@@ -23,13 +25,16 @@ from twinline.language.records import (
     SlotPlan,
     UnsafeSlot,
 )
-from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.recalls import reports, rules
 from twinline.recalls.rules import Option
 from twinline.recalls.store import Downstream
-from twinline.rollbacks.pairs import AsIf, Pairs
+from twinline.rollbacks.pairs import AsIf, Pairs, Wanted
 from twinline.rollbacks.rules import worst
 from twinline.routing.policy import Policy, read_policy
+
+CANDIDATES = 5
+"""Versions of a side that are looked at before it is known how many are needed."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,13 @@ class Found:
     bad: tuple[Bundle, ...]
     undoes: int
     stacks: Mapping[OneSide, tuple[Frame[Version], ...]]
+
+
+class _Around(NamedTuple):
+    """What else is told of slots: the requests of the last hour, and what is killed."""
+
+    requests: Mapping[SlotRef, int]
+    killed: Collection[str]
 
 
 def foresee(tx: Reading, node: str, down: Downstream) -> RecallPlan:
@@ -55,7 +67,15 @@ def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
 
 
 def _plan(tx: Reading, number: int, node: str, down: Downstream, known: Pairs) -> RecallPlan:
-    planned = [_plan_slot(tx, known, found, down) for found in _look_at(tx, down)]
+    every = tuple(_look_at(tx, down))
+    _expect(known, every, down)
+    around = _Around(
+        requests=inferences.served_last_hour_in(
+            tx, {one.use.slot: [bundle.ref for bundle in one.bad] for one in every}
+        ),
+        killed=kills.in_force(tx).keys(),
+    )
+    planned = [_plan_slot(tx, known, found, down, around) for found in every]
     slots = tuple(one for one in planned if isinstance(one, SlotPlan))
     unsafe = tuple(one for one in planned if isinstance(one, UnsafeSlot))
     return RecallPlan(
@@ -88,16 +108,39 @@ def _look_at(tx: Reading, down: Downstream) -> Iterator[Found]:
         )
 
 
-def _plan_slot(tx: Reading, known: Pairs, found: Found, down: Downstream) -> SlotPlan | UnsafeSlot:
+def _expect(known: Pairs, every: Iterable[Found], down: Downstream) -> None:
+    """Have what is most likely wanted looked up at once: of each slot the first fit version
+    of each side that may go."""
+    tried: list[tuple[Found, OneSide, list[Version]]] = [
+        (found, side, list(islice(_candidates(found, side), CANDIDATES)))
+        for found in every
+        if not reports.is_fed(found.use.deployment, down)
+        for side in pasts.SIDES
+        if side in rules.sides_to_try(found.bad, down.versions)
+    ]
+    known.expect_versions({version for *_, versions in tried for version in versions})
+    wanted: list[Wanted] = []
+    for found, side, versions in tried:
+        fit = next((one for one in versions if known.why_unfit(one) is None), None)
+        if fit is not None:
+            wanted += [_wanted(found, bundle, {side: fit}) for bundle in found.bad]
+    known.expect(wanted)
+
+
+def _plan_slot(
+    tx: Reading, known: Pairs, found: Found, down: Downstream, around: _Around
+) -> SlotPlan | UnsafeSlot:
     if reports.is_fed(found.use.deployment, down):
-        return _unsafe(tx, found, "it is fed by what is recalled, whatever pair it serves")
+        why = "it is fed by what is recalled, whatever pair it serves"
+        return _unsafe(tx, found, why, around)
     sides = rules.sides_to_try(found.bad, down.versions)
     tried = [_option(known, found, side) for side in sides]
     if "both" not in sides and isinstance(tried[0], str):
         tried.append(_option(known, found, "both"))  # the other side may be recalled as well
     options = [one for one in tried if isinstance(one, Option)]
     if not options:
-        return _unsafe(tx, found, "; ".join(one for one in tried if isinstance(one, str)))
+        why = "; ".join(one for one in tried if isinstance(one, str))
+        return _unsafe(tx, found, why, around)
     chosen = rules.best(options)
     return SlotPlan(
         slot=found.use.slot,
@@ -108,9 +151,7 @@ def _plan_slot(tx: Reading, known: Pairs, found: Found, down: Downstream) -> Slo
         pairs=chosen.pairs,
         verdict=chosen.verdict,
         undoes=found.undoes,
-        requests_last_hour=inferences.served_last_hour(
-            tx, (bundle.ref for bundle in found.bad), found.use.slot
-        ),
+        requests_last_hour=around.requests[found.use.slot],
     )
 
 
@@ -175,12 +216,16 @@ def _preflights(
 
 
 def _preflight(
-    known: Pairs, found: Found, bundle: Bundle, put_back: dict[OneSide, Version]
+    known: Pairs, found: Found, bundle: Bundle, put_back: Mapping[OneSide, Version]
 ) -> PairPreflight:
+    return known.preflight(*_wanted(found, bundle, put_back))
+
+
+def _wanted(found: Found, bundle: Bundle, put_back: Mapping[OneSide, Version]) -> Wanted:
     model, prompt = put_back.get("model", bundle.model), put_back.get("prompt", bundle.prompt)
     assert isinstance(model, ModelVersionRef)
     assert isinstance(prompt, PromptVersionRef)
-    return known.preflight(found.use.slot, bundle, model, prompt)
+    return Wanted(found.use.slot, bundle, model, prompt)
 
 
 def _changes(
@@ -211,7 +256,7 @@ def _made(
     )
 
 
-def _unsafe(tx: Reading, found: Found, why: str) -> UnsafeSlot:
+def _unsafe(tx: Reading, found: Found, why: str, around: _Around) -> UnsafeSlot:
     bad = {bundle.ref for bundle in found.bad}
     safe = (ref for ref in found.policy.fallback if ref not in bad and _fit(tx, ref))
     return UnsafeSlot(
@@ -222,7 +267,7 @@ def _unsafe(tx: Reading, found: Found, why: str) -> UnsafeSlot:
         why=why,
         undoes=found.undoes,
         fallback=next(safe, None),
-        killed=kills.note(tx, found.use.slot) is not None,
+        killed=str(found.use.slot) in around.killed,
     )
 
 

@@ -1,6 +1,6 @@
 """What is known about a pair before it goes live in a slot."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from twinline.bundles import actions as bundles
@@ -12,17 +12,39 @@ from twinline.evaluations.rules import Candidate
 from twinline.inferences import actions as inferences
 from twinline.kills import actions as kills
 from twinline.language.canonical import digest
-from twinline.language.errors import NotFound
 from twinline.language.records import (
     Bundle,
     Evaluation,
+    KillNote,
+    MissingEvaluation,
     NewBundle,
     PairingStatus,
     PairPreflight,
+    Service,
+    Withdrawal,
 )
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.rollbacks import rules
 from twinline.withdrawals import actions as withdrawals
+
+
+class Wanted(NamedTuple):
+    """A pair that would serve in a slot in the place of a bundle, with its parameters."""
+
+    slot: SlotRef
+    old: Bundle
+    model: ModelVersionRef
+    prompt: PromptVersionRef
+
+    @property
+    def pair(self) -> tuple[ModelVersionRef, PromptVersionRef]:
+        """Its two sides."""
+        return self.model, self.prompt
+
+    @property
+    def what(self) -> tuple[ModelVersionRef, PromptVersionRef, str]:
+        """The bundle that it would be, wherever."""
+        return self.model, self.prompt, digest(self.old.parameters)
 
 
 class Known(NamedTuple):
@@ -56,7 +78,29 @@ class Pairs:
         self._tx = tx
         self._as_if = as_if
         self._known: dict[tuple[ModelVersionRef, PromptVersionRef, str], Known] = {}
-        self._unfit: dict[Version, str | None] = {}
+        self._served: dict[tuple[BundleRef, SlotRef], Service] = {}
+        self._missing: dict[tuple[BundleRef, SlotRef], tuple[MissingEvaluation, ...]] = {}
+        self._against: dict[BundleRef | Version, tuple[Withdrawal, ...]] = {}
+        self._killed: dict[str, KillNote] | None = None
+
+    def expect(self, wanted: Iterable[Wanted]) -> None:
+        """Look up at once what `preflight` tells of these pairs, in a few statements however
+        many they are.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        every = tuple(wanted)
+        self._look_up({one.what: one for one in every if one.what not in self._known})
+        places = {(self._known[one.what].bundle, one.slot): one for one in every}
+        new = {place: one for place, one in places.items() if place not in self._served}
+        if new:
+            self._served |= inferences.served_each(self._tx, new.keys())
+            self._missing |= self._lacking(new)
+
+    def expect_versions(self, versions: Iterable[Version]) -> None:
+        """Look up at once what `why_unfit` tells of these versions."""
+        self._look_against(versions)
 
     def preflight(
         self, slot: SlotRef, old: Bundle, model: ModelVersionRef, prompt: PromptVersionRef
@@ -66,9 +110,14 @@ class Pairs:
 
         What is recalled or killed blocks it. What is retired does not: nobody should build
         on that any more, but going back to it may be the least harm.
+
+        Raises:
+            NotFound: there is no such version.
         """
-        known = self._pair(model, prompt, old)
-        served_here = inferences.served(self._tx, [known.bundle], slot)
+        wanted = Wanted(slot, old, model, prompt)
+        self.expect([wanted])
+        known = self._known[wanted.what]
+        served_here = self._served[known.bundle, slot]
         verdict, why = rules.verdict(known.pairing, served_here, known.evaluations, known.stopped)
         return PairPreflight(
             bundle=known.bundle,
@@ -78,7 +127,7 @@ class Pairs:
             parameters=old.parameters,
             served_here=served_here,
             evaluations=known.evaluations,
-            missing=requirements.missing(self._tx, slot, [Candidate(known.bundle, model, prompt)]),
+            missing=self._missing[known.bundle, slot],
             pairing=known.pairing,
             verdict=verdict,
             why=why,
@@ -86,17 +135,62 @@ class Pairs:
 
     def why_unfit(self, version: Version) -> str | None:
         """Why a version should not come back unless somebody names it; None when it may."""
-        if version not in self._unfit:
-            against = withdrawals.against(self._tx, version)
-            why = rules.why_withdrawn(against[0]) if against else None
-            self._unfit[version] = why or self._as_if.why(version)
-        return self._unfit[version]
+        self._look_against([version])
+        against = self._against[version]
+        why = rules.why_withdrawn(against[0]) if against else None
+        return why or self._as_if.why(version)
 
-    def _pair(self, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle) -> Known:
-        key = model, prompt, digest(old.parameters)
-        if key not in self._known:
-            self._known[key] = _look_up(self._tx, model, prompt, old, self._as_if)
-        return self._known[key]
+    def _look_up(
+        self, wanted: Mapping[tuple[ModelVersionRef, PromptVersionRef, str], Wanted]
+    ) -> None:
+        """Pairs that may never have been made into bundles."""
+        if not wanted:
+            return
+        tx, pairs = self._tx, list(wanted.values())
+        refs = bundles.foresee_all(tx, [(*one.pair, one.old.parameters) for one in pairs])
+        declared = bundles.pairings(tx, {one.pair for one in pairs})
+        evaluated = evaluations.newest_of_all(tx, refs)
+        self._look_against({*refs, *(side for one in pairs for side in one.pair)})
+        for ref, one in zip(refs, pairs, strict=True):
+            pairing = declared.get(one.pair)
+            self._known[one.what] = Known(
+                bundle=ref,
+                evaluations=tuple(result for result in evaluated if result.subject == ref),
+                pairing=pairing.status if pairing else None,
+                stopped=self._why_stopped(ref, one),
+            )
+
+    def _look_against(self, refs: Iterable[BundleRef | Version]) -> None:
+        new = {ref for ref in refs if ref not in self._against}
+        self._against |= dict.fromkeys(new, ()) | withdrawals.against_any(self._tx, new)
+
+    def _lacking(
+        self, wanted: Mapping[tuple[BundleRef, SlotRef], Wanted]
+    ) -> dict[tuple[BundleRef, SlotRef], tuple[MissingEvaluation, ...]]:
+        candidates: dict[SlotRef, list[Candidate]] = {}
+        for (bundle, slot), one in wanted.items():
+            candidates.setdefault(slot, []).append(Candidate(bundle, one.model, one.prompt))
+        lacks = requirements.missing_in(self._tx, candidates)
+        return {
+            (bundle, slot): tuple(one for one in lacks.get(slot, ()) if one.bundle == bundle)
+            for bundle, slot in wanted
+        }
+
+    def _why_stopped(self, bundle: BundleRef, one: Wanted) -> str | None:
+        if self._killed is None:
+            self._killed = kills.in_force(self._tx)
+        killed = self._killed.get(str(bundle))
+        if killed:
+            return f"{bundle} is killed by {killed.by}: {killed.reason}"
+        every = (bundle, *one.pair)
+        recalled = (
+            rules.why_withdrawn(withdrawal)
+            for ref in every
+            for withdrawal in self._against[ref]
+            if withdrawal.kind == "recalled"
+        )
+        as_if = (why for ref in every if (why := self._as_if.why(ref)))
+        return next(recalled, None) or next(as_if, None)
 
 
 def make(tx: Writing, pairs: Iterable[PairPreflight]) -> None:
@@ -110,39 +204,3 @@ def make(tx: Writing, pairs: Iterable[PairPreflight]) -> None:
         bundles.pair(
             tx, NewBundle(model=pair.model, prompt=pair.prompt, parameters=pair.parameters)
         )
-
-
-def _look_up(
-    tx: Reading, model: ModelVersionRef, prompt: PromptVersionRef, old: Bundle, as_if: AsIf
-) -> Known:
-    bundle = bundles.foresee(tx, model, prompt, old.parameters)
-    pairing = bundles.pairing(tx, model, prompt)
-    return Known(
-        bundle=bundle,
-        evaluations=_evaluations(tx, bundle),
-        pairing=pairing.status if pairing else None,
-        stopped=_stopped(tx, bundle, model, prompt)
-        or next((why for ref in (bundle, model, prompt) if (why := as_if.why(ref))), None),
-    )
-
-
-def _stopped(
-    tx: Reading, bundle: BundleRef, model: ModelVersionRef, prompt: PromptVersionRef
-) -> str | None:
-    """Why a pair must not serve, also when nobody made it into a bundle yet."""
-    killed = kills.note(tx, bundle)
-    if killed:
-        return f"{bundle} is killed by {killed.by}: {killed.reason}"
-    for ref in (bundle, model, prompt):
-        for withdrawal in withdrawals.against(tx, ref):
-            if withdrawal.kind == "recalled":
-                return rules.why_withdrawn(withdrawal)
-    return None
-
-
-def _evaluations(tx: Reading, ref: BundleRef) -> tuple[Evaluation, ...]:
-    """The newest results of a pair that may never have been made into a bundle."""
-    try:
-        return evaluations.newest(tx, ref).items
-    except NotFound:
-        return ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import TypeVar
 
 from twinline.access.actions import audit
 from twinline.db.graph import find_node, find_nodes
@@ -12,6 +13,7 @@ from twinline.language.records import Page, Withdrawal, WithdrawalKind
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, Ref
 from twinline.withdrawals import store
 
+Subject = TypeVar("Subject", bound=BundleRef | PromptVersionRef | ModelVersionRef)
 TOPIC = "withdrawal"
 """What is announced, with the reference, when a node was withdrawn or let go on."""
 
@@ -129,10 +131,9 @@ def against(
     return store.against(tx, node_id) if node_id is not None else ()
 
 
-def against_any(
-    tx: Reading, refs: Collection[BundleRef]
-) -> dict[BundleRef, tuple[Withdrawal, ...]]:
-    """Why some of these bundles should not be live, in few statements where none is withdrawn."""
+def against_any(tx: Reading, refs: Collection[Subject]) -> dict[Subject, tuple[Withdrawal, ...]]:
+    """Why some of these bundles and versions should not be live, in few statements where none
+    is withdrawn."""
     maybe = set(store.maybe_against(tx, refs)) if refs else set[int]()
     nodes = {str(ref): ref for ref in refs}
     ids = find_nodes(tx, nodes) if maybe else {}

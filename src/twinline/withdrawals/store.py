@@ -22,7 +22,7 @@ from twinline.db.graph import INTO, PASSES_ON
 from twinline.db.schema import node, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Withdrawal, WithdrawalKind
-from twinline.language.refs import BundleRef
+from twinline.language.refs import BundleRef, Ref
 
 # What a retired version is part of is withdrawn with it. The recalls upstream are found
 # first, by whatever edges there ever were, and then the way up to each by the edges that
@@ -59,10 +59,10 @@ where number in (select number from recalled join reaching using (number) where 
 order by number
 """)
 
-# Whatever stands above a bundle and is withdrawn may be in force against it: `_AGAINST` knows.
+# Whatever stands above something and is withdrawn may be in force against it: `_AGAINST` knows.
 _MAYBE = text(f"""
 with recursive above(root, id) as (
-    select id, id from node where ref = any(:bundles)
+    select id, id from node where ref = any(:refs)
     union
     select above.root, edge.source from above {INTO.format(node="above.id")}
 )
@@ -176,9 +176,9 @@ def against(tx: Reading, bundle: int) -> tuple[Withdrawal, ...]:
     return tuple(_withdrawal(row) for row in tx.rows(_AGAINST, {"bundle": bundle}))
 
 
-def maybe_against(tx: Reading, bundles: Collection[BundleRef]) -> list[int]:
-    """Those of these bundles, by their nodes, that stand below anything withdrawn."""
-    return tx.values(_MAYBE, {"bundles": [str(one) for one in bundles]})
+def maybe_against(tx: Reading, refs: Collection[Ref]) -> list[int]:
+    """Those of these bundles and versions, by their nodes, that stand below anything withdrawn."""
+    return tx.values(_MAYBE, {"refs": [str(one) for one in refs]})
 
 
 def between(
