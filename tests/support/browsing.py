@@ -17,6 +17,9 @@ from twinline.web.gate import COOKIE
 HOSTILE = "<script>alert(1)</script>\u202e"
 """What would run on a page that does not escape it, and what would turn its text around."""
 
+AGAIN = "This form was carried out before, and sending it again changed nothing."
+"""What is said of a form that is sent twice."""
+
 
 class Shown:
     """A page as it was answered."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browsing import Browser
+from tests.support.browsing import AGAIN, Browser, alert
 from twinline.client import Client
 from twinline.language.records import Role
 
@@ -111,18 +111,47 @@ def test_a_form_that_is_sent_twice_moves_a_label_once(browser: Browser, client: 
     client.prompts.move_label(NAME, "production", 1, reason="the first")
     page = browser.get(PAGE)
     typed = {"label": "production", "number": "2", "reason": "passed its week"}
-    for _ in "12":
-        assert "The label is moved." in browser.submit(page, "Move the label", **typed).main
+    for said in ("The label is moved.", AGAIN):
+        assert said in browser.submit(page, "Move the label", **typed).main
     other = browser.submit(page, "Move the label", **typed | {"number": "3"})
     assert other.status == 409
-    assert "carried out already, with other words" in other.main
+    assert "carried out already, with other words" in alert(other)
+    assert "changed by you" not in alert(other)
     assert other.one("//input[@id='move-number']").get("value") == "3"
     assert client.prompts.get(NAME, label="production").number == 2
     page = browser.get(PAGE)
-    for _ in "12":
+    for said in ("The label is taken off", AGAIN):
         gone = browser.submit(page, "Take the label off", label="production", reason="not used")
-        assert "The label is taken off" in gone.main
+        assert said in gone.main
     assert [row[3] for row in browser.get(PAGE).rows(1)] == ["taken off", "version 2", "version 1"]
+
+
+def test_a_label_is_moved_and_another_taken_off_from_the_same_page(
+    browser: Browser, client: Client
+) -> None:
+    for label in ("production", "staging"):
+        client.prompts.move_label(NAME, label, 1, reason="the first")
+    page = browser.get(PAGE)
+    moved = browser.submit(
+        page, "Move the label", label="production", number="2", reason="passed its week"
+    )
+    assert "The label is moved." in moved.main
+    gone = browser.submit(page, "Take the label off", label="staging", reason="not used")
+    assert (gone.status, "The label is taken off" in gone.main) == (200, True)
+    assert client.prompts.get(NAME).labels == {"production": 2}
+
+
+def test_a_form_that_is_sent_again_does_not_say_that_what_was_undone_is_so(
+    browser: Browser, client: Client
+) -> None:
+    page = browser.get(PAGE)
+    typed = {"label": "production", "number": "2", "reason": "passed its week"}
+    browser.submit(page, "Move the label", **typed)
+    client.prompts.move_label(NAME, "production", 1, reason="it was worse")
+    again = browser.submit(page, "Move the label", **typed)
+    assert AGAIN in again.main
+    assert "The label is moved." not in again.main
+    assert client.prompts.get(NAME, label="production").number == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import AGAIN, HOSTILE, Browser
 from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
@@ -195,16 +195,31 @@ def test_a_form_that_is_sent_twice_requires_and_releases_once(
     page = "/settings/environments"
     client.suites.define("golden")
     form = browser.get(page)
-    for _ in "12":
+    for said in ("has to be passed there from now on", AGAIN):
         done = browser.submit(form, "Require it", place="production", reason="customers see it")
-        assert "has to be passed there from now on" in done.main
+        assert said in done.main
     form = browser.get(page)
-    for _ in "12":
+    for said in ("required there no more", AGAIN):
         gone = browser.submit(form, "Release golden in production", reason="no longer")
         assert gone.status == 200
-        assert "required there no more" in gone.main
+        assert said in gone.main
     told = [row for row in browser.get("/audit").rows() if "no longer" in row]
     assert len(told) == 1
+
+
+def test_each_form_of_a_page_is_carried_out_once_by_itself(
+    browser: Browser, client: Client
+) -> None:
+    for suite in ("golden", "tone"):
+        client.suites.define(suite)
+        client.suites.require(suite, "production", reason="customers see it")
+    page = browser.get("/settings/environments")
+    for suite in ("golden", "tone"):
+        gone = browser.submit(page, f"Release {suite} in production", reason="no longer")
+        assert "required there no more" in gone.main
+        assert client.suites.get(suite).required_in == ()
+    done = browser.submit(page, "Require it", suite="tone", place="dev", reason="once more")
+    assert "has to be passed there from now on" in done.main
 
 
 def test_a_session_that_ended_loses_nothing_of_a_requirement(

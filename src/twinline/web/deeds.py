@@ -19,7 +19,7 @@ from twinline.language.canonical import digest
 from twinline.language.errors import Conflict, Invalid, KeyReused, Stale, TwinlineError
 from twinline.prompts import labels
 from twinline.web import forms, rendering
-from twinline.web.gate import TOKEN, Fields, Refused, Sender
+from twinline.web.gate import TOKEN, Fields, Refused, Sender, Visitor
 from twinline.web.page import Page
 
 ONCE = "once"
@@ -52,16 +52,19 @@ class Named:
 class Deed:
     """What such a form holds beside what is its own.
 
-    ``once`` is its key; ``expected`` what was looked at: a deployment's number, or a plan's
-    digest.
+    ``expected`` is what was looked at: a deployment's number, or a plan's digest.
     """
 
-    once: str
     expected: str
     reason: str = ""
     names: tuple[Named, ...] = ()
     refused: str = ""
     stale: bool = False
+
+    @staticmethod
+    def new_key() -> str:
+        """By which one form is carried out once: each form of a page has its own."""
+        return secrets.token_urlsafe(16)
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,8 @@ class SignedOutPage(Page, template="signed_out.html"):
 
 
 def deed(tx: Reading, typed: Typed, expected: object, environments: Iterable[str]) -> Deed:
-    """The common part of a form, with a key of its own, as things are now."""
+    """The common part of a page's forms, as things are now."""
     return Deed(
-        once=new_key(),
         expected=str(expected),
         reason=typed.fields.text(REASON),
         names=tuple(
@@ -158,48 +160,54 @@ def carried_out(
     Raises:
         NotAllowed: the role of who sent it lacks the permission.
     """
+
+    def once(tx: Writing, by: Sender) -> Response:
+        earlier = claimed(tx, by)
+        if earlier is not None:
+            return forms.done(earlier["address"], "done-before")
+        address, word = act(tx)
+        remember(tx, by, 303, {"address": address})
+        return forms.done(address, word)
+
+    return answered(by, sent, once, lambda tx, _, typed: again(tx, typed))
+
+
+def answered(
+    by: Sender | Refused,
+    sent: Fields,
+    act: Callable[[Writing, Sender], Response],
+    again: Callable[[Reading, Visitor, Typed], Page],
+) -> Response:
+    """As `carried_out`, of a form that answers by itself; it asks what was `claimed`, too.
+
+    Raises:
+        NotAllowed: the role of who sent it lacks the permission.
+    """
     if isinstance(by, Refused):
-        return not_taken(by, sent, again)
+        return _not_taken(by, sent, again)
     try:
         with by.writing() as tx:
-            address, word = _once(tx, by, lambda: act(tx))
+            return act(tx, by)
     except TwinlineError as refused:
         errors = refused.fields.get("errors", {})
         typed = Typed(sent, refused.detail, isinstance(refused, Stale), errors)
         status = Conflict.status if typed.stale else refused.status
         with by.reading() as now:
-            page = again(now, typed)
+            page = again(now, by, typed)
         return rendering.answer(by, page, status)
-    return forms.done(address, word)
 
 
-def not_taken(by: Refused, sent: Fields, again: Callable[[Reading, Typed], Page]) -> Response:
-    """What was typed, to be sent again; and how things are only to who is signed in.
-
-    Raises:
-        NotAllowed: the role of who sent it lacks the permission.
-    """
+def _not_taken(
+    by: Refused, sent: Fields, again: Callable[[Reading, Visitor, Typed], Page]
+) -> Response:
+    """What was typed, to be sent again; and how things are only to who is signed in."""
     if by.visitor is None:
         return rendering.answer(None, SignedOutPage(kept=sent.without(TOKEN)), by.error.status)
     if "permission" in by.error.fields:
         raise by.error
     with by.visitor.reading() as tx:
-        page = again(tx, Typed(sent, _SIGNED_IN))
+        page = again(tx, by.visitor, Typed(sent, _SIGNED_IN))
     return rendering.answer(by.visitor, page, by.error.status)
-
-
-def _once(tx: Writing, by: Sender, act: Callable[[], tuple[str, str]]) -> tuple[str, str]:
-    earlier = claimed(tx, by)
-    if earlier is not None:
-        return earlier["address"], earlier["word"]
-    address, word = act()
-    remember(tx, by, 303, {"address": address, "word": word})
-    return address, word
-
-
-def new_key() -> str:
-    """The key of a form that is carried out once."""
-    return secrets.token_urlsafe(16)
 
 
 def claimed(tx: Writing, by: Sender) -> Mapping[str, str] | None:
@@ -208,7 +216,7 @@ def claimed(tx: Writing, by: Sender) -> Mapping[str, str] | None:
 
     Raises:
         Invalid: the form has no key.
-        Stale: it was carried out with other words.
+        Conflict: it was carried out with other words.
     """
     key = by.fields.text(ONCE)
     if not _KEY.fullmatch(key):
@@ -221,9 +229,9 @@ def claimed(tx: Writing, by: Sender) -> Mapping[str, str] | None:
     try:
         earlier = access.claim(tx, f"page-{key}", sent)
     except KeyReused:
-        raise Stale(
-            "This form was carried out already, with other words than are in it now. Below is "
-            "how things are since; look, then decide again."
+        raise Conflict(
+            "This form was carried out already, with other words than are in it now, and these "
+            "changed nothing. Below is how things are since; look, then decide again."
         ) from None
     return earlier.body if earlier else None
 

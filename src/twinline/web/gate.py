@@ -217,8 +217,5 @@ def trying(permission: Permission) -> Dependency:
 Reader = Annotated[Visitor, visitor(Permission.READ)]
 """Who may read: what most pages ask for."""
 
-Releaser = Annotated[Sender, sender(Permission.DEPLOY)]
-"""Who may decide what is live."""
-
 ReleaserOrRefused = Annotated[Sender | Refused, trying(Permission.DEPLOY)]
-"""Likewise, or why not: of the forms that carry out a deed."""
+"""Who may decide what is live, or why not: of the forms that carry out a deed."""

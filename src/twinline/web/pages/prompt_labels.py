@@ -24,7 +24,7 @@ from twinline.language.refs import PromptVersionRef
 from twinline.prompts import actions, labels, rules
 from twinline.prompts.paths import PathName
 from twinline.web import addresses, deeds, forms, rendering
-from twinline.web.deeds import Deed
+from twinline.web.deeds import Deed, Typed
 from twinline.web.gate import Fields, Reader, Refused, Sender, SentFields, trying
 from twinline.web.page import Page
 from twinline.web.problems import page_router
@@ -56,15 +56,6 @@ class Named(Sent):
     reason: Reason
 
 
-class TypedMove(NamedTuple):
-    """What somebody typed into the form; ``act`` is the form's."""
-
-    act: str = ""
-    label: str = ""
-    number: str = ""
-    reason: str = ""
-
-
 class LabelsPage(Page, template="prompt_labels.html"):
     """Where the labels of a prompt are."""
 
@@ -85,7 +76,7 @@ class LabelsPage(Page, template="prompt_labels.html"):
         title="history", description="Every move of a label, the newest first."
     )
     older: str = Field(description="Leads to the moves before these.")
-    typed: TypedMove = Field(
+    typed: Mapping[str, str] = Field(
         title="move a label",
         description="Set a new label or move one, with a reason. It is moved only from where this "
         "page shows it: when somebody else moved it meanwhile, you are told.",
@@ -113,29 +104,26 @@ def standing(
     number: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Where the labels are; ``label`` and ``number`` fill the form."""
+    filled = {"act": ["move"], "label": [label], "number": [number]}
     with by.reading() as tx:
-        page = _page(tx, name, TypedMove("move", label, number), deeds.FIRST, cursor=cursor)
+        page = _page(tx, name, Typed(Fields(filled)), cursor=cursor)
     return rendering.answer(by, page)
 
 
 @router.post("/prompts/{name:path}/labels")
 def move(name: PathName, sent: SentFields, by: Mover) -> Response:
     """Move a label, or take it off."""
-    typed = TypedMove(*(sent.text(field) for field in TypedMove._fields))
 
     def act(tx: Writing) -> tuple[str, str]:
-        word = _move(tx, name, typed, _seen(sent))
-        return addresses.path("prompts", name, "labels"), word
+        return addresses.path("prompts", name, "labels"), _move(tx, name, sent)
 
-    def again(tx: Reading, refused: deeds.Typed) -> Page:
-        return _page(tx, name, typed, refused)
+    def again(tx: Reading, typed: Typed) -> Page:
+        return _page(tx, name, typed)
 
     return deeds.carried_out(by, sent, act, again)
 
 
-def _page(
-    tx: Reading, name: str, typed: TypedMove, refused: deeds.Typed, *, cursor: str | None = None
-) -> LabelsPage:
+def _page(tx: Reading, name: str, typed: Typed, *, cursor: str | None = None) -> LabelsPage:
     prompt = actions.read_prompt(tx, name)
     history = actions.history(tx, name, cursor=cursor, limit=MOVES)
     protections = labels.protections(tx).items
@@ -147,9 +135,9 @@ def _page(
         protections=tuple(one for one in protections if rules.within(name, one.domain)),
         moves=history.items,
         older=addresses.asked(here, cursor=history.next) if history.next else "",
-        typed=typed,
-        deed=deeds.deed(tx, refused, "", ()),
-        errors=refused.errors,
+        typed={one: typed.fields.text(one) for one in ("act", "label", "number", "reason")},
+        deed=deeds.deed(tx, typed, "", ()),
+        errors=typed.errors,
     )
 
 
@@ -172,13 +160,13 @@ def _seen(sent: Fields) -> dict[str, int]:
     return {label: forms.whole(number) for label, _, number in pairs}
 
 
-def _move(tx: Writing, name: str, typed: TypedMove, seen: dict[str, int]) -> str:
-    label, reason = typed.label.strip(), typed.reason.strip()
+def _move(tx: Writing, name: str, sent: Fields) -> str:
+    label, reason = sent.text("label").strip(), sent.text("reason").strip()
     forms.filled(Named, {"label": label, "reason": reason})
-    expected = None if label == LATEST else seen.get(label, 0)
-    match typed.act:
+    expected = None if label == LATEST else _seen(sent).get(label, 0)
+    match sent.text("act"):
         case "move":
-            values = {"number": typed.number.strip(), "reason": reason, "expected": expected}
+            values = {"number": sent.text("number").strip(), "reason": reason, "expected": expected}
             wanted = forms.filled(LabelChange, values)
             actions.move_label(tx, name, label, wanted)
             return "label-stays" if wanted.number == expected else "label-moved"

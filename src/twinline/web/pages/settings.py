@@ -12,12 +12,12 @@ from twinline.access import actions, rules, sessions
 from twinline.access.api import Prefix
 from twinline.access.rules import GRANTED, Permission
 from twinline.access.sessions import Standing
-from twinline.db.session import Reading
-from twinline.language.errors import Conflict, Invalid, Stale, TwinlineError
+from twinline.db.session import Reading, Writing
+from twinline.language.errors import Conflict, Invalid
 from twinline.language.nearest import not_found
 from twinline.language.records import ApiKey, IssuedKey, NewKey, Role
 from twinline.web import deeds, forms, rendering
-from twinline.web.deeds import Typed
+from twinline.web.deeds import Deed, Typed
 from twinline.web.gate import (
     Fields,
     Reader,
@@ -98,10 +98,10 @@ class SettingsPage(Page, template="settings.html"):
     typed: Mapping[str, str] = Field(
         title="new key", description="The key that is to be made: for whom, what for, until when."
     )
-    once: str = Field(
-        title="the form's key", description="By it a form that is sent twice makes one key."
+    deed: Deed = Field(
+        title="the form",
+        description="Why no key was made; a form that is sent twice makes one key.",
     )
-    wrong: str = Field(description="Why no key was made.")
 
 
 class IssuedPage(Page, template="issued_key.html"):
@@ -136,35 +136,28 @@ def settings(by: Reader, keys: Annotated[Literal["", "all"], Query()] = "") -> R
 def issue(sent: SentFields, by: KeyMaker) -> Response:
     """Make a key, once; its secret is on the answer and nowhere else."""
 
-    def again(tx: Reading, typed: Typed) -> Page:
-        who = by.visitor if isinstance(by, Refused) else by
+    def act(tx: Writing, who: Sender) -> Response:
+        earlier = deeds.claimed(tx, who)
+        if earlier is not None:
+            raise Conflict(
+                f"Made already: {earlier['prefix']}; its secret was shown then. Revoke it if "
+                "nobody has it."
+            )
+        wanted = _wanted(sent)
+        if wanted.expires_at and wanted.expires_at <= actions.now(tx):
+            raise Invalid(
+                f"expires: {wanted.expires_at:%Y-%m-%d %H:%M}Z is past; a key has to be good "
+                "for a while.",
+                field="expires",
+            )
+        made = actions.issue_key(tx, wanted)
+        deeds.remember(tx, who, 201, {"prefix": made.prefix})
+        return rendering.answer(who, IssuedPage(made=made, may=in_words(made.role)), 201)
+
+    def again(tx: Reading, who: Visitor, typed: Typed) -> Page:
         return _page(tx, who, every=False, typed=typed)
 
-    if isinstance(by, Refused):
-        return deeds.not_taken(by, sent, again)
-    try:
-        wanted = _wanted(sent)
-        with by.writing() as tx:
-            earlier = deeds.claimed(tx, by)
-            if earlier is not None:
-                raise Conflict(
-                    f"Made already: {earlier['prefix']}; its secret was shown then. Revoke it if "
-                    "nobody has it."
-                )
-            if wanted.expires_at and wanted.expires_at <= actions.now(tx):
-                raise Invalid(
-                    f"expires: {wanted.expires_at:%Y-%m-%d %H:%M}Z is past; a key has to be good "
-                    "for a while.",
-                    field="expires",
-                )
-            made = actions.issue_key(tx, wanted)
-            deeds.remember(tx, by, 201, {"prefix": made.prefix})
-    except TwinlineError as refused:
-        with by.reading() as tx:
-            page = again(tx, Typed(sent, refused.detail))
-        status = Conflict.status if isinstance(refused, Stale) else refused.status
-        return rendering.answer(by, page, status)
-    return rendering.answer(by, IssuedPage(made=made, may=in_words(made.role)), 201)
+    return deeds.answered(by, sent, act, again)
 
 
 @router.get("/settings/keys/{prefix}/revoke")
@@ -208,9 +201,9 @@ def _key(tx: Reading, prefix: str) -> ApiKey:
     return found
 
 
-def _page(tx: Reading, by: Visitor | None, *, every: bool, typed: Typed) -> SettingsPage:
+def _page(tx: Reading, by: Visitor, *, every: bool, typed: Typed) -> SettingsPage:
     now = actions.now(tx)
-    known = actions.keys(tx).items if by and by.may(Permission.KEYS) else ()
+    known = actions.keys(tx).items if by.may(Permission.KEYS) else ()
     rows = [KeyRow(one, _state(one, now)) for one in known]
     shown = [row for row in rows if every or row.state == "good"][:KEYS_SHOWN]
     return SettingsPage(
@@ -218,14 +211,13 @@ def _page(tx: Reading, by: Visitor | None, *, every: bool, typed: Typed) -> Sett
         hidden=len(rows) - len(shown),
         every=every,
         roles=tuple(Granted(role, in_words(role)) for role in Role),
-        session=sessions.standing(tx, by.session) if by else None,
+        session=sessions.standing(tx, by.session),
         typed={
             "owner": typed.fields.text("owner"),
             "role": typed.fields.text("role") or Role.VIEWER.value,
             "expires": typed.fields.text("expires"),
         },
-        once=deeds.new_key(),
-        wrong=typed.refused,
+        deed=deeds.deed(tx, typed, "", ()),
     )
 
 
