@@ -138,7 +138,8 @@ def test_a_label_is_moved_and_another_taken_off_from_the_same_page(
     assert "The label is moved." in moved.main
     gone = browser.submit(page, "Take the label off", label="staging", reason="not used")
     assert (gone.status, "The label is taken off" in gone.main) == (200, True)
-    assert client.prompts.get(NAME).labels == {"production": 2}
+    standing = {row[0]: row[1] for row in gone.rows()}
+    assert standing == {"production": "version 2", "latest": "version 3"}
 
 
 def test_a_form_that_is_sent_again_does_not_say_that_what_was_undone_is_so(

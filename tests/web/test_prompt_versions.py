@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser, Shown
+from tests.support.browsing import AGAIN, HOSTILE, Browser, Shown, alert
 from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.client.rendering import render
@@ -273,7 +273,7 @@ def test_retiring_needs_a_reason_and_happens_once(
     assert short.one("//input[@name='reason']").get("value") == " x "
     browser.submit(page, "Retire the version", reason="says nothing")
     again = browser.submit(page, "Retire the version", reason="says nothing")
-    assert "The version is retired." in again.main
+    assert AGAIN in again.main
     assert len(list(client.lineage.retirements())) == 1
     for one, form, reason, said in (
         (browser, page, "otherwise", "carried out already, with other words"),
@@ -286,14 +286,24 @@ def test_retiring_needs_a_reason_and_happens_once(
     assert len(list(client.lineage.retirements())) == 1
 
 
+def test_a_version_that_was_never_retired_was_not_let_go_on(
+    browser: Browser, client: Client
+) -> None:
+    client.prompts.create(PROMPT, "Text.")
+    fields = dict(browser.get(f"{PAGE}/1").form("Retire the version").form_values())
+    refused = browser.send(f"{PAGE}/1", fields | {"act": "unretire", "reason": "we need it"})
+    assert refused.status == 409
+    assert "prompts:/support/answer/1 was never retired" in alert(refused)
+
+
 def test_a_version_is_let_go_on_once(browser: Browser, client: Client) -> None:
     client.prompts.create(PROMPT, "Text.")
     client.lineage.retire(f"prompts:/{PROMPT}/1", reason="says nothing")
     page, later = browser.get(f"{PAGE}/1"), browser.get(f"{PAGE}/1")
-    for _ in "12":
+    for said in ("can build on the version again", AGAIN):
         done = browser.submit(page, "Let people build on it again", reason="it does after all")
         assert done.status == 200
-        assert "can build on the version again" in done.main
+        assert said in done.main
     second = browser.submit(later, "Let people build on it again", reason="somebody does")
     assert second.status == 200
     assert "not retired any more" in second.main

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import AGAIN, HOSTILE, Browser, alert
 from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
@@ -232,9 +232,9 @@ def test_a_whole_prompt_is_retired_once(
         client.prompts.create("old/one", text)
     page, other = browser.get("/prompts/old/one"), browser_of(Role.RELEASER)
     theirs = other.get("/prompts/old/one")
-    for _ in "12":
+    for said in ("The prompt is retired", AGAIN):
         done = browser.submit(page, "Retire the prompt", reason="not used any more")
-        assert "The prompt is retired" in done.main
+        assert said in done.main
     assert len(list(client.lineage.retirements())) == 2
     for one, form, reason, said in (
         (browser, page, "otherwise", "carried out already, with other words"),
@@ -251,10 +251,10 @@ def test_a_whole_prompt_is_let_go_on_once(browser: Browser, client: Client) -> N
     client.prompts.create("old/one", "One.")
     client.prompts.retire("old/one", reason="not used any more")
     page, later = browser.get("/prompts/old/one"), browser.get("/prompts/old/one")
-    for _ in "12":
+    for said in ("can build on the prompt again", AGAIN):
         done = browser.submit(page, "Let people build on it again", reason="we need it")
         assert done.status == 200
-        assert "can build on the prompt again" in done.main
+        assert said in done.main
     second = browser.submit(later, "Let people build on it again", reason="somebody does")
     assert second.status == 200
     assert "not retired as a whole any more" in second.main
@@ -274,6 +274,23 @@ def test_versions_that_were_retired_one_by_one_are_not_let_go_as_a_whole(
     assert refused.status == 409
     assert "one by one" in refused.one("//*[@role='alert']").text_content()
     assert refused.one("//input[@name='reason']").get("value") == "we need it"
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["never as a whole", "once as a whole"])
+def test_a_new_version_does_not_let_those_go_on_that_were_retired_one_by_one(
+    browser: Browser, client: Client, before: bool
+) -> None:
+    client.prompts.create("old/one", "One.")
+    if before:
+        client.prompts.retire("old/one", reason="not used any more")
+        client.prompts.unretire("old/one", reason="we need it")
+    client.lineage.retire("prompts:/old/one/1", reason="says nothing")
+    page = browser.get("/prompts/old/one")
+    client.prompts.create("old/one", "Two.")
+    refused = browser.submit(page, "Let people build on it again", reason="we need it")
+    assert refused.status == 409
+    assert "`twinline nodes retired` lists" in alert(refused)
+    assert "let go on before" not in refused.main
 
 
 def test_a_reason_outlives_the_session_in_which_it_was_typed(

@@ -71,6 +71,26 @@ def unretire_prompt(tx: Writing, name: str, reason: str) -> Page[Withdrawal]:
     return Page(items=lifted)
 
 
+def let_go(tx: Reading, ref: PromptVersionRef) -> bool:
+    """Whether a version was retired, and let go on since.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    id, _ = nodes.find(tx, str(ref))
+    return withdrawals.let_go(tx, [id], whole=False)
+
+
+def prompt_let_go(tx: Writing, name: str) -> bool:
+    """Whether a prompt was retired as a whole and let go on since, and no version of it is
+    retired by itself.
+
+    Raises:
+        NotFound: there is no such prompt.
+    """
+    return withdrawals.let_go(tx, prompts.take(tx, name), whole=True)
+
+
 def _refuse_live(tx: Reading, ids: Sequence[int]) -> None:
     """All nodes are asked about at once; where that says yes, each half, down to the first."""
     live = reaches.live(tx, ids)

@@ -7,8 +7,8 @@ page say something by a link.
 from collections.abc import Mapping
 
 DONE: Mapping[str, str] = {
-    "done-before": "This form was carried out before, and sending it again changed nothing. What you "
-    "see is how things are now.",
+    "done-before": "This form was carried out before, and sending it again changed nothing. What "
+    "you see is how things are now.",
     "deployed": "It is live from now on.",
     "recall-executed": "The plan was carried out.",
     "recall-lifted": "The recall is lifted. Nothing was deployed by that.",

@@ -147,6 +147,12 @@ def standing(tx: Reading, ref: Ref, kind: WithdrawalKind) -> Withdrawal | None:
     return store.standing(tx, node_id, kind) if node_id is not None else None
 
 
+def let_go(tx: Reading, versions: Collection[int], *, whole: bool) -> bool:
+    """Whether any of these versions, given by their nodes, was retired and let go on, and none
+    is retired now; ``whole``: was retired with the whole."""
+    return not store.retired(tx, versions) and store.was_lifted(tx, versions, whole=whole)
+
+
 def refuse_withdrawn(tx: Reading, ref: PromptVersionRef | ModelVersionRef, what: str) -> None:
     """Return when nothing is in force `against` a version.
 

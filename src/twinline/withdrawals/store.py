@@ -136,6 +136,15 @@ def retired(tx: Reading, node_ids: Collection[int]) -> tuple[Withdrawal, ...]:
     return tuple(_withdrawal(row) for row in tx.rows(query.order_by(withdrawal.c.node_id)))
 
 
+def was_lifted(tx: Reading, node_ids: Collection[int], *, whole: bool) -> bool:
+    """Whether a retirement of any of these nodes was lifted; ``whole``: one with the whole."""
+    them = (withdrawal.c.node_id == _any(node_ids), withdrawal.c.kind == "retired")
+    query = select(withdrawal.c.number).where(*them, withdrawal.c.lifted_at.is_not(None))
+    if whole:
+        query = query.where(withdrawal.c.whole)
+    return bool(tx.values(query.limit(1)))
+
+
 def numbered(tx: Reading, numbers: Collection[int]) -> tuple[Withdrawal, ...]:
     """These withdrawals, in force or lifted, by node."""
     query = _withdrawals().where(withdrawal.c.number == _any(numbers))

@@ -234,8 +234,14 @@ def _change(tx: Writing, ref: PromptVersionRef, act: str, reason: str) -> str:
             wanted = forms.filled(LiftRequest, {"reason": reason})
             found = withdrawals.standing(tx, ref, "retired")
             if found is None:
-                return "version-let-go-before"
+                return _let_go_before(tx, ref)
             withdrawals.lift(tx, "retired", found.number, wanted.reason)
             return "version-unretired"
         case _:
             raise Invalid(f"{act!r} is nothing that can be done to a version.", field="act")
+
+
+def _let_go_before(tx: Reading, ref: PromptVersionRef) -> str:
+    if retirements.let_go(tx, ref):
+        return "version-let-go-before"
+    raise Conflict(f"{ref} was never retired; there is nothing to let go on.", name=str(ref))

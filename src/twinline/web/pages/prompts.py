@@ -323,7 +323,7 @@ def _let_go(tx: Writing, name: str, reason: str) -> str:
     try:
         retirements.unretire_prompt(tx, name, reason)
     except Conflict:
-        if actions.read_prompt(tx, name).retired:  # each version by itself
-            raise
-        return "prompt-let-go-before"
+        if retirements.prompt_let_go(tx, name):
+            return "prompt-let-go-before"
+        raise
     return "prompt-unretired"
