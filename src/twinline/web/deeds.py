@@ -230,8 +230,8 @@ def claimed(tx: Writing, by: Sender) -> Mapping[str, str] | None:
         earlier = access.claim(tx, f"page-{key}", sent)
     except KeyReused:
         raise Conflict(
-            "This form was carried out already, with other words than are in it now, and these "
-            "changed nothing. Below is how things are since; look, then decide again."
+            "This form was carried out already, with other words than are in it now; sending it "
+            "again changed nothing. Below is how things are since; look, then decide again."
         ) from None
     return earlier.body if earlier else None
 
