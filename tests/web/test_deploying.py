@@ -67,6 +67,44 @@ def test_what_differs_in_the_model_and_the_parameters_is_told(
     ]
 
 
+@pytest.mark.parametrize(
+    ("now", "then", "said"),
+    [
+        (0.12345678, 0.12345679, ["0.12345678", "0.12345679"]),
+        (1234567.0, 1234568.0, ["1234567", "1234568"]),
+        (1, "1", ["1", '"1"']),
+        (True, "true", ["true", '"true"']),
+        ("a", "a\n", ['"a"', '"a\\n"']),
+        (0.5, "", ["0.5", ""]),
+        ({"a": 1}, {"a": 1.5}, ['{"a": 1}', '{"a": 1.5}']),
+    ],
+    ids=repr,
+)
+def test_parameters_that_differ_are_told_so_that_one_sees_it(
+    browser: Browser, client: Client, catalog: Catalog, now: object, then: object, said: list[str]
+) -> None:
+    pair = PAIR["model"], PAIR["prompt"]
+    bundle = client.bundles.pair(*pair, parameters={"top_p": now})
+    catalog.deploy(SLOT, bundle)
+    shown = asked(browser, **PAIR, parameters=json.dumps({"top_p": then}))
+    table = shown.one("//div[@aria-label='What differs in the model and its parameters']/table")
+    rows = [[cell.text_content() for cell in row] for row in table.iter("tr")]
+    assert rows[1:] == [["called with top_p", *said]]
+
+
+def test_a_number_that_is_written_in_two_ways_is_one(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    """As in the digest of a bundle: JSON knows one kind of number."""
+    pair = PAIR["model"], PAIR["prompt"]
+    catalog.deploy(SLOT, client.bundles.pair(*pair, parameters={"n": 1, "top_p": 0.5}))
+    shown = asked(browser, **PAIR, parameters='{"n": 1.0, "top_p": 0.25}')
+    table = shown.one("//div[@aria-label='What differs in the model and its parameters']/table")
+    assert [[cell.text_content() for cell in row] for row in table.iter("tr")][1:] == [
+        ["called with top_p", "0.5", "0.25"]
+    ]
+
+
 def test_what_is_live_alone_is_not_offered(browser: Browser, catalog: Catalog) -> None:
     links = browser.get(HERE).links
     offered = {to.partition("bundle=")[2] for text, to in links.items() if "Look at" in text}
