@@ -78,6 +78,21 @@ def test_a_version_that_is_not_live_is_compared_with_the_one_that_is(
     assert ["run", "run-2", "run-3"] in other.rows()
 
 
+def test_metrics_are_rounded_while_one_sees_that_they_differ(
+    browser: Browser, client: Client
+) -> None:
+    for number, (loss, score) in enumerate([(0.12345678, 0.5), (0.12345679, 0.987654321)]):
+        metrics = {"loss": loss, "score": score, "time": 1.23456789}
+        new = NewModelVersion(name="gpt", source_uri=f"openai:/gpt-{number}", metrics=metrics)
+        client.models.register(new)
+    shown = browser.get("/models/gpt/versions/2?against=1")
+    assert [row for row in shown.rows() if row[0].startswith("metric")] == [
+        ["metric loss", "0.12345678", "0.12345679"],
+        ["metric score", "0.5", "0.987654"],
+    ]
+    assert "metric time1.23457" in shown.main
+
+
 def test_a_version_in_no_bundle_says_how_it_is_paired(browser: Browser, client: Client) -> None:
     client.models.register(NewModelVersion(name="gpt", source_uri="openai:/gpt", pinned=False))
     shown = browser.get("/models/gpt/versions/1")
