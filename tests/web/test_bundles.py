@@ -132,6 +132,7 @@ def test_a_bundle_shows_evidence_figures_and_lineage(browser: Browser, client: C
     catalog.deploy("support@production", bundle)
     catalog.serve("support@production", bundle, 3, status="error", latency_ms=20)
     Catalog(client).score(bundle.ref, "golden", passed=3, failed=0, score=1.0)
+    Catalog(client).score(f"models:/{MODEL}/1", "size", passed=1, failed=0)
     Catalog(client).score(f"prompts:/{PROMPT}/1", "tone", passed=1, failed=1)
     client.bundles.state_pairing(
         f"models:/{MODEL}/1", f"prompts:/{PROMPT}/1", "compatible", reason=HOSTILE
@@ -139,7 +140,10 @@ def test_a_bundle_shows_evidence_figures_and_lineage(browser: Browser, client: C
     shown = browser.get(f"/bundles/{bundle.digest[:12]}")
     assert "live in support@production" in shown.one("//h1").text_content()
     assert shown.rows(0)[0][:2] == ["golden", "passed"]
-    assert shown.rows(1)[0][:3] == ["tone", "failed", f"prompts:/{PROMPT}/1"]
+    assert [row[:3] for row in shown.rows(1)] == [
+        ["tone", "failed", f"prompts:/{PROMPT}/1"],
+        ["size", "passed", f"models:/{MODEL}/1"],
+    ]
     assert "Errors3 (100.0 %)" in shown.main
     assert shown.rows(2)[0][:4] == ["support@production", "live", "3", "3"]
     assert "4 upstream, 3 downstream" in shown.main

@@ -99,6 +99,26 @@ def test_evidence_is_told_and_what_lacks(
     assert "tonethe pairfailed0.900" in said
 
 
+def test_evidence_begins_with_the_pair(catalog: Catalog, browser: Browser) -> None:
+    """Then come its prompt and its model, each by suite."""
+    bundle = catalog.bundle(1, 1)
+    catalog.deploy(SLOT, bundle)
+    subjects = (f"models:/{MODEL}/1", f"prompts:/{PROMPT}/1", bundle.ref)
+    for subject, suites in zip(subjects, ("ca", "ba", "zy"), strict=True):
+        for suite in suites:
+            catalog.score(subject, suite, passed=1, failed=0)
+    table = browser.get(f"/slots/{SLOT}").one("//section[@aria-label='Evidence']//table")
+    rows = [[cell.text_content() for cell in row][:2] for row in table.iter("tr")]
+    assert rows[1:] == [
+        ["y", "the pair"],
+        ["z", "the pair"],
+        ["a", f"prompts:/{PROMPT}/1"],
+        ["b", f"prompts:/{PROMPT}/1"],
+        ["a", f"models:/{MODEL}/1"],
+        ["c", f"models:/{MODEL}/1"],
+    ]
+
+
 def test_figures_of_the_last_day_are_told(catalog: Catalog, browser: Browser) -> None:
     bundle = catalog.bundle(1, 1)
     catalog.deploy(SLOT, bundle)

@@ -149,8 +149,10 @@ def never_evaluated(tx: Reading, pairs: Collection[Candidate]) -> frozenset[Bund
 
 
 def newest_of_all(tx: Reading, subjects: Collection[EvaluationSubject]) -> tuple[Evaluation, ...]:
-    """The newest result of each suite for each of these bundles and versions, by suite."""
-    return store.newest(tx, subjects)
+    """The newest result of each suite for each of these bundles and versions: of the first of
+    them first, by suite, then of the next."""
+    place = {subject: at for at, subject in enumerate(subjects)}
+    return tuple(sorted(store.newest(tx, subjects), key=lambda one: place[one.subject]))
 
 
 def compare(tx: Reading, old: str, new: str) -> EvaluationComparison:

@@ -226,7 +226,7 @@ def _digest(one: Deployment) -> str:
 
 
 def _bundle(tx: Reading, found: Bundle) -> BundlePage:
-    ref, sides = found.ref, (found.model, found.prompt)
+    ref, sides = found.ref, (found.prompt, found.model)
     walk = around(tx, str(ref), up=100, down=2, limit=DRAWN_MOST)
     found_live = live.look(tx)
     pairing = None
