@@ -6,6 +6,7 @@ from tests.support.browsing import Browser
 from tests.support.catalog import PROMPT, Catalog
 from twinline.client import Client
 from twinline.deployments import actions as deployments
+from twinline.language.refs import SlotRef
 from twinline.web.pages import prompts
 
 SLOTS = [f"answer-{number:02}@production" for number in range(23)]
@@ -36,6 +37,7 @@ def test_a_comparison_names_the_first_and_leads_to_all(browser: Browser, many: C
         one.text_content() for one in shown.all("//main//section//span[contains(@class, 'chip')]")
     ]
     assert "and 20 more" in chips
+    assert shown.links["and 20 more"] == IMPACT
     every = browser.follow(shown, "the impact")
     assert [row[0] for row in every.rows()] == SLOTS
 
@@ -72,11 +74,18 @@ def test_a_version_that_is_live_says_why_it_stays_in_a_few_names(
     assert "which is live" in browser.get(f"{PAGE}/versions/2").main
 
 
-def test_slots_that_could_go_back_are_named_in_part(browser: Browser, many: Catalog) -> None:
+def test_slots_that_could_go_back_are_named_in_part(
+    browser: Browser, client: Client, many: Catalog
+) -> None:
     for slot in SLOTS:
         many.deploy(slot, many.bundle(1, 2))
     shown = browser.get(f"{PAGE}/versions/1")
     assert f"bring it back in {', '.join(SLOTS[:20])} and 3 more slots; once" in shown.main
+    command = f"twinline prospect retirement prompts:/{PROMPT}/1"
+    assert f"no longer. {command} names all of them." in shown.main
+    assert client.lineage.prospect("retirement", f"prompts:/{PROMPT}/1").back == tuple(
+        map(SlotRef.parse, SLOTS)
+    )
 
 
 def test_a_draft_is_compared_with_what_is_live_in_many_slots(
