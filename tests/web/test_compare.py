@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import event
 
 from tests.support.browsing import Browser
 from tests.support.catalog import PROMPT, Catalog
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import Role
 from twinline.web.pages import compare as page
@@ -153,6 +155,37 @@ def test_the_newest_versions_can_be_chosen_and_older_ones_that_matter(
     options = [one.get("value") for one in shown.all("//select[@name='old']/option")]
     assert [one for one in options if one] == ["6", "5", "3", "1"]
     assert "2 older versions are not in the lists" in shown.main
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "&new=2",
+        "&old=1",
+        "&old=1&new=3",
+        "&old=prompts:/other/1&new=1",
+        "&new=prompts:/other/1",
+    ],
+)
+def test_where_both_sides_are_live_is_asked_once(
+    browser: Browser, client: Client, rehearsal: Rehearsal, query: str
+) -> None:
+    catalog = Catalog(client)
+    for number in (1, 3):
+        catalog.deploy(f"answer@stage-{number}", catalog.bundle(1, number))
+    client.prompts.create("other", "Be kind.")
+    catalog.deploy("other@production", client.bundles.pair("models:/churn/1", "prompts:/other/1"))
+    asked: list[str] = []
+    listen = lambda *args: "live_in" in args[2] and asked.append(args[2])  # noqa: E731 -- one line says it
+    event.listen(rehearsal.engine, "before_cursor_execute", listen)
+    try:
+        shown = browser.get(f"/compare?prompt={PROMPT}{query}")
+    finally:
+        event.remove(rehearsal.engine, "before_cursor_execute", listen)
+    assert len(asked) == 1
+    sides = {one.text_content() for one in shown.all("//main//section//span[@class='chip good']")}
+    assert "live in other@production" in sides or "other" not in query
 
 
 def test_what_people_wrote_stays_text(browser: Browser, client: Client) -> None:

@@ -107,7 +107,7 @@ def test_of_many_live_versions_the_newest_are_looked_at_and_the_chosen_one(
     shown = browser.get(f"/compare?prompt={PROMPT}&old=1&new=3")
     assert shown.links["answer@stage-1"] == "/slots/answer@stage-1"
     options = [one.text_content() for one in shown.all("//select[@name='old']/option")]
-    assert options == ["3 · latest", "2 · live in stage-2", "1"]
+    assert options == ["3 · latest", "2 · live in stage-2", "1 · live in stage-1"]
     shown = browser.get(PAGE)
     assert [row[:2] for row in shown.rows()] == [["answer@stage-2", "version 2"]]
     assert "1 other versions are live" in shown.main

@@ -1,6 +1,6 @@
 """What differs between two prompt versions, and what the newer one would affect."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, NamedTuple
 
 from fastapi import Query, Response
@@ -16,7 +16,7 @@ from twinline.language.records import Prompt, PromptDiff, PromptVersion
 from twinline.language.refs import PromptLabelRef, PromptVersionRef, SlotRef, parse_ref
 from twinline.prompts import actions, comparing
 from twinline.timelines import rules as timelines
-from twinline.web import addresses, forms, pictures, rendering
+from twinline.web import addresses, pictures, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
@@ -28,7 +28,7 @@ CHOICES = 200
 
 Name = Annotated[str, Query(max_length=400)]
 Side = Annotated[str, Query(max_length=400)]
-Live = Mapping[int, LivePrompt]
+Live = Mapping[PromptVersionRef, LivePrompt]
 
 
 class Choice(NamedTuple):
@@ -135,15 +135,15 @@ def download(by: Reader, prompt: Name = "", old: Side = "", new: Side = "") -> R
 
 def _page(tx: Reading, name: str, old: str, new: str) -> ComparePage:
     prompt = actions.read_prompt(tx, name)
-    live = deployments.live_by_number(tx, name)
-    new = new or str(prompt.latest)
-    old = old or _before(prompt, live, new)
-    if not old:
+    before = _version(tx, name, old) if old else None
+    after = _version(tx, name, new or str(prompt.latest))
+    live = _live(tx, name, [one for one in (before, after) if one])
+    before = before or _before(tx, prompt, live, after)
+    if before is None:
         return _nothing(name)
-    before, after = comparing.sides(tx, name, old, new)
     texts = _side(name, before), _side(name, after)
     choices = _choices(prompt, live, (before, after))
-    facts = [_facts(tx, name, live, version) for version in (before, after)]
+    facts = [_facts(live, version) for version in (before, after)]
     affected = facts[0].live
     difference = versions.compare(before, after)
     deleted, inserted = versions.words_changed(difference.messages)
@@ -176,12 +176,24 @@ def _nothing(name: str) -> ComparePage:
     )  # fmt: skip
 
 
-def _before(prompt: Prompt, live: Live, new: str) -> str:
+def _version(tx: Reading, name: str, side: str) -> PromptVersion:
+    return actions.read_version(tx, comparing.named(name, side))
+
+
+def _live(tx: Reading, name: str, sides: Collection[PromptVersion]) -> Live:
+    """Where the newest live versions are live, and the sides however old they are."""
+    names = {name, *(one.name for one in sides)}
+    numbers = [one.number for one in sides]
+    found = deployments.live_of(tx, names, also=numbers, versions=deployments.LIVE_VERSIONS)
+    return {one.prompt: one for one in found}
+
+
+def _before(tx: Reading, prompt: Prompt, live: Live, after: PromptVersion) -> PromptVersion | None:
     """What is live and is not the new one, the highest of several; else the version before."""
-    number = forms.whole(new) or prompt.labels.get(new, prompt.latest)
-    others = [one for one in live if one != number]
+    number = after.number if after.name == prompt.name else prompt.latest
+    others = [one.number for one in live if one.name == prompt.name and one.number != number]
     found = max(others, default=number - 1)
-    return str(found) if found else ""
+    return actions.read_version(tx, PromptVersionRef(prompt.name, found)) if found else None
 
 
 def _side(name: str, version: PromptVersion) -> str:
@@ -197,19 +209,15 @@ def _name_in(side: str) -> str:
     return ref.name if isinstance(ref, PromptVersionRef | PromptLabelRef) else ""
 
 
-def _facts(tx: Reading, name: str, live: Live, version: PromptVersion) -> SideFacts:
-    number = version.number
-    found = live.get(number) if version.name == name else None
-    if found is None:  # it may be older than those that were looked for
-        found = deployments.live_by_number(tx, version.name, [number]).get(number)
-    return SideFacts(version, comparing.tokens_about(version.whole), found)
+def _facts(live: Live, version: PromptVersion) -> SideFacts:
+    return SideFacts(version, comparing.tokens_about(version.whole), live.get(version.ref))
 
 
 def _choices(
     prompt: Prompt, live: Live, sides: tuple[PromptVersion, PromptVersion]
 ) -> tuple[Choice, ...]:
     newest = range(max(1, prompt.latest - CHOICES + 1), prompt.latest + 1)
-    named = {*prompt.labels.values(), *live}
+    named = {*prompt.labels.values(), *(one.number for one in live if one.name == prompt.name)}
     chosen = {one.number for one in sides if one.name == prompt.name}
     shown = sorted({*newest, *named, *chosen}, reverse=True)
     own = (Choice(str(one), _said(prompt, live, one)) for one in shown)
@@ -220,7 +228,7 @@ def _choices(
 
 def _said(prompt: Prompt, live: Live, number: int) -> str:
     labels = sorted(label for label, at in prompt.labels.items() if at == number)
-    found = live.get(number)
+    found = live.get(PromptVersionRef(prompt.name, number))
     return " · ".join(
         [
             str(number),
