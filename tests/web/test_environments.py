@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import Catalog
 from tests.support.policies import canary
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import Role
 from twinline.web.pages import environments
@@ -85,6 +87,25 @@ def test_before_anything_existed_it_says_since_when(catalog: Catalog, browser: B
     shown = browser.get("/environments/production?at=2001-01-01T00:00")
     assert "Nothing was live in production then; the first deployment is of" in shown.main
     assert "No slot of production existed then." in shown.main
+
+
+def test_since_when_something_was_live_is_asked_only_where_nothing_is(
+    catalog: Catalog, browser: Browser, rehearsal: Rehearsal
+) -> None:
+    """Nor is that nothing was live said where only the slots that are shown had nothing."""
+    catalog.deploy("a@production", catalog.bundle(1, 1))
+    catalog.serve("waits@production", catalog.bundle(1, 1), 1)
+    asked: list[str] = []
+    listen = lambda *args: "min(deployment.at)" in args[2] and asked.append(args[2])  # noqa: E731 -- one line says it
+    event.listen(rehearsal.engine, "before_cursor_execute", listen)
+    try:
+        for query, times in (("", 0), ("?at=2001-01-01T00:00", 1), ("?route=waits", 1)):
+            asked.clear()
+            shown = browser.get(f"/environments/production{query}")
+            assert len(asked) == times
+            assert ("Nothing was live in production then" in shown.main) == ("2001" in query)
+    finally:
+        event.remove(rehearsal.engine, "before_cursor_execute", listen)
 
 
 def test_a_slot_without_anything_live_is_told_as_that(catalog: Catalog, browser: Browser) -> None:

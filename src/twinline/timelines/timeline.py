@@ -57,12 +57,13 @@ def live_page_at(
     Raises:
         NotFound: no slot is in an environment of that name.
     """
-    first = deployments.live_since(tx, environment)
-    return LivePage(
-        slots=deployments.slots_page_at(tx, environment, at, part, offset=offset, limit=limit),
-        total=deployments.count_at(tx, environment, at, part),
-        note=_note(environment, first) if first is None or first > at else None,
-    )
+    slots = deployments.slots_page_at(tx, environment, at, part, offset=offset, limit=limit)
+    note = None
+    if not any(slot.live for slot in slots):
+        first = deployments.live_since(tx, environment)
+        note = _note(environment, first) if first is None or first > at else None
+    total = deployments.count_at(tx, environment, at, part)
+    return LivePage(slots=slots, total=total, note=note)
 
 
 def page(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[TimelineEntry]:
