@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from starlette.concurrency import run_in_threadpool
 
 from twinline.db.lane import Lane
@@ -40,6 +40,21 @@ class Rehearsal(Database):
 
     def lane(self) -> Lane:
         return _Turns(self)
+
+    @contextmanager
+    def statements(self, part: str) -> Generator[list[str]]:
+        """The statements with ``part`` in them, as they are executed."""
+        found: list[str] = []
+
+        def listen(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+            if part in statement:
+                found.append(statement)
+
+        event.listen(self.engine, "before_cursor_execute", listen)
+        try:
+            yield found
+        finally:
+            event.remove(self.engine, "before_cursor_execute", listen)
 
 
 class _Turns(Lane):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event
 
 from tests.support.browsing import Browser
 from tests.support.catalog import PROMPT, Catalog
@@ -176,13 +175,8 @@ def test_where_both_sides_are_live_is_asked_once(
         catalog.deploy(f"answer@stage-{number}", catalog.bundle(1, number))
     client.prompts.create("other", "Be kind.")
     catalog.deploy("other@production", client.bundles.pair("models:/churn/1", "prompts:/other/1"))
-    asked: list[str] = []
-    listen = lambda *args: "live_in" in args[2] and asked.append(args[2])  # noqa: E731 -- one line says it
-    event.listen(rehearsal.engine, "before_cursor_execute", listen)
-    try:
+    with rehearsal.statements("live_in") as asked:
         shown = browser.get(f"/compare?prompt={PROMPT}{query}")
-    finally:
-        event.remove(rehearsal.engine, "before_cursor_execute", listen)
     assert len(asked) == 1
     sides = {one.text_content() for one in shown.all("//main//section//span[@class='chip good']")}
     assert "live in other@production" in sides or "other" not in query
