@@ -54,6 +54,15 @@ def test_what_no_template_may_hold_is_found(what: str, text: str) -> None:
     assert re.search(FORBIDDEN[what], text, re.IGNORECASE)
 
 
+@pytest.mark.parametrize(
+    "by_hand",
+    [r"""asked\(\s*["']/(changes|impact|lineage|recall)["']""", r"""path\(["']models["']"""],
+)
+def test_an_address_is_put_together_in_one_file(by_hand: str) -> None:
+    found = {one.name for one in (*SOURCES, *TEMPLATES) if re.search(by_hand, one.read_text())}
+    assert found == {"addresses.py"}
+
+
 def test_html_that_no_template_escapes_is_made_in_one_file() -> None:
     """And is what a picture drew, as it is: no text with something put into it."""
     found: set[str] = set()

@@ -32,6 +32,7 @@ def test_what_is_live_is_told_with_who_and_why(
         assert said in live
     assert "Tell care-team (#care)" in shown.main
     assert shown.links["deployment 1"] == f"/slots/{SLOT}/deployments/1"
+    assert shown.links["Changes"] == "/changes?slot=team%2Fanswer%40production"
     assert shown.links["Deploy …"] == f"/slots/{SLOT}/deploy"
     assert shown.links["Other ways back …"] == f"/slots/{SLOT}/rollback"
     assert shown.links["Lineage"].endswith("node=routes%3A%2Fteam%2Fanswer%40production")

@@ -58,6 +58,11 @@ def model(name: str) -> str:
     return path("models", name)
 
 
+def model_version(name: str, number: int) -> str:
+    """A version of a model."""
+    return path("models", name, "versions", number)
+
+
 def slot(short: str) -> str:
     """A slot, by ``ROUTE@ENVIRONMENT``."""
     return path("slots", short)
@@ -83,9 +88,10 @@ def environment(name: str) -> str:
     return path("environments", name)
 
 
-def changed(slot: SlotRef, since: datetime) -> str:
-    """What changed in a slot from a moment until now."""
-    return asked("/changes", slot=slot.short, from_=since.isoformat())
+def changed(slot: SlotRef, since: datetime | None = None, until: datetime | None = None) -> str:
+    """What changed in a slot from a moment, or from a day ago, until another, or until now."""
+    begin, end = (one and one.isoformat() for one in (since, until))
+    return asked("/changes", slot=slot.short, from_=begin, to=end)
 
 
 def changed_since(live: Deployment) -> str:
@@ -123,7 +129,7 @@ def of(ref: Ref | str) -> str:
         case PromptVersionRef():
             return prompt_version(found.name, found.number)
         case ModelVersionRef():
-            return path("models", found.name, "versions", found.number)
+            return model_version(found.name, found.number)
         case BundleRef():
             return path("bundles", found.digest)
         case SlotRef():

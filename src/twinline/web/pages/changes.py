@@ -41,7 +41,7 @@ class ChangesPage(Page, template="changes.html"):
     since: str = Field(title="From", description="When it was still well.")
     until: str = Field(title="To", description="When it was strange; empty is now.")
     refused: str = Field(description="What is wrong with what you asked for.")
-    slots: tuple[str, ...] = Field(description="The slots to choose from.")
+    slots: tuple[SlotRef, ...] = Field(description="The slots to choose from.")
     presets: tuple[Preset, ...] = Field(
         description="Lead to usual spans of time: the last 24 hours, since before the last "
         "deployment, the last 7 days."
@@ -128,7 +128,7 @@ def _page(
         since=forms.field_moment(found.since) if found else asked.since,
         until=forms.field_moment(found.until) if found and asked.until else asked.until,
         refused=refused,
-        slots=tuple(one.ref.short for one in known),
+        slots=tuple(one.ref for one in known),
         presets=_presets(tx, found, now) if found else (),
         found=found,
         ranked=found.ranked[:RANKED_MOST] if found else (),

@@ -173,14 +173,10 @@ def cut(text: str) -> str:
 
 
 def _around(tx: Reading, slot: SlotRef, at: datetime, now: datetime) -> Around:
-    def changes(begin: datetime, end: datetime) -> str:
-        moments = {"from_": begin.isoformat(), "to": end.isoformat()}
-        return addresses.asked("/changes", slot=slot.short, **moments)
-
     return Around(
-        day_before=changes(at - DAY, at),
-        week_before=changes(at - WEEK, at),
-        since=changes(at, now),
+        day_before=addresses.changed(slot, at - DAY, at),
+        week_before=addresses.changed(slot, at - WEEK, at),
+        since=addresses.changed(slot, at, now),
         then=addresses.asked(addresses.slot(slot.short), at=at.isoformat()),
         live=deployments.live_or_none(tx, slot, now),
     )

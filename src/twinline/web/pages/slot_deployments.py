@@ -120,16 +120,9 @@ def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
         lines=policies.lines(read_policy(made.policy), known),
         difference=difference[:LINES_MOST],
         left_out=max(0, len(difference) - LINES_MOST),
-        changes=_changes(before, made),
+        changes=addresses.changed(made.slot, before.at, made.at) if before else "",
         back=proposals.again(live, made.bundle) if made.bundle != live.bundle else "",
     )
-
-
-def _changes(before: Deployment | None, made: Deployment) -> str:
-    if before is None:
-        return ""
-    ends = {"from": before.at.isoformat(), "to": made.at.isoformat()}
-    return addresses.asked("/changes", slot=made.slot.short, **ends)
 
 
 def _sides(before: Bundle | None, after: Bundle) -> tuple[Side, ...]:
