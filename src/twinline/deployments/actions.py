@@ -8,8 +8,9 @@ from typing import NamedTuple
 from twinline.access.actions import audit
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
-from twinline.deployments import store
-from twinline.deployments.store import EnvironmentSlots, LiveBundle, LivePrompt
+from twinline.deployments import live_store, store
+from twinline.deployments.live_store import LiveBundle, LivePrompt
+from twinline.deployments.store import EnvironmentSlots
 from twinline.environments import actions as environments
 from twinline.evaluations import requirements
 from twinline.kills import actions as kills
@@ -216,7 +217,7 @@ def live_in(tx: Reading, environment: str, at: datetime | None = None) -> tuple[
 
 def live_with(tx: Reading, prompt: PromptVersionRef) -> tuple[LiveBundle, ...]:
     """Up to 20 bundles with a prompt version that are live, by slot."""
-    return store.live_with(tx, prompt, LIVE_SHOWN)
+    return live_store.live_with(tx, prompt, LIVE_SHOWN)
 
 
 def live_of(
@@ -229,7 +230,7 @@ def live_of(
 ) -> tuple[LivePrompt, ...]:
     """The versions of these prompts that are live anywhere, by prompt: the newest ``versions``
     of each first and those numbered in ``also``, each with the first ``slots`` of its slots."""
-    return store.live_of(tx, names, also=also, versions=versions, slots=slots)
+    return live_store.live_of(tx, names, also=also, versions=versions, slots=slots)
 
 
 def live_by_number(tx: Reading, name: str, also: Collection[int] = ()) -> dict[int, LivePrompt]:

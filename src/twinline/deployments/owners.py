@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from twinline.access.actions import audit
 from twinline.db.session import Reading, Writing
-from twinline.deployments import store
+from twinline.deployments import owners_store, store
 from twinline.language.nearest import not_found
 from twinline.language.records import Owner, Ownership
 from twinline.language.refs import SlotRef
@@ -16,11 +16,11 @@ def own(tx: Writing, subject: str, new: Owner) -> Ownership:
     Raises:
         NotFound: there is no such slot, or no slot of this route.
     """
-    if not store.is_used(tx, subject):
+    if not owners_store.is_used(tx, subject):
         raise not_found("slot or route", subject, store.names(tx, subject))
-    before = store.ownerships(tx, [subject])
-    store.own(tx, subject, new)
-    (after,) = store.ownerships(tx, [subject])
+    before = owners_store.ownerships(tx, [subject])
+    owners_store.own(tx, subject, new)
+    (after,) = owners_store.ownerships(tx, [subject])
     audit(
         tx,
         "slot.own",
@@ -35,6 +35,6 @@ def of(tx: Reading, slots: Iterable[SlotRef]) -> tuple[Ownership, ...]:
     """Who owns these slots: of each the owner of the slot itself, else that of its route."""
     wanted = list(slots)
     subjects = {one.short for one in wanted} | {one.route for one in wanted}
-    known = {one.subject: one for one in store.ownerships(tx, subjects)}
+    known = {one.subject: one for one in owners_store.ownerships(tx, subjects)}
     found = (known.get(one.short) or known.get(one.route) for one in wanted)
     return tuple(dict.fromkeys(one for one in found if one))

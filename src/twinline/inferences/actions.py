@@ -12,7 +12,7 @@ from twinline.access import actions as access
 from twinline.bundles import actions as bundles
 from twinline.db.lane import Lane
 from twinline.db.session import Reading, Writing
-from twinline.inferences import partitions, rollups, rules, store
+from twinline.inferences import identities, partitions, rollups, rules, store
 from twinline.inferences.naming import Names
 from twinline.inferences.selections import HOUR, Part, Selection
 from twinline.language import cursors
@@ -225,14 +225,14 @@ def find(
 
 def served(tx: Reading, refs: Iterable[BundleRef]) -> Service:
     """What these bundles served, everywhere."""
-    return rollups.served(tx, Selection(tuple(map(Part, store.bundle_ids(tx, refs)))))
+    return rollups.served(tx, Selection(tuple(map(Part, identities.bundle_ids(tx, refs)))))
 
 
 def served_each(
     tx: Reading, wanted: Collection[tuple[BundleRef, SlotRef]]
 ) -> dict[tuple[BundleRef, SlotRef], Service]:
     """What each of these bundles served within a slot of its own."""
-    known = store.places(tx, wanted)
+    known = identities.ids_of_places(tx, wanted)
     part = Selection(tuple(Part(bundle, slot) for bundle, slot in known))
     found = rollups.served_each(tx, part) if known else {}
     return dict.fromkeys(wanted, rollups.NOTHING) | {known[id]: one for id, one in found.items()}
@@ -242,11 +242,11 @@ def served_by_arm(
     tx: Reading, slot: SlotRef, rule: str, deployed: Sequence[int]
 ) -> dict[str, ArmCounts]:
     """What each arm of a rule served under these deployments of a slot."""
-    rows = rollups.by_arm(tx, store.slot_id(tx, slot) or 0, rule, deployed)
+    rows = rollups.by_arm(tx, identities.slot_id(tx, slot) or 0, rule, deployed)
     return {
         row["arm"]: ArmCounts(
             service=rollups.service(row),
-            bundles=store.bundle_refs(tx, row["bundle_ids"]),
+            bundles=identities.bundle_refs(tx, row["bundle_ids"]),
             score_sum=float(row["score_sum"]),
             score_squares=float(row["score_squares"]),
         )
@@ -256,48 +256,48 @@ def served_by_arm(
 
 def served_by_deployment(tx: Reading, slot: SlotRef, deployed: Sequence[int]) -> dict[int, Service]:
     """What was served under each of these deployments of a slot, by number."""
-    found = rollups.by_deployment(tx, store.slot_id(tx, slot) or 0, deployed)
+    found = rollups.by_deployment(tx, identities.slot_id(tx, slot) or 0, deployed)
     return {number: found.get(number, rollups.NOTHING) for number in deployed}
 
 
 def served_around(tx: Reading, ref: DeploymentRef, at: datetime) -> tuple[Service, Service]:
     """What a deployment served before the hour of ``at``, and from that hour on."""
-    return rollups.around(tx, store.slot_id(tx, ref.slot) or 0, ref.number, at)
+    return rollups.around(tx, identities.slot_id(tx, ref.slot) or 0, ref.number, at)
 
 
 def served_since(tx: Reading, slot: SlotRef, at: datetime) -> Service:
     """What a slot served from the hour of ``at`` on, under whichever deployment."""
-    return rollups.since(tx, store.slot_id(tx, slot) or 0, at)
+    return rollups.since(tx, identities.slot_id(tx, slot) or 0, at)
 
 
 def served_by_arm_and_day(
     tx: Reading, slot: SlotRef, rule: str, deployed: Sequence[int], since: datetime
 ) -> dict[str, dict[datetime, Service]]:
     """What each arm of a rule served on each day since, under these deployments of a slot."""
-    return rollups.arms_by_day(tx, store.slot_id(tx, slot) or 0, rule, deployed, since)
+    return rollups.arms_by_day(tx, identities.slot_id(tx, slot) or 0, rule, deployed, since)
 
 
 def served_by_day(tx: Reading, slot: SlotRef, since: datetime) -> dict[datetime, Service]:
     """What a slot served on each day since, in order; days without requests are left out."""
-    return rollups.by_day(tx, store.slot_id(tx, slot) or 0, since)
+    return rollups.by_day(tx, identities.slot_id(tx, slot) or 0, since)
 
 
 def recent(
     tx: Reading, slots: Iterable[SlotRef], since: datetime
 ) -> dict[SlotRef, tuple[int, int]]:
     """Requests and errors of these slots in the hours since; without any, a slot is left out."""
-    ids = store.ids_of_slots(tx, slots)
+    ids = identities.ids_of_slots(tx, slots)
     return rollups.recent(tx, ids, since)
 
 
 def exposed(tx: Reading, slot: SlotRef, experiment: str) -> dict[str, int]:
     """How many distinct units each arm of an experiment served."""
-    return store.exposed(tx, store.slot_id(tx, slot) or 0, experiment)
+    return store.exposed(tx, identities.slot_id(tx, slot) or 0, experiment)
 
 
 def exposed_first(tx: Reading, slot: SlotRef, experiment: str, since: datetime) -> dict[str, int]:
     """How many units each arm got that the experiment had not seen before ``since``."""
-    return store.exposed_first(tx, store.slot_id(tx, slot) or 0, experiment, since)
+    return store.exposed_first(tx, identities.slot_id(tx, slot) or 0, experiment, since)
 
 
 def served_last_hour(tx: Reading, refs: Iterable[BundleRef], within: SlotRef) -> int:
@@ -311,7 +311,7 @@ def served_last_hour_in(
     """How many requests these bundles of each slot served there in the hour up to now, up to
     a million."""
     wanted = [(ref, slot) for slot, refs in bundles.items() for ref in refs]
-    known = store.places(tx, wanted)
+    known = identities.ids_of_places(tx, wanted)
     slots = {slot: ref for (_, slot), (_, ref) in known.items()}
     part = Selection(tuple(Part(bundle, slot) for bundle, slot in known))
     found = store.count_since(tx, part, access.now(tx) - HOUR, COUNT_MOST)

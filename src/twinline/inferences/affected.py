@@ -12,7 +12,7 @@ from uuid import UUID
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
 from twinline.environments import actions as environments
-from twinline.inferences import rollups, store
+from twinline.inferences import identities, rollups, store
 from twinline.inferences.actions import read_all
 from twinline.inferences.rollups import NO_TALLY as NO_TALLY
 from twinline.inferences.selections import (
@@ -158,17 +158,17 @@ def places(
 
 def everything(tx: Reading) -> Scope:
     """All that was ever served."""
-    return Scope(bundles=tuple(store.every_bundle(tx)))
+    return Scope(bundles=tuple(identities.every_bundle(tx)))
 
 
 def select(tx: Reading, scope: Scope, wanted: RequestFilter) -> Selection:
     """The part of the ledger that holds these requests."""
     parts = [Part(id) for id in scope.bundles]
     if scope.slots:
-        slots = [store.slot_id(tx, ref) or -1 for ref in scope.slots]
+        slots = [identities.slot_id(tx, ref) or -1 for ref in scope.slots]
         parts += rollups.served_in(tx, slots, None)
     for one in scope.deployments:
-        parts += rollups.served_in(tx, [store.slot_id(tx, one.slot) or -1], [one.number])
+        parts += rollups.served_in(tx, [identities.slot_id(tx, one.slot) or -1], [one.number])
     return Selection(apart(parts), _only(tx, wanted))
 
 
@@ -178,7 +178,7 @@ def _only(tx: Reading, wanted: RequestFilter) -> tuple[int, ...] | None:
         return None
     if wanted.slot is not None:
         deployments.read_slot(tx, wanted.slot)
-    only = store.slot_ids(tx, wanted.environment, wanted.slot)
+    only = identities.slot_ids(tx, wanted.environment, wanted.slot)
     known = environments.versions(tx)
     if not only and wanted.environment is not None and wanted.environment not in known:
         raise not_found("environment", wanted.environment, list(known))

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from sqlalchemy import RowMapping, text
 
 from twinline.db.session import Reading, Writing
-from twinline.inferences import store
+from twinline.inferences import identities
 from twinline.language.records import BundleCount, LedgerMark
 from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 
@@ -76,12 +76,12 @@ def arrived_later(
 def _values(
     tx: Reading, refs: Iterable[BundleRef], fed: Iterable[Fed], at: LedgerMark
 ) -> dict[str, object]:
-    slots = [store.slot_id(tx, one) for one in fed if isinstance(one, SlotRef)]
+    slots = [identities.slot_id(tx, one) for one in fed if isinstance(one, SlotRef)]
     served = [one for one in fed if isinstance(one, DeploymentRef)]
     return {
-        "bundles": store.bundle_ids(tx, refs),
+        "bundles": identities.bundle_ids(tx, refs),
         "slots": slots,
-        "within": [store.slot_id(tx, one.slot) for one in served],
+        "within": [identities.slot_id(tx, one.slot) for one in served],
         "deployments": [one.number for one in served],
         "none_from": at.none_from,
         "still_open": list(at.still_open),

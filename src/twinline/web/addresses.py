@@ -78,7 +78,7 @@ def deploy(short: str, **choice: str | Ref) -> str:
     return asked(path("slots", short, "deploy"), **choice)
 
 
-def rollback(short: str, **way: str) -> str:
+def roll_back(short: str, **way: str) -> str:
     """The ways back of a slot, or one of them: a ``side``, and ``to`` which version."""
     return asked(path("slots", short, "rollback"), **way)
 

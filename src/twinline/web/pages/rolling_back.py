@@ -237,7 +237,7 @@ def _ways(tx: Reading, slot: SlotRef, problem: str) -> WaysBackPage:
 
 
 def _way(known: WaysBack, side: Side) -> Way:
-    address = addresses.rollback(known.slot.short, side=side)
+    address = addresses.roll_back(known.slot.short, side=side)
     try:
         return Way(side, known.preview(side, None), address, "")
     except TwinlineError as refused:
@@ -265,5 +265,5 @@ def _earlier(known: WaysBack, gone: set[str]) -> Iterator[Earlier]:
             if str(frame.value) in seen or len(seen) - len(gone) == EARLIER:
                 continue
             seen.add(str(frame.value))
-            address = addresses.rollback(known.slot.short, side=side, to=str(frame.value))
+            address = addresses.roll_back(known.slot.short, side=side, to=str(frame.value))
             yield Earlier(frame.value, frame.since, address)
