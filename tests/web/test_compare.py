@@ -175,7 +175,7 @@ def test_where_both_sides_are_live_is_asked_once(
         catalog.deploy(f"answer@stage-{number}", catalog.bundle(1, number))
     client.prompts.create("other", "Be kind.")
     catalog.deploy("other@production", client.bundles.pair("models:/churn/1", "prompts:/other/1"))
-    with rehearsal.statements("live_in") as asked:
+    with rehearsal.statements("live as materialized") as asked:
         shown = browser.get(f"/compare?prompt={PROMPT}{query}")
     assert len(asked) == 1
     sides = {one.text_content() for one in shown.all("//main//section//span[@class='chip good']")}

@@ -39,7 +39,7 @@ from twinline.web.problems import page_router
 router = page_router()
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
-PROMPTS, VERSIONS, MOVES, PLACES, INCLUSIONS, LABELS = 50, 30, 5, 10, 20, 6
+PROMPTS, VERSIONS, MOVES, PLACES, INCLUSIONS, LABELS = 50, 30, 5, 6, 20, 6
 SLOTS, LIVE = 5, 20
 """In the list, slots of a prompt, and live versions of it that are looked at for them."""
 SERVED = timedelta(days=30)
