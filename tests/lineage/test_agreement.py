@@ -22,6 +22,7 @@ from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
 from twinline.db.session import Database
+from twinline.inferences import affected
 from twinline.language.ids import first_id, made_at
 from twinline.language.records import (
     Inference,
@@ -32,6 +33,7 @@ from twinline.language.records import (
     Role,
 )
 from twinline.language.refs import SlotRef
+from twinline.lineage import impacts
 
 SLOTS = ("answer@production", "answer@staging", "search@production")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -178,6 +180,21 @@ def test_counts_lists_decisions_spreadsheet_and_table_are_those_of_the_facts(
             assert found == dict(sorted(decisions.items())), where
             if name in FILTERS:
                 _counts_are(graph.impact(root, wanted), own, listed)
+
+
+@pytest.mark.parametrize("many", [0, affected.MANY])
+def test_the_newest_of_all_are_the_newest_facts_wherever_they_are_looked_for(
+    filled: Catalog, database: Database, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """Among the last of all, or of each bundle by itself."""
+    monkeypatch.setattr(affected, "MANY", many)
+    newest = sorted(_facts(database), key=lambda one: one["id"], reverse=True)
+    for name, wanted in (FILTERS | MEASURED).items():
+        own = [one["id"] for one in newest if _meant(one, wanted)]
+        assert len(own) > 3, name
+        with database.reading() as tx:
+            found = impacts.requests_of_all(tx, [], wanted, cursor=None, limit=3)
+        assert [one.id for one in found.items] == own[:3], name
 
 
 def _text(value: float | None) -> str:

@@ -102,8 +102,10 @@ def newest(
     _refuse_backwards(wanted)
     part = select(tx, scope, wanted)
     begin, before = _bounds(wanted, before)
-    if len(part.parts) > MANY and part.whole and not wanted.by_measure:
-        recent = store.newest_among_recent(tx, part, begin=begin, before=before, limit=limit)
+    if len(part.parts) > MANY and part.whole:
+        recent = store.newest_among_recent(
+            tx, part, wanted, begin=begin, before=before, limit=limit
+        )
         if len(recent) == limit:
             return read_all(tx, recent)
     ids: list[UUID] = []

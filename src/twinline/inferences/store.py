@@ -169,13 +169,19 @@ group by decision order by decision limit :limit
 
 _DECISIONS = _decisions_of(f"exists (select 1 from {PARTS} where {WITHIN})")
 _DECISIONS_WHOLE = _decisions_of(SERVED_IN)
-_RECENT_MOST = 5_000
-_NEWEST_AMONG_RECENT = text(f"""
+
+
+def _newest_among(recent: int, filters: str) -> TextClause:
+    return text(f"""
 select id from (
-    select id, bundle_id, slot_id, role from inference
-    where id >= :begin and id < :before order by id desc limit {_RECENT_MOST}
-) inference where bundle_id = any(:bundles) and {SERVED_IN} order by id desc limit :limit
+    select * from inference
+    where id >= :begin and id < :before order by id desc limit {recent}
+) inference where bundle_id = any(:bundles) and {SERVED_IN}{filters} order by id desc limit :limit
 """)
+
+
+_NEWEST_AMONG_RECENT = _newest_among(5_000, "")
+_NEWEST_MEASURED_AMONG_RECENT = _newest_among(20_000, BY_MEASURE)
 
 _FAMILY = text("""
 select id from inference where id = :id
@@ -337,12 +343,19 @@ def newest_ids(
 
 
 def newest_among_recent(
-    tx: Reading, part: Selection, *, begin: UUID, before: UUID, limit: int
+    tx: Reading,
+    part: Selection,
+    wanted: RequestFilter,
+    *,
+    begin: UUID,
+    before: UUID,
+    limit: int,
 ) -> tuple[UUID, ...]:
     """The newest inferences of whole bundles among the last few thousand of all, from
     ``begin`` to ``before``: fewer than ``limit`` may mean that there are more."""
-    values = part.values | {"begin": begin, "before": before, "limit": limit}
-    return tuple(tx.values(_NEWEST_AMONG_RECENT, values))
+    query = _NEWEST_MEASURED_AMONG_RECENT if wanted.by_measure else _NEWEST_AMONG_RECENT
+    values = part.values | asked(wanted) | {"begin": begin, "before": before, "limit": limit}
+    return tuple(tx.values(query, values))
 
 
 def count_since(tx: Reading, part: Selection, since: datetime, most: int) -> dict[int, int]:
