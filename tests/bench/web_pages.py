@@ -26,6 +26,10 @@ from twinline.language.records import NewEvaluation
 from twinline.web import addresses
 
 SLOT = "route-0@production"
+BUSY, SERVING = "prompts:/busy/1", "prompts:/answer/3"
+"""A prompt version with a thousand deployments in each of a hundred slots, and one of many that
+serve."""
+
 TIMES, WARM = 20, 3
 SHOWN_SLOWEST = 5
 _PICTURE = re.compile(r"<svg.*?</svg>", re.DOTALL)
@@ -65,7 +69,13 @@ def asked(client: Client) -> Mapping[str, str]:
     """All pages, and lineages of some size."""
     around = places(client, SLOT)
     sizes = {f"lineage of {nodes}": _lineage(client, nodes) for nodes in (60, 400)}
-    return {**around.every(), **sizes}
+    (busy,) = (one.number for one in client.recalls.list() if str(one.node) == BUSY)
+    return {
+        **around.every(),
+        **sizes,
+        "requests with a rare score": "/inferences?status=error&score_min=0.99",
+        "recall of 100,000 deployments": addresses.recall(busy),
+    }
 
 
 def _lineage(client: Client, nodes: int) -> str:
@@ -78,12 +88,13 @@ def _lineage(client: Client, nodes: int) -> str:
 
 
 def _judge(client: Client) -> None:
-    """What the ledger's catalog lacks: an evaluation, and a recall of what served nothing."""
+    """What the ledger's catalog lacks: an evaluation, and recalls, the last of what serves."""
     live = client.slots.get(SLOT).live
     assert live is not None
     new = {"subject": live.bundle, "suite": "bench", "passed": 9, "failed": 1, "score": 0.9}
     client.evaluations.record(NewEvaluation.model_validate(new))
-    client.recalls.create("prompts:/busy/1", "bench")
+    client.recalls.create(BUSY, "bench")
+    client.recalls.create(SERVING, "bench")
 
 
 def _report(requests: int, found: list[Taken]) -> None:

@@ -194,7 +194,7 @@ def test_the_newest_of_all_are_the_newest_facts_wherever_they_are_looked_for(
         assert len(own) > 3, name
         with database.reading() as tx:
             found = impacts.requests_of_all(tx, [], wanted, cursor=None, limit=3)
-        assert [one.id for one in found.items] == own[:3], name
+        assert [one.id for one in found.page.items] == own[:3], name
 
 
 def _text(value: float | None) -> str:

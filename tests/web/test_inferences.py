@@ -14,6 +14,7 @@ from tests.support import policies
 from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
+from twinline.inferences import affected, store
 from twinline.language.ids import new_id
 from twinline.language.records import Inference, NewEvaluation, NewInference, NewOutcome, Role
 from twinline.web.pages.inference import tree
@@ -84,6 +85,29 @@ def test_each_filter_narrows_and_can_be_cleared(browser: Browser, catalog: Catal
     crossed = browser.get("/inferences?prompt=support/answer/1&model=churn/2")
     assert "No request fits these filters" in crossed.main
     assert crossed.links["clear the filters"] == "/inferences"
+
+
+@pytest.mark.parametrize("many", [affected.MANY, -1])
+def test_what_is_rare_is_looked_for_step_by_step(
+    browser: Browser, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """Among so many requests at a time: of a few bundles, or of all."""
+    monkeypatch.setattr(affected, "MANY", many)
+    monkeypatch.setattr(affected, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(store, "RECENT_MEASURED", 2)
+    (first,) = ids(catalog, status="error")
+    for _ in range(3):
+        ids(catalog, status="ok")
+    (last,) = ids(catalog, status="error")
+    shown = browser.get("/inferences?status=error")
+    assert [row[1] for row in shown.rows()] == [last]
+    assert "found among the requests back to" in shown.main
+    shown = browser.follow(shown, "Look further back")
+    assert "none fits" in shown.main
+    assert "have all that fit as CSV" in shown.links
+    shown = browser.follow(shown, "Look further back")
+    assert [row[1] for row in shown.rows()] == [first]
+    assert "Look further back" not in shown.links
 
 
 def test_a_time_narrows_and_stands_in_its_fields(browser: Browser, catalog: Catalog) -> None:

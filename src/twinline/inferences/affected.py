@@ -4,9 +4,10 @@ Counts come from the rollups, in constant time; lists come from the facts, newes
 one day of the ledger after the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from twinline.db.session import Reading
@@ -35,6 +36,20 @@ from twinline.language.refs import SlotRef
 MANY = 100
 """Parts from which on it is worth looking at the last requests of all for theirs, before
 each is asked for its newest."""
+
+
+LOOKED_THROUGH = 2_000
+"""Requests of a few parts among which those with a status or a score are looked for at a glance."""
+
+_MEASURES = ("status", "score_min", "score_max")
+
+
+class Glance(NamedTuple):
+    """Requests, the newest first, as far as they were looked for: back to a moment (None: to
+    the end, or as many as were wanted), from where the next page goes on."""
+
+    page: Page[Inference]
+    looked_to: datetime | None
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,41 @@ def page(
     return cursors.page(listing, items, limit, lambda one: str(one.id))
 
 
+def glance(
+    tx: Reading,
+    scope: Scope,
+    wanted: RequestFilter,
+    *,
+    listing: str,
+    cursor: str | None,
+    limit: int,
+) -> Glance:
+    """A page of the same list as `page`, for somebody who waits: a status or a score that is
+    rare is looked for among so many requests only, and the next page goes on from there.
+
+    Raises:
+        Invalid: as for `page`.
+    """
+    if not wanted.by_measure:
+        whole = page(tx, scope, wanted, listing=listing, cursor=cursor, limit=limit)
+        return Glance(whole, None)
+    _refuse_backwards(wanted)
+    begin, before = _bounds(wanted, cursors.decode_id(listing, cursor))
+    part = select(tx, scope, wanted)
+    if len(part.parts) > MANY and part.whole:
+        ids = store.newest_among_recent(tx, part, wanted, begin=begin, before=before, limit=limit)
+        seen = store.oldest_of_recent(tx, begin=begin, before=before)
+    else:
+        whatever = wanted.model_copy(update=dict.fromkeys(_MEASURES))
+        among = _newest(tx, part, whatever, begin, before, LOOKED_THROUGH)
+        ids = store.measured(tx, among, wanted, limit)
+        seen = among[-1] if len(among) == LOOKED_THROUGH else None
+    full = len(ids) == limit
+    last = ids[-1] if full else seen
+    found = Page(items=read_all(tx, ids), next=cursors.encode(listing, str(last)) if last else None)
+    return Glance(found, made_at(seen) if seen and not full else None)
+
+
 def newest(
     tx: Reading, scope: Scope, wanted: RequestFilter, *, before: UUID, limit: int
 ) -> tuple[Inference, ...]:
@@ -102,19 +152,25 @@ def newest(
     _refuse_backwards(wanted)
     part = select(tx, scope, wanted)
     begin, before = _bounds(wanted, before)
+    return read_all(tx, _newest(tx, part, wanted, begin, before, limit))
+
+
+def _newest(
+    tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: UUID, limit: int
+) -> Sequence[UUID]:
     if len(part.parts) > MANY and part.whole:
         recent = store.newest_among_recent(
             tx, part, wanted, begin=begin, before=before, limit=limit
         )
         if len(recent) == limit:
-            return read_all(tx, recent)
+            return recent
     ids: list[UUID] = []
     for first, end in days(tx, part, wanted, begin, before):
         left = limit - len(ids)
         ids += store.newest_ids(tx, part, wanted, begin=first, before=end, limit=left)
         if len(ids) == limit:
             break
-    return read_all(tx, ids)
+    return ids
 
 
 def decisions(

@@ -38,6 +38,10 @@ from twinline.language.records import (
 )
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
+RECENT, RECENT_MEASURED = 5_000, 20_000
+"""Of how many requests, the newest of all, those of many bundles are looked for first; and those
+with a status or a score."""
+
 STATUS_CODES: dict[Status, int] = {"ok": 0, "error": 1}
 ROLE_CODES: dict[InferenceRole, int] = {"served": 0, "shadow": 1}
 _ROLE: dict[int, InferenceRole] = {code: role for role, code in ROLE_CODES.items()}
@@ -171,17 +175,23 @@ _DECISIONS = _decisions_of(f"exists (select 1 from {PARTS} where {WITHIN})")
 _DECISIONS_WHOLE = _decisions_of(SERVED_IN)
 
 
-def _newest_among(recent: int, filters: str) -> TextClause:
+def _newest_among(filters: str) -> TextClause:
     return text(f"""
 select id from (
     select * from inference
-    where id >= :begin and id < :before order by id desc limit {recent}
+    where id >= :begin and id < :before order by id desc limit :recent
 ) inference where bundle_id = any(:bundles) and {SERVED_IN}{filters} order by id desc limit :limit
 """)
 
 
-_NEWEST_AMONG_RECENT = _newest_among(5_000, "")
-_NEWEST_MEASURED_AMONG_RECENT = _newest_among(20_000, BY_MEASURE)
+_NEWEST_AMONG_RECENT, _NEWEST_MEASURED_AMONG_RECENT = map(_newest_among, ("", BY_MEASURE))
+_OLDEST_OF_RECENT = text(
+    "select id from inference where id >= :begin and id < :before"
+    " order by id desc offset :recent - 1 limit 1"
+)
+_MEASURED = text(
+    f"select id from inference where id = any(:ids){BY_MEASURE} order by id desc limit :limit"
+)
 
 _FAMILY = text("""
 select id from inference where id = :id
@@ -353,9 +363,23 @@ def newest_among_recent(
 ) -> tuple[UUID, ...]:
     """The newest inferences of whole bundles among the last few thousand of all, from
     ``begin`` to ``before``: fewer than ``limit`` may mean that there are more."""
-    query = _NEWEST_MEASURED_AMONG_RECENT if wanted.by_measure else _NEWEST_AMONG_RECENT
     values = part.values | asked(wanted) | {"begin": begin, "before": before, "limit": limit}
-    return tuple(tx.values(query, values))
+    if wanted.by_measure:
+        return tuple(tx.values(_NEWEST_MEASURED_AMONG_RECENT, values | {"recent": RECENT_MEASURED}))
+    return tuple(tx.values(_NEWEST_AMONG_RECENT, values | {"recent": RECENT}))
+
+
+def oldest_of_recent(tx: Reading, *, begin: UUID, before: UUID) -> UUID | None:
+    """Down to which id `newest_among_recent` looks for a status or a score; None: to the last."""
+    values = {"begin": begin, "before": before, "recent": RECENT_MEASURED}
+    return tx.value(_OLDEST_OF_RECENT, values)
+
+
+def measured(
+    tx: Reading, ids: Sequence[UUID], wanted: RequestFilter, limit: int
+) -> tuple[UUID, ...]:
+    """The newest of these inferences that have the status and the score that are wanted."""
+    return tuple(tx.values(_MEASURED, asked(wanted) | {"ids": list(ids), "limit": limit}))
 
 
 def count_since(tx: Reading, part: Selection, since: datetime, most: int) -> dict[int, int]:

@@ -8,7 +8,7 @@ from twinline.db.session import Reading
 from twinline.deployments import owners
 from twinline.inferences import affected
 from twinline.inferences import arrivals as incoming
-from twinline.inferences.affected import Counts
+from twinline.inferences.affected import Counts, Glance
 from twinline.inferences.selections import Scope
 from twinline.language.errors import Invalid
 from twinline.language.records import (
@@ -110,9 +110,9 @@ def scope_of_all(tx: Reading, nodes: Sequence[str], wanted: RequestFilter) -> Sc
 
 def requests_of_all(
     tx: Reading, nodes: Sequence[str], wanted: RequestFilter, *, cursor: str | None, limit: int
-) -> Page[Inference]:
+) -> Glance:
     """The requests that are downstream of each of these nodes, the newest first; all requests
-    without any.
+    without any. At a glance: `Glance` says how far was looked.
 
     Raises:
         InvalidReference: one is no reference.
@@ -123,7 +123,7 @@ def requests_of_all(
     part = scope_of_all(tx, nodes, wanted)
     asked = f"{' and '.join(nodes)} {wanted.model_dump_json(exclude_none=True)}"
     listing = f"inferences of all of {asked}"
-    return affected.page(tx, part, wanted, listing=listing, cursor=cursor, limit=limit)
+    return affected.glance(tx, part, wanted, listing=listing, cursor=cursor, limit=limit)
 
 
 def arrivals(

@@ -1,6 +1,7 @@
 """Requests: the newest that fit, a page at a time, and all of them as CSV."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from fastapi import Depends, Response
 from pydantic import Field
 
 from twinline.db.session import Reading
+from twinline.inferences.affected import Glance
 from twinline.language.errors import Invalid, TwinlineError
 from twinline.language.records import Inference
 from twinline.language.records import Page as Listed
@@ -106,6 +108,10 @@ class InferencesPage(Page, template="inferences.html"):
         "deployment, with which bundle, and what came of it. Empty: not known (yet). A click on "
         "its id tells the whole story of one."
     )
+    looked_to: datetime | None = Field(
+        description="A status or a score that is rare is looked for among some thousand requests "
+        "at a time: back to this moment."
+    )
     newest: str = Field(description="Leads back to the newest, when this is a later page.")
     older: str = Field(description="Leads to the requests before these.")
     csv: str = Field(
@@ -116,7 +122,7 @@ class InferencesPage(Page, template="inferences.html"):
 @router.get("/inferences")
 def inferences(by: Reader, asked: AskedFor, cursor: FieldText = "") -> Response:
     """The newest requests that fit."""
-    found, refused, status = Listed[Inference](items=()), "", 200
+    found, refused, status = Glance(Listed[Inference](items=()), None), "", 200
     with by.reading() as tx:
         choices = selections.choices(tx)
         try:
@@ -129,9 +135,10 @@ def inferences(by: Reader, asked: AskedFor, cursor: FieldText = "") -> Response:
         asked=asked,
         choices=choices,
         refused=refused,
-        requests=found.items,
+        requests=found.page.items,
+        looked_to=found.looked_to,
         newest=here() if cursor else "",
-        older=here(cursor=found.next) if found.next else "",
+        older=here(cursor=found.page.next) if found.page.next else "",
         csv=addresses.asked("/inferences.csv", **asked.query) if in_a_file else "",
     )
     return rendering.answer(by, page, status)
@@ -147,14 +154,15 @@ def file(by: Reader, asked: AskedFor) -> Response:
     return selections.csv(by.reading, scope, wanted, "requests.csv")
 
 
-def _found(tx: Reading, asked: Asked, cursor: str | None) -> Listed[Inference]:
+def _found(tx: Reading, asked: Asked, cursor: str | None) -> Glance:
     if asked.alone:
-        return explanations.find(
+        found = explanations.find(
             tx,
             trace_id=asked.trace.strip() or None,
             decision=asked.decision.strip() or None,
             cursor=cursor,
             limit=REQUESTS,
         )
+        return Glance(found, None)
     wanted = asked.where.filter()
     return impacts.requests_of_all(tx, asked.nodes, wanted, cursor=cursor, limit=REQUESTS)
