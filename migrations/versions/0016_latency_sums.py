@@ -1,5 +1,5 @@
 """Latency counts add up some three times as fast: most of a row's 217 counts are zero, and
-those are passed over."""
+those are passed over. An array of counts is empty or has all of them."""
 
 from alembic import op
 

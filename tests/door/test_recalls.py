@@ -541,6 +541,23 @@ def test_what_was_made_of_a_slot_s_answers_stays_bad_when_the_slot_is_well_again
         catalog.deploy("student@production", pair)
 
 
+def test_what_was_made_of_a_slot_s_answers_is_reached_though_the_slot_was_well_before(
+    client: Client, catalog: Catalog
+) -> None:
+    client.lineage.add_node("dataset", "answers")
+    student = client.models.register(catalog.another_model("student"))
+    client.lineage.connect(f"routes:/{SLOT}", "nodes:/dataset/answers", "wrote")
+    client.lineage.connect("nodes:/dataset/answers", student.ref, "fed")
+    pair = client.bundles.pair(student.ref, "prompts:/support/answer/1")
+    catalog.deploy("student@production", pair)
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    found = client.recalls.create("prompts:/support/answer/3", WHY)
+    assert pair.ref in found.report.bundles
+    assert [one.slot.short for one in found.still_live] == ["student@production"]
+    plan = client.recalls.plan(found.number)
+    assert [one.slot.short for one in (*plan.slots, *plan.unsafe)] == ["student@production"]
+
+
 def test_nobody_makes_or_undoes_a_recall_by_drawing_edges(client: Client, catalog: Catalog) -> None:
     client.lineage.add_node("vector-index", "tickets")
     client.lineage.add_node("vector-index", "other")

@@ -21,8 +21,8 @@ from tests.support.tables import rows_of
 from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
-from twinline.db.session import Database
-from twinline.inferences import affected
+from twinline.db.session import Database, Reading
+from twinline.inferences import affected, store
 from twinline.language.ids import first_id, made_at
 from twinline.language.records import (
     Inference,
@@ -182,19 +182,35 @@ def test_counts_lists_decisions_spreadsheet_and_table_are_those_of_the_facts(
                 _counts_are(graph.impact(root, wanted), own, listed)
 
 
-@pytest.mark.parametrize("many", [0, affected.MANY])
-def test_the_newest_of_all_are_the_newest_facts_wherever_they_are_looked_for(
+@pytest.mark.parametrize("many", [-1, affected.MANY])
+def test_requests_that_are_looked_for_step_by_step_are_all_found_once(
     filled: Catalog, database: Database, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    """Among the last of all, or of each bundle by itself."""
+    """Among the last of all, or of each bundle by itself; of everything, or of several nodes."""
     monkeypatch.setattr(affected, "MANY", many)
+    monkeypatch.setattr(affected, "LOOKED_THROUGH", 40)
+    monkeypatch.setattr(store, "RECENT_MEASURED", 60)
     newest = sorted(_facts(database), key=lambda one: one["id"], reverse=True)
+    both = ["models:/churn/1", "prompts:/support/answer/2"]
     for name, wanted in (FILTERS | MEASURED).items():
-        own = [one["id"] for one in newest if _meant(one, wanted)]
-        assert len(own) > 3, name
+        meant = [one for one in newest if _meant(one, wanted)]
+        assert len(meant) > 3, name
+        of_both = [one for one in meant if all(ROOTS[root](one) for root in both)]
         with database.reading() as tx:
-            found = impacts.requests_of_all(tx, [], wanted, cursor=None, limit=3)
-        assert [one.id for one in found.page.items] == own[:3], name
+            assert _step_by_step(tx, [], wanted) == [one["id"] for one in meant], name
+            assert _step_by_step(tx, both, wanted) == [one["id"] for one in of_both], name
+
+
+def _step_by_step(tx: Reading, nodes: list[str], wanted: RequestFilter) -> list[UUID]:
+    ids: list[UUID] = []
+    cursor: str | None = None
+    while True:
+        found = impacts.requests_of_all(tx, nodes, wanted, cursor=cursor, limit=7)
+        ids += [one.id for one in found.page.items]
+        assert found.looked_to is None or found.page.next, "what was looked through goes on"
+        if found.page.next is None:
+            return ids
+        cursor = found.page.next
 
 
 def _text(value: float | None) -> str:

@@ -7,20 +7,20 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from twinline.db.arrays import any_text
 from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.schema import bundle, model, model_version, node, pairing, prompt, prompt_version
 from twinline.db.session import Reading, Writing
 from twinline.language.records import Bundle, NewPairing, Pairing
 from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 
+Sides = tuple[ModelVersionRef, PromptVersionRef]
+
 
 def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
     """The bundles whose digest begins with ``prefix``: two at most, to see ambiguity."""
     begins = (bundle.c.digest >= prefix, bundle.c.digest < prefix + "g")
     return tuple(_bundle(row) for row in tx.rows(_bundles().where(*begins).limit(2)))
-
-
-Sides = tuple[ModelVersionRef, PromptVersionRef]
 
 
 def find_all(tx: Reading, refs: Collection[BundleRef]) -> tuple[Bundle, ...]:
@@ -132,14 +132,14 @@ def newest_pairings(tx: Reading, pairs: Collection[Sides]) -> tuple[Pairing, ...
         .join(of_model, of_model.c.id == pairing.c.model_version)
         .join(of_prompt, of_prompt.c.id == pairing.c.prompt_version)
         .where(
-            of_model.c.ref.in_({str(model) for model, _ in pairs}),
-            of_prompt.c.ref.in_({str(prompt) for _, prompt in pairs}),
-            tuple_(of_model.c.ref, of_prompt.c.ref).in_([(str(m), str(p)) for m, p in pairs]),
+            of_model.c.ref == any_text({str(model) for model, _ in pairs}),
+            of_prompt.c.ref == any_text({str(prompt) for _, prompt in pairs}),
         )
         .ext(distinct_on(*key))
         .order_by(*key, pairing.c.id.desc())
     )
-    return tuple(Pairing.model_validate(dict(row)) for row in tx.rows(query))
+    found = (Pairing.model_validate(dict(row)) for row in tx.rows(query))
+    return tuple(one for one in found if (one.model, one.prompt) in pairs)
 
 
 def side_digests(
@@ -152,7 +152,7 @@ def side_digests(
         .select_from(node)
         .outerjoin(model_version, model_version.c.node_id == node.c.id)
         .outerjoin(prompt_version, prompt_version.c.node_id == node.c.id)
-        .where(node.c.ref.in_([str(one) for one in refs]))
+        .where(node.c.ref == any_text({str(one) for one in refs}))
     )
     return {row["ref"]: row["digest"] for row in tx.rows(query)}
 

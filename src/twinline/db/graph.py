@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from twinline.db.arrays import any_text
 from twinline.db.schema import edge, node
 from twinline.db.session import Reading, Writing
 from twinline.language.records import EDGE_KINDS, NodeKind
@@ -59,7 +60,7 @@ def add_nodes(tx: Writing, kind: NodeKind, refs: Collection[str]) -> dict[str, i
 
 def find_nodes(tx: Reading, refs: Collection[str]) -> dict[str, int]:
     """The ids of those nodes that there are, by reference."""
-    rows = tx.rows(select(node.c.ref, node.c.id).where(node.c.ref.in_(refs)))
+    rows = tx.rows(select(node.c.ref, node.c.id).where(node.c.ref == any_text(refs)))
     return {row["ref"]: row["id"] for row in rows}
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from twinline.db.arrays import texts
 from twinline.db.graph import INTO, add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
 from twinline.db.schema import bundle, deployment, node, slot
@@ -362,9 +363,12 @@ def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
 
 
-def _among(refs: Iterable[SlotRef]) -> Any:
-    places = [(ref.route, ref.environment) for ref in refs]
-    return tuple_(slot.c.route, slot.c.environment).in_(places)
+def _among(refs: Collection[SlotRef]) -> Any:
+    places = func.unnest(
+        texts(one.route for one in refs), texts(one.environment for one in refs)
+    ).table_valued("route", "environment", name="wanted")
+    wanted = select(places.c.route, places.c.environment)
+    return tuple_(slot.c.route, slot.c.environment).in_(wanted)
 
 
 def _newest(at: datetime | None = None, *, or_nothing: bool = False) -> Select[Any]:

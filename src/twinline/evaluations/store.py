@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import RowMapping, Select, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from twinline.db.arrays import any_text
 from twinline.db.graph import add_edge, add_node, find_node
 from twinline.db.schema import evaluation, evaluation_case, node
 from twinline.db.session import Reading, Writing
@@ -85,7 +86,7 @@ def newest(
     key = evaluation.c.suite, evaluation.c.subject
     query = (
         _results()
-        .where(node.c.ref.in_([str(one) for one in subjects]))
+        .where(node.c.ref == any_text(map(str, subjects)))
         .ext(distinct_on(*key))
         .order_by(*key, evaluation.c.id.desc())
     )

@@ -41,7 +41,7 @@ each is asked for its newest."""
 LOOKED_THROUGH = 2_000
 """Requests of a few parts among which those with a status or a score are looked for at a glance."""
 
-_MEASURES = ("status", "score_min", "score_max")
+_BY_MEASURE = ("status", "score_min", "score_max")
 
 
 class Glance(NamedTuple):
@@ -135,14 +135,29 @@ def glance(
         ids = store.newest_among_recent(tx, part, wanted, begin=begin, before=before, limit=limit)
         seen = store.oldest_of_recent(tx, begin=begin, before=before)
     else:
-        whatever = wanted.model_copy(update=dict.fromkeys(_MEASURES))
-        among = _newest(tx, part, whatever, begin, before, LOOKED_THROUGH)
+        among = _newest(tx, part, wanted, begin, before, LOOKED_THROUGH, whatever=True)
         ids = store.measured(tx, among, wanted, limit)
         seen = among[-1] if len(among) == LOOKED_THROUGH else None
-    full = len(ids) == limit
-    last = ids[-1] if full else seen
-    found = Page(items=read_all(tx, ids), next=cursors.encode(listing, str(last)) if last else None)
-    return Glance(found, made_at(seen) if seen and not full else None)
+    if len(ids) == limit:
+        return Glance(Page(items=read_all(tx, ids), next=_at(listing, ids[-1])), None)
+    further = _further(tx, part, wanted, begin, seen) if seen else None
+    return Glance(
+        Page(items=read_all(tx, ids), next=_at(listing, further) if further else None),
+        made_at(further) if further else None,
+    )
+
+
+def _at(listing: str, id: UUID) -> str:
+    return cursors.encode(listing, str(id))
+
+
+def _further(
+    tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, seen: UUID
+) -> UUID | None:
+    """Below which id it is worth looking on when everything down to ``seen`` was looked at: on
+    that day, or at the end of the next that has such requests; None when none has."""
+    newest = _days_before(tx, part, wanted, begin, _day(made_at(seen)))
+    return min(seen, first_id(newest[0] + DAY)) if newest else None
 
 
 def newest(
@@ -156,18 +171,28 @@ def newest(
 
 
 def _newest(
-    tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: UUID, limit: int
+    tx: Reading,
+    part: Selection,
+    wanted: RequestFilter,
+    begin: UUID,
+    before: UUID,
+    limit: int,
+    *,
+    whatever: bool = False,
 ) -> Sequence[UUID]:
-    if len(part.parts) > MANY and part.whole:
+    """Ids; with ``whatever`` of all requests on the days that have any with the status and
+    score that are wanted."""
+    if len(part.parts) > MANY and part.whole and not whatever:
         recent = store.newest_among_recent(
             tx, part, wanted, begin=begin, before=before, limit=limit
         )
         if len(recent) == limit:
             return recent
     ids: list[UUID] = []
+    sought = wanted.model_copy(update=dict.fromkeys(_BY_MEASURE)) if whatever else wanted
     for first, end in days(tx, part, wanted, begin, before):
         left = limit - len(ids)
-        ids += store.newest_ids(tx, part, wanted, begin=first, before=end, limit=left)
+        ids += store.newest_ids(tx, part, sought, begin=first, before=end, limit=left)
         if len(ids) == limit:
             break
     return ids
@@ -252,21 +277,30 @@ def days(
     The newest day is looked at in any case, and the rollups are asked for the others when
     it did not hold enough.
     """
-    newest = min(made_at(before), datetime.now(UTC)).replace(hour=0, minute=0, second=0)
-    newest = newest.replace(microsecond=0)
+    newest = _day(min(made_at(before), datetime.now(UTC)))
     yield max(first_id(newest), begin), before
-    days = rollups.days_before(
+    for day in _days_before(tx, part, wanted, begin, newest - DAY):
+        first, end = max(first_id(day), begin), min(first_id(day + DAY), before)
+        if first < end:
+            yield first, end
+
+
+def _day(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _days_before(
+    tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: datetime
+) -> Sequence[datetime]:
+    """The days with such requests, by the rollups, ``before`` itself included, the newest first."""
+    return rollups.days_before(
         tx,
         part,
-        before=newest - DAY,
+        before=before,
         begin=max(made_at(begin) - DAY, FIRST) if begin != BEFORE_ALL else FIRST,
         errors=wanted.status == "error",
         scored=(wanted.score_min, wanted.score_max) != (None, None),
     )
-    for day in days:
-        first, end = max(first_id(day), begin), min(first_id(day + DAY), before)
-        if first < end:
-            yield first, end
 
 
 def _bounds(wanted: RequestFilter, before: UUID) -> tuple[UUID, UUID]:

@@ -346,12 +346,14 @@ def _read_bundle(rest: str) -> Ref | None:
     return BundleRef(rest) if _digest_prefix.fullmatch(rest) else None
 
 
-@lru_cache(maxsize=8192)  # a slot has thousands of deployments
 def _read_slot(rest: str) -> SlotRef | None:
     head, _, tail = rest.rpartition("@")
-    if not head:
-        return None
-    return SlotRef(_name.validate_python(head), _environment.validate_python(tail))
+    return _slot(head, tail) if head else None
+
+
+@lru_cache(maxsize=8192)  # a slot has thousands of deployments
+def _slot(route: str, environment: str) -> SlotRef:
+    return SlotRef(_name.validate_python(route), _environment.validate_python(environment))
 
 
 def _read_deployment(rest: str) -> Ref | None:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
@@ -25,7 +24,7 @@ from twinline.language.records import (
     SlotPlan,
     UnsafeSlot,
 )
-from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 from twinline.recalls import reports, rules
 from twinline.recalls.rules import Option
 from twinline.recalls.store import Downstream
@@ -35,6 +34,9 @@ from twinline.routing.policy import Policy, read_policy
 
 CANDIDATES = 5
 """Versions of a side that are looked at before it is known how many are needed."""
+
+COUNTED = 20
+"""Slots whose requests are counted in one statement, which may take 30 s."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,6 @@ class Found:
     bad: tuple[Bundle, ...]
     undoes: int
     stacks: Mapping[OneSide, tuple[Frame[Version], ...]]
-
-
-class _Around(NamedTuple):
-    """What else is told of slots: the requests of the last hour, and what is killed."""
-
-    requests: Mapping[SlotRef, int]
-    killed: Collection[str]
 
 
 def foresee(tx: Reading, node: str, down: Downstream) -> RecallPlan:
@@ -69,14 +64,9 @@ def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
 def _plan(tx: Reading, number: int, node: str, down: Downstream, known: Pairs) -> RecallPlan:
     every = tuple(_look_at(tx, down))
     _expect(known, every, down)
-    around = _Around(
-        requests=inferences.served_last_hour_in(
-            tx, {one.use.slot: [bundle.ref for bundle in one.bad] for one in every}
-        ),
-        killed=kills.in_force(tx).keys(),
-    )
-    planned = [_plan_slot(tx, known, found, down, around) for found in every]
-    slots = tuple(one for one in planned if isinstance(one, SlotPlan))
+    killed = kills.in_force(tx).keys()
+    planned = [_plan_slot(tx, known, found, down, killed) for found in every]
+    slots = tuple(_counted(tx, every, [one for one in planned if isinstance(one, SlotPlan)]))
     unsafe = tuple(one for one in planned if isinstance(one, UnsafeSlot))
     return RecallPlan(
         recall=number,
@@ -128,11 +118,11 @@ def _expect(known: Pairs, every: Iterable[Found], down: Downstream) -> None:
 
 
 def _plan_slot(
-    tx: Reading, known: Pairs, found: Found, down: Downstream, around: _Around
+    tx: Reading, known: Pairs, found: Found, down: Downstream, killed: Collection[str]
 ) -> SlotPlan | UnsafeSlot:
     if reports.is_fed(found.use.deployment, down):
         why = "it is fed by what is recalled, whatever pair it serves"
-        return _unsafe(tx, found, why, around)
+        return _unsafe(tx, found, why, killed)
     sides = rules.sides_to_try(found.bad, down.versions)
     tried = [_option(known, found, side) for side in sides]
     if "both" not in sides and isinstance(tried[0], str):
@@ -140,7 +130,7 @@ def _plan_slot(
     options = [one for one in tried if isinstance(one, Option)]
     if not options:
         why = "; ".join(one for one in tried if isinstance(one, str))
-        return _unsafe(tx, found, why, around)
+        return _unsafe(tx, found, why, killed)
     chosen = rules.best(options)
     return SlotPlan(
         slot=found.use.slot,
@@ -151,8 +141,18 @@ def _plan_slot(
         pairs=chosen.pairs,
         verdict=chosen.verdict,
         undoes=found.undoes,
-        requests_last_hour=around.requests[found.use.slot],
+        requests_last_hour=0,
     )
+
+
+def _counted(tx: Reading, every: Iterable[Found], plans: Sequence[SlotPlan]) -> Iterator[SlotPlan]:
+    """These plans with how many requests the bad bundles served lately, so many at a time."""
+    bad = {found.use.slot: [bundle.ref for bundle in found.bad] for found in every}
+    for place in range(0, len(plans), COUNTED):
+        chunk = plans[place : place + COUNTED]
+        requests = inferences.served_last_hour_in(tx, {one.slot: bad[one.slot] for one in chunk})
+        for one in chunk:
+            yield one.model_copy(update={"requests_last_hour": requests[one.slot]})
 
 
 def _option(known: Pairs, found: Found, side: Side) -> Option | str:
@@ -256,7 +256,7 @@ def _made(
     )
 
 
-def _unsafe(tx: Reading, found: Found, why: str, around: _Around) -> UnsafeSlot:
+def _unsafe(tx: Reading, found: Found, why: str, killed: Collection[str]) -> UnsafeSlot:
     bad = {bundle.ref for bundle in found.bad}
     safe = (ref for ref in found.policy.fallback if ref not in bad and _fit(tx, ref))
     return UnsafeSlot(
@@ -267,7 +267,7 @@ def _unsafe(tx: Reading, found: Found, why: str, around: _Around) -> UnsafeSlot:
         why=why,
         undoes=found.undoes,
         fallback=next(safe, None),
-        killed=str(found.use.slot) in around.killed,
+        killed=str(found.use.slot) in killed,
     )
 
 

@@ -31,12 +31,13 @@ with recursive below(id, via) as (
 )"""
 
 
-# A deployment that is over and that nobody drew an edge from leads nowhere: of a pair that
-# is old there are many thousands.
+# A deployment that is over leads nowhere, unless somebody drew an edge from it or from its
+# slot: of a pair that is old there are many thousands.
 _LEADING_ON = """
     and (edge.kind <> 'deployed_as' or exists (
         select 1 from edge next where next.source = edge.target
-            and (next.kind <> 'live_in' or next.until is null)))"""
+            and (next.kind <> 'live_in' or next.until is null
+                or exists (select 1 from edge beyond where beyond.source = next.target))))"""
 _DOWNSTREAM = text(f"""{_below(_LEADING_ON)}
 select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live

@@ -84,8 +84,8 @@ class Pairs:
         self._killed: dict[str, KillNote] | None = None
 
     def expect(self, wanted: Iterable[Wanted]) -> None:
-        """Look up at once what `preflight` tells of these pairs, in a few statements however
-        many they are.
+        """Look up at once what `preflight` tells of these pairs: a few statements, and some for
+        each that is withdrawn or lacks an evaluation.
 
         Raises:
             NotFound: there is no such version.
