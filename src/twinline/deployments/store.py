@@ -364,9 +364,11 @@ def _is(ref: SlotRef) -> Any:
 
 
 def _among(refs: Collection[SlotRef]) -> Any:
-    places = func.unnest(
-        texts(one.route for one in refs), texts(one.environment for one in refs)
-    ).table_valued("route", "environment", name="wanted")
+    places = (
+        func.unnest(texts(one.route for one in refs), texts(one.environment for one in refs))
+        .table_valued("route", "environment")
+        .render_derived(name="wanted")
+    )
     wanted = select(places.c.route, places.c.environment)
     return tuple_(slot.c.route, slot.c.environment).in_(wanted)
 
