@@ -20,32 +20,23 @@ from twinline.language.refs import (
     parse_ref,
 )
 
-
-def _below(leading_on: str) -> str:
-    return f"""
+_BELOW = f"""
 with recursive below(id, via) as (
     select id, '' from node where ref = :root
     union
     select edge.target, edge.kind from below {OUT_OF.format(node="below.id")}
-    where ({PASSES_ON.format(at="cast(:at as timestamptz)")}){leading_on}
+    where {PASSES_ON.format(at="cast(:at as timestamptz)")}
 )"""
 
 
-# A deployment that is over leads nowhere, unless somebody drew an edge from it or from its
-# slot: of a pair that is old there are many thousands.
-_LEADING_ON = """
-    and (edge.kind <> 'deployed_as' or exists (
-        select 1 from edge next where next.source = edge.target
-            and (next.kind <> 'live_in' or next.until is null
-                or exists (select 1 from edge beyond where beyond.source = next.target))))"""
-_DOWNSTREAM = text(f"""{_below(_LEADING_ON)}
+_DOWNSTREAM = text(f"""{_BELOW}
 select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live
 from below join node on node.id = below.id
 where node.kind in ('prompt', 'model', 'bundle', 'deployment', 'slot')
 group by node.id order by node.ref
 """)
-_DEPLOYMENTS = text(f"""{_below("")}
+_DEPLOYMENTS = text(f"""{_BELOW}
 select distinct node.ref from below join node on node.id = below.id
 where node.kind = 'deployment' order by node.ref
 """)
