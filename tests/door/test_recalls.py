@@ -21,7 +21,7 @@ from twinline.language.errors import (
     UntestedPair,
     VersionWithdrawn,
 )
-from twinline.language.records import NewEvaluation, NewOutcome, RecallDetails, SlotPlan
+from twinline.language.records import Bundle, NewEvaluation, NewOutcome, RecallDetails, SlotPlan
 from twinline.language.refs import CustomRef, PromptVersionRef, parse_ref
 from twinline.withdrawals import actions as withdrawals
 
@@ -526,14 +526,19 @@ def test_a_recall_of_what_feeds_a_deployment_ends_with_that_deployment(
     assert client.recalls.get(found.number).still_live == ()
 
 
-def test_what_was_made_of_a_slot_s_answers_stays_bad_when_the_slot_is_well_again(
-    client: Client, catalog: Catalog
-) -> None:
+def _student_of_the_slot(client: Client, catalog: Catalog) -> Bundle:
+    """A bundle whose model was made of what the slot answered."""
     client.lineage.add_node("dataset", "answers")
     student = client.models.register(catalog.another_model("student"))
     client.lineage.connect(f"routes:/{SLOT}", "nodes:/dataset/answers", "wrote")
     client.lineage.connect("nodes:/dataset/answers", student.ref, "fed")
-    pair = client.bundles.pair(student.ref, "prompts:/support/answer/1")
+    return client.bundles.pair(student.ref, "prompts:/support/answer/1")
+
+
+def test_what_was_made_of_a_slot_s_answers_stays_bad_when_the_slot_is_well_again(
+    client: Client, catalog: Catalog
+) -> None:
+    pair = _student_of_the_slot(client, catalog)
     found = client.recalls.create("prompts:/support/answer/3", WHY)
     assert pair.ref in found.report.bundles
     execute(client, found.number)
@@ -544,11 +549,7 @@ def test_what_was_made_of_a_slot_s_answers_stays_bad_when_the_slot_is_well_again
 def test_what_was_made_of_a_slot_s_answers_is_reached_though_the_slot_was_well_before(
     client: Client, catalog: Catalog
 ) -> None:
-    client.lineage.add_node("dataset", "answers")
-    student = client.models.register(catalog.another_model("student"))
-    client.lineage.connect(f"routes:/{SLOT}", "nodes:/dataset/answers", "wrote")
-    client.lineage.connect("nodes:/dataset/answers", student.ref, "fed")
-    pair = client.bundles.pair(student.ref, "prompts:/support/answer/1")
+    pair = _student_of_the_slot(client, catalog)
     catalog.deploy("student@production", pair)
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     found = client.recalls.create("prompts:/support/answer/3", WHY)
