@@ -40,7 +40,7 @@ from unnest(cast(:routes as text[]), cast(:environments as text[])) wanted(route
 join slot using (route, environment)
 left join lateral (
     select number from deployment made
-    where made.slot_id = slot.id and not exists (
+    where made.slot_id = slot.id and made.bundle not in (select node_id from named) and not exists (
         select 1 from (select made.node_id) each(node_id) {INTO.format(node="each.node_id")}
         where edge.kind = 'deployed_as' and edge.source in (select node_id from named))
     order by number desc limit 1
