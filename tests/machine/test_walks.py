@@ -8,23 +8,12 @@ import networkx as nx
 import pytest
 from sqlalchemy import text
 
+from tests.support.random_catalogs import random_catalog
 from tests.support.rehearsal import Rehearsal
-from twinline.bundles import actions as bundles
 from twinline.deployments import actions as deployments
-from twinline.language.records import (
-    NewBundle,
-    NewDeployment,
-    NewModelVersion,
-    NewPromptVersion,
-    RequestFilter,
-    RunFacts,
-)
-from twinline.language.records.models import DatasetFacts
-from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.language.records import RequestFilter
 from twinline.lineage.impacts import impact
 from twinline.lineage.walks import walk
-from twinline.models import actions as models
-from twinline.prompts import actions as prompts
 
 GRAPHS = 50
 WHOLE = {"depth": 100, "limit": 5_000}
@@ -52,7 +41,7 @@ def test_a_walk_finds_what_networkx_finds_in_a_random_graph(
 def test_a_walk_finds_what_networkx_finds_in_a_random_catalog(
     rehearsal: Rehearsal, seed: int
 ) -> None:
-    _fill(rehearsal, random.Random(seed))
+    random_catalog(rehearsal, random.Random(seed))
     graph = _read(rehearsal)
     assert nx.is_directed_acyclic_graph(graph)
     kinds = {root.partition(":")[0] for root in graph}
@@ -155,23 +144,3 @@ def _read(database: Rehearsal) -> nx.DiGraph:
         graph.add_nodes_from(tx.values(text("select ref from node")))
         graph.add_edges_from((row["source"], row["target"]) for row in tx.rows(text(ends)))
     return graph
-
-
-def _fill(database: Rehearsal, dice: random.Random) -> None:
-    versions = range(1, dice.randint(3, 6))
-    with database.writing("test") as tx:
-        for number in versions:
-            used = dice.sample(range(4), dice.randint(1, 3))
-            datasets = tuple(DatasetFacts(name="d", digest=str(one)) for one in used)
-            run = RunFacts(id=f"r{number}", datasets=datasets)
-            uri = f"runs:/r{number}/m"
-            models.register(tx, NewModelVersion(name="m", source_uri=uri, run=run))
-            prompts.create_version(tx, NewPromptVersion(name="p", template=f"Say {number}"))
-        live = dict.fromkeys(("a@e", "b@e"), 0)
-        for _ in range(dice.randint(4, 10)):
-            sides = ModelVersionRef("m", dice.choice(versions)), PromptVersionRef("p", 1)
-            pair = NewBundle(model=sides[0], prompt=sides[1], parameters={"t": dice.randint(0, 1)})
-            bundle = bundles.pair(tx, pair)[0].ref
-            slot = dice.choice(list(live))
-            new = NewDeployment(bundle=bundle, reason="because")
-            live[slot] = deployments.deploy(tx, SlotRef(*slot.split("@")), new, live[slot]).number

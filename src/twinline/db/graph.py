@@ -22,6 +22,10 @@ PASSES_ON = f"""edge.kind <> 'derived' and (edge.kind in ({_kinds})
 what was live somewhere once, and what people said that held at that moment. What they say
 or end later changes nothing about it; and what was written from a version may be its cure."""
 
+SAID_OF = f"""exists (
+    select 1 from edge said where said.source = {{node}} and said.kind not in ({_kinds}))"""
+"""Whether people say that anything came of a node; what the catalog keeps does not count."""
+
 OUT_OF = """cross join lateral (
     select * from edge where edge.source = {node} order by edge.target) edge"""
 INTO = """cross join lateral (

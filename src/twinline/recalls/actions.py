@@ -47,7 +47,7 @@ def recall(tx: Writing, new: NewRecall) -> tuple[RecallDetails, bool]:
     if not fresh:
         return read(tx, made.number), False
     down = store.downstream(tx, made.node, made.at)
-    report = reports.freeze(tx, made.node, down, store.deployments_of(tx, made.node, made.at))
+    report = reports.freeze(tx, made.node, down, store.deployments_of(tx, down))
     report_digest = digest(report)
     store.add(tx, made.number, report, report_digest)
     found = read(tx, made.number)

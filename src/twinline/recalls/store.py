@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select, text, update
 
-from twinline.db.graph import OUT_OF, PASSES_ON
+from twinline.db.graph import OUT_OF, PASSES_ON, SAID_OF
 from twinline.db.schema import node, recall, withdrawal
 from twinline.db.session import Reading, Writing
 from twinline.language.records import EDGE_KINDS
@@ -20,25 +20,37 @@ from twinline.language.refs import (
     parse_ref,
 )
 
-_BELOW = f"""
-with recursive below(id, via) as (
+# Of a pair that is old there are many thousand deployments, and one that is over leads on
+# only by what people say came of it, or of all that its slot answered.
+_DOWNSTREAM = text(f"""
+with recursive lasting(id) as materialized (
+    select newest.node_id from slot cross join lateral (
+        select node_id from deployment where slot_id = slot.id order by number desc limit 1
+    ) newest
+    union
+    select deployment.node_id from slot join deployment on deployment.slot_id = slot.id
+    where {SAID_OF.format(node="slot.node_id")}
+),
+below(id, via) as (
     select id, '' from node where ref = :root
     union
     select edge.target, edge.kind from below {OUT_OF.format(node="below.id")}
     where {PASSES_ON.format(at="cast(:at as timestamptz)")}
-)"""
-
-
-_DOWNSTREAM = text(f"""{_BELOW}
+        and (edge.kind <> 'deployed_as' or edge.target in (select id from lasting)
+            or {SAID_OF.format(node="edge.target")})
+)
 select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
     select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live
 from below join node on node.id = below.id
 where node.kind in ('prompt', 'model', 'bundle', 'deployment', 'slot')
 group by node.id order by node.ref
 """)
-_DEPLOYMENTS = text(f"""{_BELOW}
-select distinct node.ref from below join node on node.id = below.id
-where node.kind = 'deployment' order by node.ref
+_DEPLOYED = text("""
+select distinct deployed.ref
+from bundle
+join edge on edge.source = bundle.node_id and edge.kind = 'deployed_as'
+join node deployed on deployed.id = edge.target
+where bundle.digest = any(:digests)
 """)
 _WAIT_LONGER = text("select set_config('lock_timeout', '25s', true)")
 
@@ -73,11 +85,11 @@ def downstream(tx: Reading, root: str, at: datetime) -> Downstream:
     )
 
 
-def deployments_of(tx: Reading, root: str, at: datetime) -> tuple[DeploymentRef, ...]:
-    """Every deployment downstream of a node that was found bad at a moment, also those that
-    are over, by reference."""
-    found = tx.values(_DEPLOYMENTS, {"root": root, "at": at})
-    return tuple(DeploymentRef.parse(ref) for ref in found)
+def deployments_of(tx: Reading, down: Downstream) -> tuple[DeploymentRef, ...]:
+    """Every deployment downstream, also those that are over, by reference."""
+    deployed = tx.values(_DEPLOYED, {"digests": [one.digest for one in down.bundles]})
+    found = {*deployed, *(str(one) for one in down.fed_deployments)}
+    return tuple(DeploymentRef.parse(ref) for ref in sorted(found))
 
 
 def add(tx: Writing, number: int, report: Mapping[str, Any], report_digest: str) -> None:

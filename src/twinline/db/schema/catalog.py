@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from twinline.db.schema.columns import at_, json_, lifted, metadata, node_key, text_
+from twinline.language.records import EDGE_KINDS
 
 # --- the graph -------------------------------------------------------------------------
 
@@ -43,6 +44,7 @@ edge = Table(
     CheckConstraint("until > since", name="ends_after_it_began"),
     Index(None, "target", "source"),
     Index(None, "source", "target", "kind", unique=True, postgresql_where=text("until is null")),
+    Index("edge_peoples_idx", "source", postgresql_where=text(f"kind not in {EDGE_KINDS}")),
 )
 custom_node = Table(
     "custom_node",
