@@ -1,5 +1,7 @@
 """Recall nodes, say what that reached, and end a recall."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from twinline.access import actions as access
@@ -9,10 +11,13 @@ from twinline.language import cursors
 from twinline.language.canonical import digest
 from twinline.language.errors import Conflict, Invalid
 from twinline.language.records import (
+    LiveUse,
     NewRecall,
     Page,
     Recall,
+    RecallCounts,
     RecallDetails,
+    RecallExecution,
     RecallPlan,
     RecallVerdict,
 )
@@ -27,10 +32,24 @@ from twinline.language.refs import (
 )
 from twinline.lineage import nodes
 from twinline.recalls import planning, reports, store
+from twinline.recalls.store import Downstream
 from twinline.withdrawals import actions as withdrawals
 
 RECALLED = "recalled"
 _RECALLABLE = (PromptVersionRef, ModelVersionRef, RunRef, DatasetRef, BundleRef, CustomRef)
+
+
+@dataclass(frozen=True)
+class Today:
+    """A recall as it stands now, without the lists of its report: what had been served by then,
+    what was done about it, where it is live all the same, and what carrying it out would do
+    (None: it is lifted)."""
+
+    recall: Recall
+    counts: RecallCounts
+    execution: tuple[RecallExecution, ...]
+    still_live: tuple[LiveUse, ...]
+    plan: RecallPlan | None
 
 
 def recall(tx: Writing, new: NewRecall) -> tuple[RecallDetails, bool]:
@@ -85,14 +104,40 @@ def read(tx: Reading, number: int) -> RecallDetails:
         NotFound: there is no such recall.
     """
     row = _kept(tx, number)
-    down = store.downstream(tx, row["node"], row["at"])
     return RecallDetails.model_validate(
         {
             **_shown(row),
-            "report": row["report"],
+            "report": store.report(tx, number),
             "execution": row["execution"] or (),
-            "still_live": reports.uses(tx, down),
+            "still_live": reports.uses(tx, _downstream(tx, row)),
         }
+    )
+
+
+def find(tx: Reading, number: int) -> Recall:
+    """A recall, in force or lifted.
+
+    Raises:
+        NotFound: there is no such recall.
+    """
+    return Recall.model_validate(_shown(_kept(tx, number)))
+
+
+def today(tx: Reading, number: int) -> Today:
+    """A recall as it stands now.
+
+    Raises:
+        NotFound: there is no such recall.
+    """
+    row = _kept(tx, number)
+    down = _downstream(tx, row)
+    whole = {name: row["report"][name] for name in RecallCounts.model_fields}
+    return Today(
+        recall=Recall.model_validate(_shown(row)),
+        counts=RecallCounts.model_validate(whole),
+        execution=tuple(RecallExecution.model_validate(one) for one in row["execution"] or ()),
+        still_live=reports.uses(tx, down),
+        plan=None if row["lifted_at"] else planning.plan(tx, number, row["node"], down),
     )
 
 
@@ -118,7 +163,7 @@ def plan(tx: Reading, number: int) -> RecallPlan:
             f"{row['lifted_reason']}. Recall it again to take it out.",
             recall=number,
         )
-    return planning.plan(tx, number, row["node"], store.downstream(tx, row["node"], row["at"]))
+    return planning.plan(tx, number, row["node"], _downstream(tx, row))
 
 
 def verify(tx: Reading, number: int) -> RecallVerdict:
@@ -127,14 +172,13 @@ def verify(tx: Reading, number: int) -> RecallVerdict:
     Raises:
         NotFound: there is no such recall.
     """
-    row = _kept(tx, number)
-    recomputed, later = reports.recount(tx, row["report"])
-    kept = row["report_digest"]
+    kept, report = _kept(tx, number)["report_digest"], store.report(tx, number)
+    recomputed, later = reports.recount(tx, report)
     return RecallVerdict(
         recall=number,
         report_digest=kept,
         recomputed=recomputed,
-        same=digest(row["report"]) == recomputed == kept,
+        same=digest(report) == recomputed == kept,
         arrived_later=later,
     )
 
@@ -166,6 +210,10 @@ def _kept(tx: Reading, number: int) -> dict[str, Any]:
     row = store.find(tx, number)
     assert row is not None
     return row
+
+
+def _downstream(tx: Reading, row: Mapping[str, Any]) -> Downstream:
+    return store.downstream(tx, row["node"], row["at"])
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

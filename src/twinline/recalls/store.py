@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import Select, func, select, text, true, update
 
 from twinline.db.graph import OUT_OF, PASSES_ON, SAID_OF
 from twinline.db.schema import node, recall, withdrawal
@@ -113,13 +113,18 @@ def wait_longer(tx: Writing) -> None:
 
 
 def find(tx: Reading, number: int) -> dict[str, Any] | None:
-    """A recall with its withdrawal."""
+    """A recall with its withdrawal, and its report but for the deployments."""
     row = tx.row(_recalls().where(recall.c.number == number))
     return dict(row) if row else None
 
 
+def report(tx: Reading, number: int) -> dict[str, Any]:
+    """The whole report of a recall that there is, as it is kept."""
+    return tx.value(select(recall.c.report).where(recall.c.number == number))
+
+
 def page(tx: Reading, *, before: int | None, limit: int) -> list[dict[str, Any]]:
-    """Recalls, the newest first."""
+    """Recalls, the newest first, as `find` gives each."""
     query = _recalls().order_by(recall.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(recall.c.number < before)
@@ -136,9 +141,13 @@ def add_execution(tx: Writing, number: int, executions: list[dict[str, Any]]) ->
 
 
 def _recalls() -> Select[Any]:
-    ours = [column for column in recall.c if column.name != "number"]
+    ours = [column for column in recall.c if column.name not in {"number", "report"}]
+    # Of its own, so that a long report is unpacked once.
+    short = select(recall.c.report.op("-")("deployments").label("report"))
+    kept = short.correlate(recall).offset(0).lateral("kept")
     return (
-        select(withdrawal, *ours, node.c.ref.label("node"))
+        select(withdrawal, *ours, kept.c.report, node.c.ref.label("node"))
         .join(recall, recall.c.number == withdrawal.c.number)
         .join(node, node.c.id == withdrawal.c.node_id)
+        .join(kept, true())
     )

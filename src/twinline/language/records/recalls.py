@@ -77,7 +77,19 @@ class LiveUse(Record):
     places: tuple[str, ...]
 
 
-class ImpactReport(Record):
+class RecallCounts(Record):
+    """What everything downstream of a node had served by the moment of its recall."""
+
+    counts: tuple[BundleCount, ...] = Field(description="Of the bundles that served anything.")
+    requests: Count
+    errors: Count
+    decision_requests: Count
+    cost_usd: float
+    first_at: Instant | None
+    last_at: Instant | None
+
+
+class ImpactReport(RecallCounts):
     """What was downstream of a node at the moment of its recall. It never changes."""
 
     form: Literal["recall-report/1"]
@@ -91,13 +103,6 @@ class ImpactReport(Record):
         description="Slots and deployments that people say it feeds: all that they served counts.",
     )
     live: tuple[LiveUse, ...]
-    counts: tuple[BundleCount, ...] = Field(description="Of the bundles that served anything.")
-    requests: Count
-    errors: Count
-    decision_requests: Count
-    cost_usd: float
-    first_at: Instant | None
-    last_at: Instant | None
 
 
 class RecallOutcome(Record):

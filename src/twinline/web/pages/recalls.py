@@ -14,10 +14,12 @@ from twinline.language.records import (
     ExecuteRecall,
     Impact,
     LiftRequest,
+    LiveUse,
     NewRecall,
     Ownership,
     Recall,
-    RecallDetails,
+    RecallCounts,
+    RecallExecution,
     RecallPlan,
     RecallVerdict,
     RequestFilter,
@@ -94,11 +96,14 @@ class NewRecallPage(Page, template="recall_new.html"):
 class RecallPage(Page, template="recall.html"):
     """One recall: its report, what was done about it, and what is left to do."""
 
-    recall: RecallDetails = Field(
-        description="What is bad and why; the report of what it had reached when it was "
-        "recalled, which never changes; every time that the plan was carried out; and where "
-        "something of it is live all the same."
+    recall: Recall = Field(description="What is bad, since when, who said so and why.")
+    counts: RecallCounts = Field(
+        description="From the report: what it had served when it was recalled, which never changes."
     )
+    execution: tuple[RecallExecution, ...] = Field(
+        description="Every time that the plan was carried out, the newest last."
+    )
+    still_live: tuple[LiveUse, ...] = Field(description="Where something of it is live now.")
     verdict: RecallVerdict | None = Field(
         description="Whether the report counts the same today, when that was asked for."
     )
@@ -125,7 +130,7 @@ class RecallPage(Page, template="recall.html"):
 class LiftPage(Page, template="recall_lift.html"):
     """The form that ends a recall."""
 
-    recall: RecallDetails = Field(description="What may be deployed again then.")
+    recall: Recall = Field(description="What may be deployed again then.")
     deed: Deed = Field(title="The form", description="Why; it is carried out once.")
 
     @property
@@ -277,10 +282,13 @@ def _foreseen(tx: Reading, node: str, typed: Typed) -> NewRecallPage:
 
 
 def _page(tx: Reading, number: int, typed: Typed, *, verify: bool = False) -> RecallPage:
-    found = actions.read(tx, number)
-    plan = actions.plan(tx, number) if found.lifted_at is None else None
+    found = actions.today(tx, number)
+    plan = found.plan
     return RecallPage(
-        recall=found,
+        recall=found.recall,
+        counts=found.counts,
+        execution=found.execution,
+        still_live=found.still_live,
         verdict=actions.verify(tx, number) if verify else None,
         plan=plan,
         changed=_changes(tx, plan),
@@ -293,4 +301,4 @@ def _page(tx: Reading, number: int, typed: Typed, *, verify: bool = False) -> Re
 
 
 def _lifting(tx: Reading, number: int, typed: Typed) -> LiftPage:
-    return LiftPage(recall=actions.read(tx, number), deed=deeds.deed(tx, typed, number, ()))
+    return LiftPage(recall=actions.find(tx, number), deed=deeds.deed(tx, typed, number, ()))
