@@ -68,7 +68,7 @@ def bundles(tx: Reading, found: Reach) -> tuple[BundleRef, ...]:
 
 def deployed_to(tx: Reading, found: Reach) -> set[SlotRef]:
     """The slots that the deployments of a reach were made to."""
-    return {DeploymentRef.parse(one).slot for one in store.refs(tx, found.deployments)}
+    return {SlotRef(*place) for place in store.slots_of(tx, found.deployments)}
 
 
 def _live(tx: Reading, ids: Collection[int], found: Reached) -> tuple[SlotRef, ...]:

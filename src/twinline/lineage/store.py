@@ -74,6 +74,11 @@ select array(select id from bundles order by id) as bundles,
 _SERVED_BY = text("select source from edge where target = :id and kind = 'deployed_as'")
 _REFS = text("select ref from node where id = any(:ids) order by id")
 
+_SLOTS = text("""
+select distinct route, environment from deployment join slot on slot.id = slot_id
+where deployment.node_id = any(cast(:ids as bigint[]))
+""")
+
 _STEP = """
 select distinct edge.{there} from edge
 where edge.{here} = any(cast(:ids as bigint[])) and edge.since <= :at
@@ -142,6 +147,12 @@ def served_by(tx: Reading, deployment: int) -> list[int]:
 def refs(tx: Reading, ids: Collection[int]) -> list[str]:
     """The references of these nodes, by id."""
     return tx.values(_REFS, {"ids": list(ids)})
+
+
+def slots_of(tx: Reading, deployments: Collection[int]) -> list[tuple[str, str]]:
+    """Route and environment of each slot that any of these deployments (nodes) was made to."""
+    rows = tx.rows(_SLOTS, {"ids": list(deployments)})
+    return [(row["route"], row["environment"]) for row in rows]
 
 
 def _from(roots: Collection[int], window: Window) -> dict[str, Any]:
