@@ -41,8 +41,6 @@ each is asked for its newest."""
 LOOKED_THROUGH = 2_000
 """Requests of a few parts among which those with a status or a score are looked for at a glance."""
 
-_BY_MEASURE = ("status", "score_min", "score_max")
-
 
 class Glance(NamedTuple):
     """Requests, the newest first, as far as they were looked for: back to a moment (None: to
@@ -189,7 +187,7 @@ def _newest(
         if len(recent) == limit:
             return recent
     ids: list[UUID] = []
-    sought = wanted.model_copy(update=dict.fromkeys(_BY_MEASURE)) if whatever else wanted
+    sought = wanted.whatever_came() if whatever else wanted
     for first, end in days(tx, part, wanted, begin, before):
         left = limit - len(ids)
         ids += store.newest_ids(tx, part, sought, begin=first, before=end, limit=left)

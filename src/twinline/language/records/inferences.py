@@ -1,7 +1,7 @@
 """One request after another: the ledger, what came of each, and the counts."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
@@ -322,7 +322,11 @@ class RequestFilter(Request):
     @property
     def by_measure(self) -> bool:
         """Whether it asks for what came of requests, which the rollups do not hold."""
-        return (self.status, self.score_min, self.score_max) != (None, None, None)
+        return self != self.whatever_came()
+
+    def whatever_came(self) -> Self:
+        """The same, without asking for what came of requests."""
+        return self.model_copy(update={"status": None, "score_min": None, "score_max": None})
 
 
 class AffectedDecision(Record):
