@@ -16,6 +16,8 @@ from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef
 
 Sides = tuple[ModelVersionRef, PromptVersionRef]
 
+_model_node, _prompt_node = node.alias(), node.alias()
+
 
 def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
     """The bundles whose digest begins with ``prefix``: two at most, to see ambiguity."""
@@ -34,18 +36,11 @@ def pairings_between(
 ) -> tuple[Pairing, ...]:
     """Statements about the pairs in these bundles after ``since`` and up to ``until``, the
     newest first."""
-    of_model, of_prompt = node.alias(), node.alias()
     pairs = select(bundle.c.model_version, bundle.c.prompt_version).where(
         bundle.c.digest.in_([ref.digest for ref in refs])
     )
     query = (
-        select(
-            *(one for one in pairing.c if one.name not in ("model_version", "prompt_version")),
-            of_model.c.ref.label("model"),
-            of_prompt.c.ref.label("prompt"),
-        )
-        .join(of_model, of_model.c.id == pairing.c.model_version)
-        .join(of_prompt, of_prompt.c.id == pairing.c.prompt_version)
+        _pairings()
         .where(
             tuple_(pairing.c.model_version, pairing.c.prompt_version).in_(pairs),
             pairing.c.at > since,
@@ -121,19 +116,12 @@ def add_pairing(tx: Writing, new: NewPairing) -> None:
 
 def newest_pairings(tx: Reading, pairs: Collection[Sides]) -> tuple[Pairing, ...]:
     """The newest statement about each of these pairs; of most there is none."""
-    of_model, of_prompt = node.alias(), node.alias()
     key = pairing.c.model_version, pairing.c.prompt_version
     query = (
-        select(
-            *(one for one in pairing.c if one.name not in ("model_version", "prompt_version")),
-            of_model.c.ref.label("model"),
-            of_prompt.c.ref.label("prompt"),
-        )
-        .join(of_model, of_model.c.id == pairing.c.model_version)
-        .join(of_prompt, of_prompt.c.id == pairing.c.prompt_version)
+        _pairings()
         .where(
-            of_model.c.ref == any_text({str(model) for model, _ in pairs}),
-            of_prompt.c.ref == any_text({str(prompt) for _, prompt in pairs}),
+            _model_node.c.ref == any_text({str(model) for model, _ in pairs}),
+            _prompt_node.c.ref == any_text({str(prompt) for _, prompt in pairs}),
         )
         .ext(distinct_on(*key))
         .order_by(*key, pairing.c.id.desc())
@@ -181,18 +169,29 @@ def _prompts(wanted: PromptVersionRef | str) -> Select[Any]:
     return select(prompt_version.c.node_id).where(prompt_version.c.prompt_id == id)
 
 
+def _pairings() -> Select[Any]:
+    return (
+        select(
+            *(one for one in pairing.c if one.name not in {"model_version", "prompt_version"}),
+            _model_node.c.ref.label("model"),
+            _prompt_node.c.ref.label("prompt"),
+        )
+        .join(_model_node, _model_node.c.id == pairing.c.model_version)
+        .join(_prompt_node, _prompt_node.c.id == pairing.c.prompt_version)
+    )
+
+
 def _bundles() -> Select[Any]:
-    of_model, of_prompt = node.alias(), node.alias()
     return (
         select(
             bundle,
-            of_model.c.ref.label("model"),
-            of_prompt.c.ref.label("prompt"),
+            _model_node.c.ref.label("model"),
+            _prompt_node.c.ref.label("prompt"),
             model_version.c.pinned,
         )
-        .outerjoin(of_model, of_model.c.id == bundle.c.model_version)
+        .outerjoin(_model_node, _model_node.c.id == bundle.c.model_version)
         .outerjoin(model_version, model_version.c.node_id == bundle.c.model_version)
-        .outerjoin(of_prompt, of_prompt.c.id == bundle.c.prompt_version)
+        .outerjoin(_prompt_node, _prompt_node.c.id == bundle.c.prompt_version)
     )
 
 
