@@ -114,7 +114,7 @@ def test_the_process_says_that_it_lives_while_others_wait_for_the_database(
             waiting = [asyncio.create_task(_slots(http)) for _ in range(AT_ONCE)]
             while len(came) < AT_ONCE:
                 assert (await http.get("/healthz")).status_code == 200
-                assert not any(one.done() for one in waiting), "they are to wait all at once"
+                assert not any(one.done() for one in waiting), "one of them did not wait"
             assert (await http.get("/healthz")).status_code == 200
             free()
             return await asyncio.gather(*waiting)

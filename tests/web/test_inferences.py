@@ -96,7 +96,7 @@ def test_what_is_rare_is_looked_for_step_by_step(
     monkeypatch.setattr(affected, "LOOKED_THROUGH", 2)
     monkeypatch.setattr(store, "RECENT_MEASURED", 2)
     (first,) = ids(catalog, status="error")
-    for _ in range(3):
+    for _ in range(7):
         ids(catalog, status="ok")
     (last,) = ids(catalog, status="error")
     shown = browser.get("/inferences?status=error")

@@ -4,7 +4,7 @@ Counts come from the rollups, in constant time; lists come from the facts, newes
 one day of the ledger after the other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -19,11 +19,14 @@ from twinline.inferences.rollups import NO_TALLY as NO_TALLY
 from twinline.inferences.selections import (
     DAY,
     FIRST,
+    HOUR,
     LAST,
     Part,
     Scope,
     Selection,
     apart,
+    day_of,
+    hour_of,
     whole_hours,
 )
 from twinline.language import cursors
@@ -38,11 +41,14 @@ MANY = 100
 each is asked for its newest."""
 
 
+LOOKS = 2
+"""How many times a glance looks."""
+
 LOOKED_THROUGH = 2_000
 """Requests of a few parts among which those with a status or a score are looked for at a glance."""
 
 
-class Glance(NamedTuple):
+class LookedFor(NamedTuple):
     """Requests, the newest first, as far as they were looked for: back to a moment (None: to
     the end, or as many as were wanted), from where the next page goes on."""
 
@@ -116,46 +122,63 @@ def glance(
     listing: str,
     cursor: str | None,
     limit: int,
-) -> Glance:
+) -> LookedFor:
     """A page of the same list as `page`, for somebody who waits: a status or a score that is
-    rare is looked for among so many requests only, and the next page goes on from there.
+    rare is looked for among the newest requests, then where the rollups say that there is
+    one, and the next page goes on from there.
 
     Raises:
         Invalid: as for `page`.
     """
     if not wanted.by_measure:
         whole = page(tx, scope, wanted, listing=listing, cursor=cursor, limit=limit)
-        return Glance(whole, None)
+        return LookedFor(whole, None)
     _refuse_backwards(wanted)
     begin, before = _bounds(wanted, cursors.decode_id(listing, cursor))
     part = select(tx, scope, wanted)
-    if len(part.parts) > MANY and part.whole:
-        ids = store.newest_among_recent(tx, part, wanted, begin=begin, before=before, limit=limit)
-        seen = store.oldest_of_recent(tx, begin=begin, before=before)
-    else:
-        among = _newest(tx, part, wanted, begin, before, LOOKED_THROUGH, whatever=True)
-        ids = store.measured(tx, among, wanted, limit)
-        seen = among[-1] if len(among) == LOOKED_THROUGH else None
-    if len(ids) == limit:
-        return Glance(Page(items=read_all(tx, ids), next=_at(listing, ids[-1])), None)
-    further = _further(tx, part, wanted, begin, seen) if seen else None
-    return Glance(
-        Page(items=read_all(tx, ids), next=_at(listing, further) if further else None),
-        made_at(further) if further else None,
-    )
+    ids: list[UUID] = []
+    further: UUID | None = before
+    for _ in range(LOOKS):
+        found, seen = _look(tx, part, wanted, begin, further, limit - len(ids))
+        ids += found
+        if len(ids) == limit:
+            return LookedFor(Page(items=read_all(tx, ids), next=_at(listing, ids[-1])), None)
+        further = _further(tx, part, wanted, begin, seen) if seen else None
+        if further is None:
+            return LookedFor(Page(items=read_all(tx, ids)), None)
+    return LookedFor(Page(items=read_all(tx, ids), next=_at(listing, further)), made_at(further))
 
 
 def _at(listing: str, id: UUID) -> str:
     return cursors.encode(listing, str(id))
 
 
+def _look(
+    tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: UUID, limit: int
+) -> tuple[Sequence[UUID], UUID | None]:
+    """Those requests among the newest, by id, and down to which id was looked (None: to the
+    last)."""
+    if _is_many(part):
+        ids = store.newest_among_recent(tx, part, wanted, begin=begin, before=before, limit=limit)
+        return ids, store.oldest_of_recent(tx, begin=begin, before=before)
+    stretches = days(tx, part, wanted, begin, before)
+    among = _each(tx, part, wanted.whatever_came(), stretches, LOOKED_THROUGH)
+    seen = among[-1] if len(among) == LOOKED_THROUGH else None
+    return store.measured(tx, among, wanted, limit), seen
+
+
 def _further(
     tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, seen: UUID
 ) -> UUID | None:
-    """Below which id it is worth looking on when everything down to ``seen`` was looked at: on
-    that day, or at the end of the next that has such requests; None when none has."""
-    newest = _days_before(tx, part, wanted, begin, _day(made_at(seen)))
-    return min(seen, first_id(newest[0] + DAY)) if newest else None
+    """Below which id it is worth looking on when everything down to ``seen`` was looked at:
+    there, or at the end of the next hour that has such requests; None when none has."""
+    last = hour_of(made_at(seen))
+    for day in _days_before(tx, part, wanted, begin, day_of(last)):
+        hours = (max(day, hour_of(made_at(begin))), min(day + DAY - HOUR, last))
+        hour = rollups.newest_hour(tx, part, *hours, **_counted(wanted))
+        if hour:
+            return min(seen, first_id(hour + HOUR))
+    return None
 
 
 def newest(
@@ -165,32 +188,32 @@ def newest(
     _refuse_backwards(wanted)
     part = select(tx, scope, wanted)
     begin, before = _bounds(wanted, before)
-    return read_all(tx, _newest(tx, part, wanted, begin, before, limit))
-
-
-def _newest(
-    tx: Reading,
-    part: Selection,
-    wanted: RequestFilter,
-    begin: UUID,
-    before: UUID,
-    limit: int,
-    *,
-    whatever: bool = False,
-) -> Sequence[UUID]:
-    """Ids; with ``whatever`` of all requests on the days that have any with the status and
-    score that are wanted."""
-    if len(part.parts) > MANY and part.whole and not whatever:
+    if _is_many(part):
         recent = store.newest_among_recent(
             tx, part, wanted, begin=begin, before=before, limit=limit
         )
         if len(recent) == limit:
-            return recent
+            return read_all(tx, recent)
+    stretches = days(tx, part, wanted, begin, before)
+    return read_all(tx, _each(tx, part, wanted, stretches, limit))
+
+
+def _is_many(part: Selection) -> bool:
+    return len(part.parts) > MANY and part.whole
+
+
+def _each(
+    tx: Reading,
+    part: Selection,
+    wanted: RequestFilter,
+    stretches: Iterable[tuple[UUID, UUID]],
+    limit: int,
+) -> Sequence[UUID]:
+    """The newest requests, by id, in one stretch after another until they are enough."""
     ids: list[UUID] = []
-    sought = wanted.whatever_came() if whatever else wanted
-    for first, end in days(tx, part, wanted, begin, before):
+    for first, end in stretches:
         left = limit - len(ids)
-        ids += store.newest_ids(tx, part, sought, begin=first, before=end, limit=left)
+        ids += store.newest_ids(tx, part, wanted, begin=first, before=end, limit=left)
         if len(ids) == limit:
             break
     return ids
@@ -275,7 +298,7 @@ def days(
     The newest day is looked at in any case, and the rollups are asked for the others when
     it did not hold enough.
     """
-    newest = _day(min(made_at(before), datetime.now(UTC)))
+    newest = day_of(min(made_at(before), datetime.now(UTC)))
     yield max(first_id(newest), begin), before
     for day in _days_before(tx, part, wanted, begin, newest - DAY):
         first, end = max(first_id(day), begin), min(first_id(day + DAY), before)
@@ -283,22 +306,20 @@ def days(
             yield first, end
 
 
-def _day(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def _days_before(
     tx: Reading, part: Selection, wanted: RequestFilter, begin: UUID, before: datetime
 ) -> Sequence[datetime]:
     """The days with such requests, by the rollups, ``before`` itself included, the newest first."""
-    return rollups.days_before(
-        tx,
-        part,
-        before=before,
-        begin=max(made_at(begin) - DAY, FIRST) if begin != BEFORE_ALL else FIRST,
-        errors=wanted.status == "error",
-        scored=(wanted.score_min, wanted.score_max) != (None, None),
-    )
+    begun = day_of(made_at(begin))
+    return rollups.days_before(tx, part, before=before, begin=begun, **_counted(wanted))
+
+
+def _counted(wanted: RequestFilter) -> dict[str, bool]:
+    """What the rollups can say of the status and score that are wanted."""
+    return {
+        "errors": wanted.status == "error",
+        "scored": (wanted.score_min, wanted.score_max) != (None, None),
+    }
 
 
 def _bounds(wanted: RequestFilter, before: UUID) -> tuple[UUID, UUID]:

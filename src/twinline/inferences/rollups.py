@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping, TextClause, text
 
 from twinline.db.session import Reading
 from twinline.inferences import rules
-from twinline.inferences.selections import PARTS, Hours, Part, Selection
+from twinline.inferences.selections import PARTS, Hours, Part, Selection, day_of
 from twinline.language.records import Service, Tally
 from twinline.language.refs import SlotRef
 
@@ -138,6 +138,18 @@ where {_WITHIN} and day <= :before and day >= :begin and {filters}
 order by day desc""")
 
 
+def _newest_hour(filters: str) -> TextClause:
+    """By the index of each slot, because there is none of all the hours of a day."""
+    return text(f"""
+select max(counted.hour) from (select id from slot union all select 0) place(id)
+cross join lateral (
+    select * from rollup_hour where slot_id = place.id and hour >= :begin and hour <= :last
+    offset 0
+) counted
+where {_WITHIN} and {filters} and (not :errors or errors > 0) and (not :scored or scored > 0)""")
+
+
+_NEWEST_HOUR, _NEWEST_HOUR_WHOLE = _newest_hour(_IN_A_PART), _newest_hour("true")
 _DAYS_BEFORE, _DAYS_BEFORE_WHOLE = _days_before(_IN_A_PART), _days_before("true")
 _SERVED_IN = text("""
 select distinct bundle_id, slot_id, case when :by_deployment then deployment else 0 end
@@ -261,6 +273,16 @@ def days_before(
     return tx.values(query, part.values | values)
 
 
+def newest_hour(
+    tx: Reading, part: Selection, begin: datetime, last: datetime, *, errors: bool, scored: bool
+) -> datetime | None:
+    """The newest hour from ``begin`` to ``last`` in which something was served, an error or
+    something with a score where these are asked for."""
+    values = {"begin": begin, "last": last, "errors": errors, "scored": scored}
+    query = _NEWEST_HOUR_WHOLE if part.whole else _NEWEST_HOUR
+    return tx.value(query, part.values | values)
+
+
 def served_in(tx: Reading, slots: Sequence[int], deployments: Sequence[int] | None) -> list[Part]:
     """The parts of the ledger that these slots served, or these deployments of them."""
     values = {
@@ -317,7 +339,7 @@ def by_prompt(
 ) -> dict[int, Service]:
     """What these versions of a prompt served since the day of ``since``, by number; those that
     served nothing are left out."""
-    day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = day_of(since.astimezone(UTC))
     values = {"name": name, "numbers": list(numbers), "since": day}
     return {row["number"]: service(row) for row in tx.rows(_BY_PROMPT, values)}
 

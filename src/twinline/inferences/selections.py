@@ -11,6 +11,16 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
+def hour_of(at: datetime) -> datetime:
+    """When the hour began that a moment is in."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(at: datetime) -> datetime:
+    """When the day (UTC) began that a moment is in."""
+    return hour_of(at).replace(hour=0)
+
+
 @dataclass(frozen=True)
 class Scope:
     """Requests of these bundles (their nodes) wherever they were served, and whatever these
@@ -82,9 +92,9 @@ class Hours(NamedTuple):
 
 def whole_hours(begin: datetime, end: datetime) -> Hours:
     """The whole hours that hold everything from ``begin`` up to, not including, ``end``."""
-    first = min(max(begin, FIRST), LAST).replace(minute=0, second=0, microsecond=0)
+    first = hour_of(min(max(begin, FIRST), LAST))
     end = max(min(end, LAST), FIRST)
-    floor = end.replace(minute=0, second=0, microsecond=0)
+    floor = hour_of(end)
     last = max(floor if floor == end else floor + HOUR, first)
     midnight = first.replace(hour=0)
     days_begin = midnight if midnight == first else midnight + DAY

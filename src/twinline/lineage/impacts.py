@@ -8,7 +8,7 @@ from twinline.db.session import Reading
 from twinline.deployments import owners
 from twinline.inferences import affected
 from twinline.inferences import arrivals as incoming
-from twinline.inferences.affected import Counts, Glance
+from twinline.inferences.affected import Counts, LookedFor
 from twinline.inferences.selections import Scope
 from twinline.language.errors import Invalid
 from twinline.language.records import (
@@ -110,9 +110,9 @@ def scope_of_all(tx: Reading, nodes: Sequence[str], wanted: RequestFilter) -> Sc
 
 def requests_of_all(
     tx: Reading, nodes: Sequence[str], wanted: RequestFilter, *, cursor: str | None, limit: int
-) -> Glance:
+) -> LookedFor:
     """The requests that are downstream of each of these nodes, the newest first; all requests
-    without any. At a glance: `Glance` says how far was looked.
+    without any. At a glance: `LookedFor` says how far was looked.
 
     Raises:
         InvalidReference: one is no reference.

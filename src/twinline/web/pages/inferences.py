@@ -9,7 +9,7 @@ from fastapi import Depends, Response
 from pydantic import Field
 
 from twinline.db.session import Reading
-from twinline.inferences.affected import Glance
+from twinline.inferences.affected import LookedFor
 from twinline.language.errors import Invalid, TwinlineError
 from twinline.language.records import Inference
 from twinline.language.records import Page as Listed
@@ -122,7 +122,7 @@ class InferencesPage(Page, template="inferences.html"):
 @router.get("/inferences")
 def inferences(by: Reader, asked: AskedFor, cursor: FieldText = "") -> Response:
     """The newest requests that fit."""
-    found, refused, status = Glance(Listed[Inference](items=()), None), "", 200
+    found, refused, status = LookedFor(Listed[Inference](items=()), None), "", 200
     with by.reading() as tx:
         choices = selections.choices(tx)
         try:
@@ -154,7 +154,7 @@ def file(by: Reader, asked: AskedFor) -> Response:
     return selections.csv(by.reading, scope, wanted, "requests.csv")
 
 
-def _found(tx: Reading, asked: Asked, cursor: str | None) -> Glance:
+def _found(tx: Reading, asked: Asked, cursor: str | None) -> LookedFor:
     if asked.alone:
         found = explanations.find(
             tx,
@@ -163,6 +163,6 @@ def _found(tx: Reading, asked: Asked, cursor: str | None) -> Glance:
             cursor=cursor,
             limit=REQUESTS,
         )
-        return Glance(found, None)
+        return LookedFor(found, None)
     wanted = asked.where.filter()
     return impacts.requests_of_all(tx, asked.nodes, wanted, cursor=cursor, limit=REQUESTS)
