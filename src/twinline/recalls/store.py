@@ -21,29 +21,33 @@ from twinline.language.refs import (
 )
 
 # Of a pair that is old there are many thousand deployments, and one that is over leads on
-# only by what people say came of it, or of all that its slot answered.
+# only by what people say came of it, or of all that its slot answered. The newest are few
+# and surely fit into a hash; the others are asked for one by one.
 _DOWNSTREAM = text(f"""
-with recursive lasting(id) as materialized (
-    select newest.node_id from slot cross join lateral (
+with recursive newest(id) as materialized (
+    select last.node_id from slot cross join lateral (
         select node_id from deployment where slot_id = slot.id order by number desc limit 1
-    ) newest
-    union
-    select deployment.node_id from slot join deployment on deployment.slot_id = slot.id
-    where {SAID_OF.format(node="slot.node_id")}
+    ) last
 ),
 below(id, via) as (
     select id, '' from node where ref = :root
     union
     select edge.target, edge.kind from below {OUT_OF.format(node="below.id")}
     where {PASSES_ON.format(at="cast(:at as timestamptz)")}
-        and (edge.kind <> 'deployed_as' or edge.target in (select id from lasting)
-            or {SAID_OF.format(node="edge.target")})
+        and (edge.kind <> 'deployed_as' or edge.target in (select id from newest)
+            or {SAID_OF.format(node="edge.target")}
+            or exists (select 1 from slot where {SAID_OF.format(node="slot.node_id")})
+                and exists (select 1 from edge home
+                    where home.source = edge.target and home.kind = 'live_in'
+                        and {SAID_OF.format(node="home.target")}))
 )
-select node.ref, bool_or(via <> '' and via <> all(:catalogued)) as stated, exists (
-    select 1 from edge where source = node.id and kind = 'live_in' and until is null) as live
-from below join node on node.id = below.id
-where node.kind in ('prompt', 'model', 'bundle', 'deployment', 'slot')
-group by node.id order by node.ref
+select ref, stated, live from (
+    select node.ref, node.kind, bool_or(via <> '' and via <> all(:catalogued)) as stated,
+        node.id in (select id from newest) as live
+    from below join node on node.id = below.id
+    where node.kind in ('prompt', 'model', 'bundle', 'deployment', 'slot')
+    group by node.id
+) found where kind <> 'deployment' or stated or live order by ref
 """)
 _DEPLOYED = text("""
 select distinct deployed.ref
