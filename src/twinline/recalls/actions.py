@@ -1,8 +1,8 @@
 """Recall nodes, say what that reached, and end a recall."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from sqlalchemy import RowMapping
 
 from twinline.access import actions as access
 from twinline.access.actions import audit
@@ -106,9 +106,9 @@ def read(tx: Reading, number: int) -> RecallDetails:
     row = _kept(tx, number)
     return RecallDetails.model_validate(
         {
-            **_shown(row),
+            **row,
             "report": store.report(tx, number),
-            "execution": row["execution"] or (),
+            "execution": store.executions(tx, number),
             "still_live": reports.uses(tx, _downstream(tx, row)),
         }
     )
@@ -120,7 +120,7 @@ def find(tx: Reading, number: int) -> Recall:
     Raises:
         NotFound: there is no such recall.
     """
-    return Recall.model_validate(_shown(_kept(tx, number)))
+    return Recall.model_validate(_kept(tx, number))
 
 
 def today(tx: Reading, number: int) -> Today:
@@ -131,21 +131,30 @@ def today(tx: Reading, number: int) -> Today:
     """
     row = _kept(tx, number)
     down = _downstream(tx, row)
-    whole = {name: row["report"][name] for name in RecallCounts.model_fields}
+    plan = None if row["lifted_at"] else planning.plan(tx, number, row["node"], down)
     return Today(
-        recall=Recall.model_validate(_shown(row)),
-        counts=RecallCounts.model_validate(whole),
-        execution=tuple(RecallExecution.model_validate(one) for one in row["execution"] or ()),
-        still_live=reports.uses(tx, down),
-        plan=None if row["lifted_at"] else planning.plan(tx, number, row["node"], down),
+        recall=Recall.model_validate(row),
+        counts=RecallCounts.model_validate(store.counts(tx, number)),
+        execution=tuple(map(RecallExecution.model_validate, store.executions(tx, number))),
+        still_live=planning.uses(plan) if plan else reports.uses(tx, down),
+        plan=plan,
     )
+
+
+def still_live(tx: Reading, number: int) -> tuple[LiveUse, ...]:
+    """Where something downstream of what was recalled is live now, by slot.
+
+    Raises:
+        NotFound: there is no such recall.
+    """
+    return reports.uses(tx, _downstream(tx, _kept(tx, number)))
 
 
 def list_recalls(tx: Reading, *, cursor: str | None, limit: int) -> Page[Recall]:
     """Every recall, the newest first."""
     before = cursors.decode("recalls", cursor, int)
     rows = store.page(tx, before=before, limit=limit)
-    items = tuple(Recall.model_validate(_shown(row)) for row in rows)
+    items = tuple(Recall.model_validate(row) for row in rows)
     return cursors.page("recalls", items, limit, lambda last: last.number)
 
 
@@ -205,17 +214,12 @@ def _refuse_other(ref: Ref) -> None:
         )
 
 
-def _kept(tx: Reading, number: int) -> dict[str, Any]:
+def _kept(tx: Reading, number: int) -> RowMapping:
     withdrawals.read(tx, RECALLED, number)
     row = store.find(tx, number)
     assert row is not None
     return row
 
 
-def _downstream(tx: Reading, row: Mapping[str, Any]) -> Downstream:
+def _downstream(tx: Reading, row: RowMapping) -> Downstream:
     return store.downstream(tx, row["node"], row["at"])
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    report = row["report"]
-    return {**row, "bundles": len(report["bundles"]), "requests": report["requests"]}

@@ -7,7 +7,7 @@ something to do again: a deployment that was under way when the recall was made,
 slot that was left. An execution that would change nothing is refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from twinline.access import actions as access
 from twinline.access.actions import audit
@@ -18,6 +18,7 @@ from twinline.language.errors import Conflict, Stale, UntestedPair
 from twinline.language.records import (
     Deed,
     ExecuteRecall,
+    LiveUse,
     NewRecall,
     RecallDetails,
     RecallExecution,
@@ -44,8 +45,8 @@ def execute(tx: Writing, number: int, wanted: ExecuteRecall) -> RecallDetails:
     """
     store.wait_longer(tx)
     store.lock(tx, number)
-    recall = actions.read(tx, number)
-    _lock_slots(tx, recall)
+    recall = actions.find(tx, number)
+    _lock_slots(tx, actions.still_live(tx, number))
     plan = actions.plan(tx, number)
     _refuse(plan, wanted)
     outcomes = tuple(_carry_out(tx, plan, wanted))
@@ -63,7 +64,7 @@ def execute(tx: Writing, number: int, wanted: ExecuteRecall) -> RecallDetails:
         unsafe=wanted.unsafe,
         slots=outcomes,
     )
-    kept = [one.model_dump(mode="json") for one in (*recall.execution, done)]
+    kept = [*store.executions(tx, number), done.model_dump(mode="json")]
     store.add_execution(tx, number, kept)
     audit(tx, "recall.execute", recall.node, why=wanted.reason, after=kept[-1])
     return actions.read(tx, number)
@@ -89,8 +90,8 @@ def at_once(tx: Writing, new: NewRecall, wanted: ExecuteRecall) -> RecallDetails
     return execute(tx, made.number, wanted.model_copy(update={"plan": plan.digest}))
 
 
-def _lock_slots(tx: Writing, recall: RecallDetails) -> None:
-    for use in sorted(recall.still_live, key=lambda use: str(use.slot)):
+def _lock_slots(tx: Writing, uses: Iterable[LiveUse]) -> None:
+    for use in sorted(uses, key=lambda use: str(use.slot)):
         deployments.lock(tx, use.slot, use.deployment.number)
 
 

@@ -61,13 +61,23 @@ def plan(tx: Reading, number: int, node: str, down: Downstream) -> RecallPlan:
     return _plan(tx, number, node, down, Pairs(tx))
 
 
+def uses(plan: RecallPlan) -> tuple[LiveUse, ...]:
+    """Where something bad was live when a plan was made, by slot: it has them all."""
+    found = (
+        LiveUse(slot=one.slot, deployment=one.live, places=one.places)
+        for one in (*plan.slots, *plan.unsafe)
+    )
+    return tuple(sorted(found, key=lambda one: str(one.slot)))
+
+
 def _plan(tx: Reading, number: int, node: str, down: Downstream, known: Pairs) -> RecallPlan:
     every = tuple(_look_at(tx, down))
     _expect(known, every, down)
     killed = kills.in_force(tx).keys()
-    planned = [_plan_slot(tx, known, found, down, killed) for found in every]
-    slots = tuple(_counted(tx, every, [one for one in planned if isinstance(one, SlotPlan)]))
-    unsafe = tuple(one for one in planned if isinstance(one, UnsafeSlot))
+    ways = [(found, _way(tx, known, found, down, killed)) for found in every]
+    chosen = [(found, way) for found, way in ways if isinstance(way, Option)]
+    slots = tuple(_slot_plans(tx, chosen))
+    unsafe = tuple(way for _, way in ways if isinstance(way, UnsafeSlot))
     return RecallPlan(
         recall=number,
         node=node,
@@ -117,9 +127,9 @@ def _expect(known: Pairs, every: Iterable[Found], down: Downstream) -> None:
     known.expect(wanted)
 
 
-def _plan_slot(
+def _way(
     tx: Reading, known: Pairs, found: Found, down: Downstream, killed: Collection[str]
-) -> SlotPlan | UnsafeSlot:
+) -> Option | UnsafeSlot:
     if reports.is_fed(found.use.deployment, down):
         why = "it is fed by what is recalled, whatever pair it serves"
         return _unsafe(tx, found, why, killed)
@@ -131,28 +141,28 @@ def _plan_slot(
     if not options:
         why = "; ".join(one for one in tried if isinstance(one, str))
         return _unsafe(tx, found, why, killed)
-    chosen = rules.best(options)
-    return SlotPlan(
-        slot=found.use.slot,
-        live=found.use.deployment,
-        places=found.use.places,
-        side=chosen.side,
-        changes=chosen.changes,
-        pairs=chosen.pairs,
-        verdict=chosen.verdict,
-        undoes=found.undoes,
-        requests_last_hour=0,
-    )
+    return rules.best(options)
 
 
-def _counted(tx: Reading, every: Iterable[Found], plans: Sequence[SlotPlan]) -> Iterator[SlotPlan]:
-    """These plans with how many requests the bad bundles served lately, so many at a time."""
-    bad = {found.use.slot: [bundle.ref for bundle in found.bad] for found in every}
-    for place in range(0, len(plans), COUNTED):
-        chunk = plans[place : place + COUNTED]
-        requests = inferences.served_last_hour_in(tx, {one.slot: bad[one.slot] for one in chunk})
-        for one in chunk:
-            yield one.model_copy(update={"requests_last_hour": requests[one.slot]})
+def _slot_plans(tx: Reading, chosen: Sequence[tuple[Found, Option]]) -> Iterator[SlotPlan]:
+    """The plans of slots, each with how many requests the bad bundles served there lately:
+    that is counted for so many slots at a time."""
+    for place in range(0, len(chosen), COUNTED):
+        chunk = chosen[place : place + COUNTED]
+        bad = {found.use.slot: [bundle.ref for bundle in found.bad] for found, _ in chunk}
+        requests = inferences.served_last_hour_in(tx, bad)
+        for found, way in chunk:
+            yield SlotPlan(
+                slot=found.use.slot,
+                live=found.use.deployment,
+                places=found.use.places,
+                side=way.side,
+                changes=way.changes,
+                pairs=way.pairs,
+                verdict=way.verdict,
+                undoes=found.undoes,
+                requests_last_hour=requests[found.use.slot],
+            )
 
 
 def _option(known: Pairs, found: Found, side: Side) -> Option | str:

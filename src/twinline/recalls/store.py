@@ -1,16 +1,17 @@
 """Recalls, in SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, text, true, update
+from sqlalchemy import RowMapping, Select, func, select, text, true, update
 
+from twinline.db.arrays import texts
 from twinline.db.graph import OUT_OF, PASSES_ON, SAID_OF
 from twinline.db.schema import node, recall, withdrawal
 from twinline.db.session import Reading, Writing
-from twinline.language.records import EDGE_KINDS
+from twinline.language.records import EDGE_KINDS, ImpactReport, RecallCounts
 from twinline.language.refs import (
     BundleRef,
     DeploymentRef,
@@ -116,10 +117,9 @@ def wait_longer(tx: Writing) -> None:
     tx.value(_WAIT_LONGER)
 
 
-def find(tx: Reading, number: int) -> dict[str, Any] | None:
-    """A recall with its withdrawal, and its report but for the deployments."""
-    row = tx.row(_recalls().where(recall.c.number == number))
-    return dict(row) if row else None
+def find(tx: Reading, number: int) -> RowMapping | None:
+    """A recall with its withdrawal, and of its report how many bundles and requests it counts."""
+    return tx.row(_recalls().where(recall.c.number == number))
 
 
 def report(tx: Reading, number: int) -> dict[str, Any]:
@@ -127,12 +127,24 @@ def report(tx: Reading, number: int) -> dict[str, Any]:
     return tx.value(select(recall.c.report).where(recall.c.number == number))
 
 
-def page(tx: Reading, *, before: int | None, limit: int) -> list[dict[str, Any]]:
+def counts(tx: Reading, number: int) -> dict[str, Any]:
+    """What the report of a recall that there is counts, without what it lists."""
+    lists = ImpactReport.model_fields.keys() - RecallCounts.model_fields.keys()
+    counted = recall.c.report.op("-")(texts(lists))
+    return tx.value(select(counted).where(recall.c.number == number))
+
+
+def executions(tx: Reading, number: int) -> list[dict[str, Any]]:
+    """What was done about a recall that there is, the newest last."""
+    return tx.value(select(recall.c.execution).where(recall.c.number == number)) or []
+
+
+def page(tx: Reading, *, before: int | None, limit: int) -> Sequence[RowMapping]:
     """Recalls, the newest first, as `find` gives each."""
     query = _recalls().order_by(recall.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(recall.c.number < before)
-    return [dict(row) for row in tx.rows(query)]
+    return tx.rows(query)
 
 
 def add_execution(tx: Writing, number: int, executions: list[dict[str, Any]]) -> None:
@@ -145,12 +157,19 @@ def add_execution(tx: Writing, number: int, executions: list[dict[str, Any]]) ->
 
 
 def _recalls() -> Select[Any]:
-    ours = [column for column in recall.c if column.name not in {"number", "report"}]
-    # Of its own, so that a long report is unpacked once.
+    # Of its own, so that a report, which may be long, is unpacked once.
     short = select(recall.c.report.op("-")("deployments").label("report"))
     kept = short.correlate(recall).offset(0).lateral("kept")
     return (
-        select(withdrawal, *ours, kept.c.report, node.c.ref.label("node"))
+        select(
+            withdrawal,
+            recall.c.report_digest,
+            recall.c.executed_by,
+            recall.c.executed_at,
+            func.jsonb_array_length(kept.c.report.op("->")("bundles")).label("bundles"),
+            kept.c.report.op("->")("requests").label("requests"),
+            node.c.ref.label("node"),
+        )
         .join(recall, recall.c.number == withdrawal.c.number)
         .join(node, node.c.id == withdrawal.c.node_id)
         .join(kept, true())
