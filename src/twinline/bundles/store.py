@@ -27,7 +27,7 @@ def find(tx: Reading, prefix: str) -> tuple[Bundle, ...]:
 
 def find_all(tx: Reading, refs: Collection[BundleRef]) -> tuple[Bundle, ...]:
     """The bundles with these whole digests."""
-    query = _bundles().where(bundle.c.digest.in_([ref.digest for ref in refs]))
+    query = _bundles().where(bundle.c.digest == any_text(ref.digest for ref in refs))
     return tuple(_bundle(row) for row in tx.rows(query))
 
 
@@ -37,7 +37,7 @@ def pairings_between(
     """Statements about the pairs in these bundles after ``since`` and up to ``until``, the
     newest first."""
     pairs = select(bundle.c.model_version, bundle.c.prompt_version).where(
-        bundle.c.digest.in_([ref.digest for ref in refs])
+        bundle.c.digest == any_text(ref.digest for ref in refs)
     )
     query = (
         _pairings()

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from twinline.db.arrays import texts
+from twinline.db.arrays import both_among
 from twinline.db.graph import INTO, add_edge, add_node, end_edges, find_node
 from twinline.db.names import near
 from twinline.db.schema import bundle, deployment, node, slot
@@ -253,12 +253,7 @@ def live_within(
         deployment.c.at <= until,
     )
     page = select(deployment).where(*within).order_by(deployment.c.at.desc()).limit(limit).lateral()
-    places = [(one.environment, one.route) for one in refs]
-    query = (
-        _deployments(page)
-        .where(tuple_(slot.c.environment, slot.c.route).in_(places))
-        .order_by(slot.c.id, page.c.number)
-    )
+    query = _deployments(page).where(_among(refs)).order_by(slot.c.id, page.c.number)
     return tuple(_deployment(row) for row in tx.rows(query))
 
 
@@ -363,14 +358,9 @@ def _is(ref: SlotRef) -> Any:
     return and_(slot.c.route == ref.route, slot.c.environment == ref.environment)
 
 
-def _among(refs: Collection[SlotRef]) -> Any:
-    places = (
-        func.unnest(texts(one.route for one in refs), texts(one.environment for one in refs))
-        .table_valued("route", "environment")
-        .render_derived(name="wanted")
-    )
-    wanted = select(places.c.route, places.c.environment)
-    return tuple_(slot.c.route, slot.c.environment).in_(wanted)
+def _among(refs: Iterable[SlotRef]) -> Any:
+    places = [(one.route, one.environment) for one in refs]
+    return both_among(slot.c.route, slot.c.environment, places)
 
 
 def _newest(at: datetime | None = None, *, or_nothing: bool = False) -> Select[Any]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, text
 
+from twinline.db.arrays import both_among
 from twinline.db.schema import bundle, slot
 from twinline.db.session import Reading
 from twinline.language.refs import BundleRef, SlotRef
@@ -73,4 +74,5 @@ def slot_ids(tx: Reading, environment: str | None, ref: SlotRef | None) -> list[
 def ids_of_slots(tx: Reading, refs: Iterable[SlotRef]) -> list[int]:
     """The ids of existing slots."""
     names = [(ref.route, ref.environment) for ref in refs]
-    return tx.values(select(slot.c.id).where(tuple_(slot.c.route, slot.c.environment).in_(names)))
+    among = both_among(slot.c.route, slot.c.environment, names)
+    return tx.values(select(slot.c.id).where(among))
