@@ -78,6 +78,26 @@ def test_a_difference_between_schema_and_database_is_noticed(empty_database: Dat
     assert "surprise" in (migrations.drift(empty_database) or "")
 
 
+def test_an_index_of_some_rows_is_of_those_that_the_schema_says(empty_database: Database) -> None:
+    migrations.upgrade(empty_database)
+    some = {
+        index.name: (table.name, index.dialect_options["postgresql"]["where"])
+        for table in metadata.sorted_tables
+        for index in table.indexes
+        if index.dialect_options["postgresql"]["where"] is not None
+    }
+    assert "edge_peoples_idx" in some
+    said = text(
+        "select pg_get_expr(indpred, indrelid) from pg_index"
+        " where indexrelid = cast(:name as regclass)"
+    )
+    with empty_database.writing("test") as tx:
+        for name, (table, where) in some.items():
+            tx.run(text(f"create index as_said on {table} ((0)) where {where}"))
+            assert tx.value(said, {"name": name}) == tx.value(said, {"name": "as_said"}), name
+            tx.run(text("drop index as_said"))
+
+
 def test_a_database_of_a_newer_version_is_refused_with_the_remedy(
     empty_database: Database,
 ) -> None:
