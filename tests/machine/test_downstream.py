@@ -24,6 +24,7 @@ insert into edge (source, target, kind, since, until)
 select s.id, t.id, 'fed', now() - interval '2 hours',
     case when :ended then now() - interval '1 hour' end
 from node s, node t where s.ref = :source and t.ref = :target
+on conflict do nothing
 """
 
 

@@ -2,6 +2,7 @@
 
 import random
 
+from tests.support import policies
 from tests.support.rehearsal import Rehearsal
 from twinline.bundles import actions as bundles
 from twinline.deployments import actions as deployments
@@ -13,7 +14,7 @@ from twinline.language.records import (
     RunFacts,
 )
 from twinline.language.records.models import DatasetFacts
-from twinline.language.refs import ModelVersionRef, PromptVersionRef, SlotRef
+from twinline.language.refs import BundleRef, ModelVersionRef, PromptVersionRef, SlotRef
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 
@@ -30,10 +31,14 @@ def random_catalog(database: Rehearsal, dice: random.Random) -> None:
             models.register(tx, NewModelVersion(name="m", source_uri=uri, run=run))
             prompts.create_version(tx, NewPromptVersion(name="p", template=f"Say {number}"))
         live = dict.fromkeys(("a@e", "b@e"), 0)
+        bundle: BundleRef | None = None
         for _ in range(dice.randint(4, 10)):
             sides = ModelVersionRef("m", dice.choice(versions)), PromptVersionRef("p", 1)
             pair = NewBundle(model=sides[0], prompt=sides[1], parameters={"t": dice.randint(0, 1)})
-            bundle = bundles.pair(tx, pair)[0].ref
+            before, bundle = bundle, bundles.pair(tx, pair)[0].ref
             slot = dice.choice(list(live))
-            new = NewDeployment(bundle=bundle, reason="because")
+            if before and before != bundle and dice.random() < 0.3:
+                new = NewDeployment(policy=policies.canary(before, bundle), reason="a few first")
+            else:
+                new = NewDeployment(bundle=bundle, reason="because")
             live[slot] = deployments.deploy(tx, SlotRef(*slot.split("@")), new, live[slot]).number
