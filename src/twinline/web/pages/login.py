@@ -25,13 +25,16 @@ class LoginPage(Page, template="login.html"):
     heading = "Sign in"
 
     next: str = Field(description="The page that you come to when you are signed in.")
-    wrong: str = Field(description="Why the key was not taken.")
+    wrong: str = Field(description="Why the key was not taken, or is not asked for.")
+    asks: bool = Field(default=True, description="Whether a key can be sent safely from here.")
 
 
 @router.get("/login")
-def ask(next: str = "/") -> Response:
-    """The form."""
-    return rendering.answer(None, LoginPage(next=forms.own(next), wrong=""))
+def ask(request: Request, next: str = "/") -> Response:
+    """The form; none where the key could be read on the way."""
+    wrong = _insecure(request)
+    page = LoginPage(next=forms.own(next), wrong=wrong, asks=not wrong)
+    return rendering.answer(None, page, NotAllowed.status if wrong else 200)
 
 
 @router.post("/login")
@@ -39,7 +42,8 @@ def sign_in(request: Request, sent: SentFields) -> Response:
     """Begin a session."""
     next = forms.own(sent.text("next") or "/")
     try:
-        _kept(request)
+        if wrong := _insecure(request):
+            raise NotAllowed(wrong)
         token = _begin(database(request), sent.text("key").strip())
     except (NotAuthenticated, NotAllowed) as refused:
         return rendering.answer(None, LoginPage(next=next, wrong=refused.detail), refused.status)
@@ -67,16 +71,19 @@ def _begin(database: Database, key: str) -> str:
         return sessions.sign_in(tx, key)
 
 
-def _kept(request: Request) -> None:
-    """Refuse where no browser would keep the session: over plain HTTP from another machine.
+def _insecure(request: Request) -> str:
+    """Why nobody signs in here, empty when one can: no browser would keep the session of a page
+    that came over plain HTTP from another machine.
 
     ``Sec-Fetch-Site`` is sent where a browser trusts the connection, also behind a proxy
     that ends TLS.
     """
     trusted = request.url.scheme == "https" or request.url.hostname in _LOCAL
-    if not (trusted or "sec-fetch-site" in request.headers):
-        raise NotAllowed(
-            "This page came over plain HTTP from another machine: a browser keeps no session "
-            "for it, and the key could be read on the way. Serve Twinline behind HTTPS, or "
-            "open it on its own machine or through a tunnel as http://localhost."
-        )
+    if trusted or "sec-fetch-site" in request.headers:
+        return ""
+    return (
+        "This page came over plain HTTP from another machine: a browser keeps no session "
+        "for it, and the key could be read on the way. Serve Twinline behind HTTPS, or "
+        "open it on its own machine or through a tunnel as http://localhost. If you sent a key "
+        "from here, have it revoked."
+    )
