@@ -125,8 +125,6 @@ def permitted(found: ApiKey, permission: Permission) -> ApiKey:
 def admit(tx: Writing, key: str | None, permission: Permission) -> ApiKey:
     """Let ``tx`` act for whoever holds ``key``, with all that its role may do.
 
-    Every door that opens a transaction for a key does it by this.
-
     Raises:
         NotAuthenticated: there is no key, or it is unknown, expired or revoked.
         NotAllowed: the key's role lacks the permission.
@@ -309,6 +307,6 @@ def remember(tx: Writing, key: str, status: int, body: Any) -> None:
     store.remember(tx, tx.actor, key, status, body)
 
 
-def forget(tx: Writing) -> int:
-    """Drop the answers that are older than REMEMBER; how many there were."""
-    return store.forget(tx, REMEMBER)
+def forget(tx: Writing) -> None:
+    """Drop the answers that are older than REMEMBER."""
+    store.forget(tx, REMEMBER)
