@@ -5,11 +5,13 @@
 for (const time of document.querySelectorAll("time[datetime]"))
   time.title = new Date(time.dateTime).toLocaleString() + " (your time)";
 
-// A form that was sent is not sent again by a second click.
+// A form that was sent is not sent again by a second click; it may be once more when it takes
+// long, or was stopped.
 for (const form of document.querySelectorAll("form[method=post]"))
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000);
   });
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
@@ -52,7 +54,11 @@ if (written) {
     clearTimeout(timer);
     timer = setTimeout(check, 400);
   });
-  written.addEventListener("submit", () => { kept = true; });
+  written.addEventListener("submit", () => {
+    const before = kept;
+    kept = true;
+    setTimeout(() => { kept = before; }, 5000);
+  });
   addEventListener("beforeunload", (event) => { if (!kept) event.preventDefault(); });
 }
 
