@@ -292,6 +292,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     code = error.status_code
     page = await run_in_threadpool(problems.not_a_page, request, code)
     if page is not None:
+        page.headers.update(error.headers or {})
         return page
     members = {
         "type": "about:blank",

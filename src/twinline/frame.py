@@ -10,6 +10,7 @@ from time import time_ns
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twinline.access.gate import BodyRefused
@@ -96,6 +97,8 @@ class LastResort:
             await self.app(scope, receive, watched)
         except (TwinlineError, BodyRefused):
             raise  # foreseen: the frame says it
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception:
             if scope["type"] != "http":
                 raise

@@ -19,6 +19,7 @@ from twinline.db import migrations
 from twinline.db.embedded import Cluster, find_binaries
 from twinline.db.session import Database, Reading, connect
 from twinline.language.records import NewKey, Role
+from twinline.web.gate import COOKIE
 
 SECONDS = 8.0  # far from what a hang would take, whatever the machine does beside
 AT_ONCE = 60
@@ -95,8 +96,21 @@ def test_60_requests_for_a_busy_database_are_all_refused_in_time(busy: str) -> N
     assert spent < SECONDS
 
 
+def _slots(http: httpx.AsyncClient) -> Awaitable[httpx.Response]:
+    return http.get("/api/v1/slots", headers={"X-API-Key": "twl_x"})
+
+
+def _refused_page(http: httpx.AsyncClient) -> Awaitable[httpx.Response]:
+    """Refused before anything is asked; whose page that is, is asked then."""
+    return http.post("/login", content="no form", headers={"Cookie": f"{COOKIE}=unknown"})
+
+
+@pytest.mark.parametrize(("ask", "status"), [(_slots, 401), (_refused_page, 422)])
 def test_the_process_says_that_it_lives_while_others_wait_for_the_database(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]],
+    status: int,
 ) -> None:
     url = database.engine.url.render_as_string(hide_password=False)
     small = connect(url, pool_size=1, wait_seconds=600)  # nobody gives up while it is looked at
@@ -111,7 +125,7 @@ def test_the_process_says_that_it_lives_while_others_wait_for_the_database(
 
     async def asked_while_others_wait(free: Callable[[], None]) -> list[httpx.Response]:
         async with _asking(url) as http:
-            waiting = [asyncio.create_task(_slots(http)) for _ in range(AT_ONCE)]
+            waiting = [asyncio.ensure_future(ask(http)) for _ in range(AT_ONCE)]
             while len(came) < AT_ONCE:
                 assert (await http.get("/healthz")).status_code == 200
                 assert not any(one.done() for one in waiting), "one of them did not wait"
@@ -125,17 +139,13 @@ def test_the_process_says_that_it_lives_while_others_wait_for_the_database(
         held.enter_context(small.engine.connect())  # it has no other
         answers = asyncio.run(asked_while_others_wait(held.close))
     small.close()
-    assert {answer.status_code for answer in answers} == {401}, "nobody knows this key"
+    assert {answer.status_code for answer in answers} == {status}
 
 
 def _asking(url: str) -> httpx.AsyncClient:
     """One thread that asks: sixty, in the process of the server, would hold up the threads
     that it starts, and be what is measured."""
     return httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=None), timeout=30)
-
-
-def _slots(http: httpx.AsyncClient) -> Awaitable[httpx.Response]:
-    return http.get("/api/v1/slots", headers={"X-API-Key": "twl_x"})
 
 
 def _is_away(url: str, headers: dict[str, str]) -> None:

@@ -16,7 +16,14 @@ from pydantic import Field
 from twinline.access import actions as access
 from twinline.db.session import Reading, Writing
 from twinline.language.canonical import digest
-from twinline.language.errors import Conflict, Invalid, KeyReused, Stale, TwinlineError
+from twinline.language.errors import (
+    Conflict,
+    Invalid,
+    KeyReused,
+    Stale,
+    TwinlineError,
+    Unavailable,
+)
 from twinline.prompts import labels
 from twinline.web import forms, rendering
 from twinline.web.gate import TOKEN, Fields, Refused, Sender, Visitor
@@ -52,19 +59,21 @@ class Named:
 class Deed:
     """What such a form holds beside what is its own.
 
-    ``expected`` is what was looked at: a deployment's number, or a plan's digest.
+    ``expected`` is what was looked at: a deployment's number, or a plan's digest. ``once`` is
+    the key of a form of which nobody knows whether it was carried out: sent again by the same
+    key it is not done twice. It is empty for all others, each of which has a new one.
     """
 
     expected: str
+    once: str = ""
     reason: str = ""
     names: tuple[Named, ...] = ()
     refused: str = ""
     stale: bool = False
 
-    @staticmethod
-    def new_key() -> str:
+    def key(self) -> str:
         """By which one form is carried out once: each form of a page has its own."""
-        return secrets.token_urlsafe(16)
+        return self.once or secrets.token_urlsafe(16)
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class Typed:
     refused: str = ""
     stale: bool = False
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    once: str = ""
 
 
 FIRST = Typed()
@@ -91,10 +101,23 @@ class SignedOutPage(Page, template="signed_out.html"):
     )
 
 
+class LaterPage(Page, template="later.html"):
+    """A form that was sent while the database did not answer."""
+
+    heading = "Not now"
+
+    detail: str = Field(description="What does not answer.")
+    kept: dict[str, list[str]] = Field(
+        description="Everything that was sent, to be sent again: by the same key, so that what "
+        "was carried out all the same is not done twice."
+    )
+
+
 def deed(tx: Reading, typed: Typed, expected: object, environments: Iterable[str]) -> Deed:
     """The common part of a page's forms, as things are now."""
     return Deed(
         expected=str(expected),
+        once=typed.once,
         reason=typed.fields.text(REASON),
         names=tuple(
             Named(name, why, typed.fields.text(f"{ENVIRONMENT}{name}"))
@@ -183,24 +206,38 @@ def answered(
     Raises:
         NotAllowed: the role of who sent it lacks the permission.
     """
-    if isinstance(by, Refused):
-        return _not_taken(by, sent, again)
+    try:
+        if isinstance(by, Refused):
+            return _not_taken(by, sent, again)
+        return _tried(by, sent, act, again)
+    except Unavailable as away:
+        return rendering.answer(None, LaterPage(detail=away.detail, kept=sent.all), away.status)
+
+
+def _tried(
+    by: Sender,
+    sent: Fields,
+    act: Callable[[Writing, Sender], Response],
+    again: Callable[[Reading, Visitor, Typed], Page],
+) -> Response:
     try:
         with by.writing() as tx:
             return act(tx, by)
     except TwinlineError as refused:
         errors = refused.fields.get("errors", {})
-        typed = Typed(sent, refused.detail, isinstance(refused, Stale), errors)
-        status = Conflict.status if typed.stale else refused.status
+        stale, unknown = isinstance(refused, Stale), isinstance(refused, Unavailable)
+        once = sent.text(ONCE) if unknown else ""
         with by.reading() as now:
-            page = again(now, by, typed)
-        return rendering.answer(by, page, status)
+            page = again(now, by, Typed(sent, refused.detail, stale, errors, once))
+        return rendering.answer(by, page, Conflict.status if stale else refused.status)
 
 
 def _not_taken(
     by: Refused, sent: Fields, again: Callable[[Reading, Visitor, Typed], Page]
 ) -> Response:
     """What was typed, to be sent again; and how things are only to who is signed in."""
+    if isinstance(by.error, Unavailable):
+        raise by.error
     if by.visitor is None:
         return rendering.answer(None, SignedOutPage(kept=sent.without(TOKEN)), by.error.status)
     if "permission" in by.error.fields:

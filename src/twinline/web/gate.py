@@ -18,7 +18,7 @@ from twinline.access import rules, sessions
 from twinline.access.gate import Admission, database
 from twinline.access.rules import GRANTED, Permission
 from twinline.db.session import Database, Reading, Writing
-from twinline.language.errors import Invalid, NotAllowed, NotAuthenticated
+from twinline.language.errors import Invalid, NotAllowed, NotAuthenticated, Unavailable
 from twinline.language.records import ApiKey, Role
 
 COOKIE = "__Host-twinline"
@@ -77,9 +77,14 @@ class Fields:
         """Whether a box was ticked."""
         return bool(self.text(name))
 
+    @property
+    def all(self) -> dict[str, list[str]]:
+        """Everything that was sent."""
+        return {name: list(texts) for name, texts in self._sent.items()}
+
     def without(self, name: str) -> dict[str, list[str]]:
         """Everything that was sent but for one field."""
-        return {one: list(texts) for one, texts in self._sent.items() if one != name}
+        return {one: texts for one, texts in self.all.items() if one != name}
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,14 @@ def known(request: Request, permission: Permission) -> Visitor:
     session = request.cookies.get(COOKIE, "")
     with database(request).reading() as tx:
         key = sessions.authorize(tx, session, permission)
-    done = request.query_params.get("done", "")
-    return Visitor(key, database(request), request.url.path, done, session)
+    return Visitor(key, database(request), request.url.path, _done(request), session)
+
+
+def _done(request: Request) -> str:
+    """What our form did just before, by its word; nothing when another site, or a link that
+    somebody sent, led here."""
+    led_by_us = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    return request.query_params.get("done", "") if led_by_us else ""
 
 
 class _Visiting(Admission):
@@ -149,7 +160,7 @@ SentFields = Annotated[Fields, Depends(fields)]
 class Refused:
     """Somebody whose form was refused before anything was done with it."""
 
-    error: NotAuthenticated | NotAllowed
+    error: NotAuthenticated | NotAllowed | Unavailable
     visitor: Visitor | None
     """Who it is now, if anybody is signed in."""
 
@@ -163,7 +174,7 @@ class _Trying(Admission):
     def __call__(self, request: Request, sent: SentFields) -> Sender | Refused:
         try:
             return _sent_by(request, sent, self.permission)
-        except NotAuthenticated as error:
+        except (NotAuthenticated, Unavailable) as error:
             return Refused(error, None)
         except NotAllowed as error:
             return Refused(error, known(request, Permission.READ))

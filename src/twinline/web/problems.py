@@ -2,21 +2,30 @@
 
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from twinline.access.gate import BodyRefused
 from twinline.access.rules import Permission
-from twinline.language.errors import Invalid, NotAllowed, NotAuthenticated, TwinlineError
+from twinline.language.errors import (
+    Invalid,
+    NotAllowed,
+    NotAuthenticated,
+    TwinlineError,
+    Unavailable,
+)
 from twinline.web import addresses, forms, rendering
-from twinline.web.gate import Visitor, known
+from twinline.web.gate import COOKIE, Visitor, known
 from twinline.web.page import Page
 
 _log = logging.getLogger("twinline")
@@ -49,17 +58,19 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except BodyRefused as refused:
-                return answer(request, refused.error)
+                error = refused.error
             except TwinlineError as refused:
-                return answer(request, refused)
+                error = refused
             except RequestValidationError as refused:
-                return answer(request, _invalid(refused))
-            except HTTPException:
+                error = _invalid(refused)
+            except (HTTPException, ClientDisconnect):
                 raise
             except Exception:  # noqa: BLE001 -- the last resort of pages: said in our words, and logged
                 id = request.scope.get("twinline.request_id")
                 _log.exception("request %s failed: %s %s", id, request.method, request.url.path)
-                return answer(request, _unforeseen(id))
+                error = _unforeseen(id)
+            # It asks the database who is signed in, for which no other request may wait.
+            return await run_in_threadpool(answer, request, error)
 
         return told
 
@@ -71,9 +82,12 @@ def page_router() -> APIRouter:
 
 def answer(request: Request, error: TwinlineError) -> Response:
     """The page for an error; who is not signed in is asked to, and comes back."""
-    if isinstance(error, NotAuthenticated) and request.method in ("GET", "HEAD"):
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if isinstance(error, NotAuthenticated) and request.method == "GET":
+        here = _here(request)
         return RedirectResponse(addresses.asked("/login", next=here if here != "/" else ""), 303)
+    if isinstance(error, Unavailable):
+        id = request.scope.get("twinline.request_id")
+        _log.warning("request %s was refused: %s", id, error.detail)
     return rendering.answer(_known(request), page(request, error), error.status)
 
 
@@ -95,11 +109,13 @@ def not_a_page(request: Request, status: int) -> Response | None:
     wanted = request.headers.get("accept", "")
     if "text/html" not in wanted or request.url.path.startswith(("/api/", "/v1/", "/ofrep/")):
         return None
-    phrase = HTTPStatus(status).phrase
+    phrase, path = HTTPStatus(status).phrase, request.url.path
     found = ProblemPage(
         status=status,
         problem=phrase,
-        detail=f"There is no page at {request.url.path}. Look for what you meant by its name.",
+        detail=f"{path} takes what a form of ours sends, and is no page by itself."
+        if status == HTTPStatus.METHOD_NOT_ALLOWED
+        else f"There is no page at {path}. Look for what you meant by its name.",
         nearest=(),
         who_may="",
         back=_back(request),
@@ -108,11 +124,21 @@ def not_a_page(request: Request, status: int) -> Response | None:
 
 
 def _known(request: Request) -> Visitor | None:
-    """Whoever is signed in, for the navigation; nobody when that cannot be known."""
+    """Whoever is signed in, for the navigation; nobody when that cannot be known. What was done
+    before is not said beside a problem."""
+    if COOKIE not in request.cookies:
+        return None
     try:
-        return known(request, Permission.READ)
+        return replace(known(request, Permission.READ), done="")
     except TwinlineError:
         return None
+
+
+def _here(request: Request) -> str:
+    """The address to come back to; what was done before is not said once more then."""
+    asked = parse_qsl(request.url.query, keep_blank_values=True)
+    query = urlencode([(name, value) for name, value in asked if name != "done"])
+    return request.url.path + (f"?{query}" if query else "")
 
 
 def _back(request: Request) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import jinja2
@@ -58,7 +59,8 @@ SECTIONS = (
 
 def answer(visitor: Visitor | None, page: Page, status: int = 200) -> HTMLResponse:
     """The page as HTML; without a visitor it has no navigation."""
-    return HTMLResponse(html(visitor, page), status, headers=dict(HEADERS))
+    later = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return HTMLResponse(html(visitor, page), status, headers={**HEADERS, **later})
 
 
 def html(visitor: Visitor | None, page: Page) -> str:

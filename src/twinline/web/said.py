@@ -1,7 +1,7 @@
 """What is said after something was done.
 
-The address after a form carries a word of these, never the sentence: nobody can make our
-page say something by a link.
+The address after a form carries a word of these, never the sentence, and it is said only to
+a browser that our own page led there: nobody can make our page say something by a link.
 """
 
 from collections.abc import Mapping
