@@ -81,7 +81,7 @@ class Browser:
     """Asks a server for pages."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        hooks = {"request": [self._keep_cookie]}
+        hooks = {"request": [self._give_cookie], "response": [self._take_cookie]}
         self.http = httpx.Client(base_url=url, follow_redirects=True, timeout=30, event_hooks=hooks)
         self.url = url
         if key is not None:
@@ -98,22 +98,21 @@ class Browser:
     ) -> None:
         self.http.close()
 
-    def _keep_cookie(self, request: httpx.Request) -> None:
+    def _give_cookie(self, request: httpx.Request) -> None:
         """A client of HTTP leaves a cookie that it was told by a header behind when it is sent
         on; browsers do not."""
         if cookie := self.http.headers.get("Cookie"):
             request.headers["Cookie"] = cookie
 
+    def _take_cookie(self, answer: httpx.Response) -> None:
+        """A client of HTTP keeps no cookie of HTTPS for 127.0.0.1; browsers do."""
+        said = answer.headers.get("set-cookie", "")
+        if said.startswith(f"{COOKIE}="):
+            self.http.headers["Cookie"] = said.partition(";")[0]
+
     def sign_in(self, key: str, next: str = "") -> Shown:
         """Sign in with a key."""
-        shown = self.send("/login", {"key": key, "next": next})
-        # A client of HTTP keeps no cookie of HTTPS for 127.0.0.1, as browsers do.
-        for answer in (*shown.answer.history, shown.answer):
-            said = answer.headers.get("set-cookie", "")
-            if said.startswith(f"{COOKIE}="):
-                self.http.headers["Cookie"] = said.partition(";")[0]
-                return self.get(answer.headers["location"])
-        return shown
+        return self.send("/login", {"key": key, "next": next})
 
     def get(self, address: str, **headers: str) -> Shown:
         """A page."""
@@ -132,14 +131,7 @@ class Browser:
         answer = self.http.post(
             address, data=fields, headers=beside | headers, follow_redirects=False
         )
-        # The cookie is ours, not the client's, which would lose it on the way.
-        if answer.is_redirect and "set-cookie" not in answer.headers:
-            return self.get(answer.headers["location"])
-        if answer.next_request is None:
-            return Shown(answer)
-        followed = self.http.send(answer.next_request, follow_redirects=True)
-        followed.history.insert(0, answer)
-        return Shown(followed)
+        return self.get(answer.headers["location"]) if answer.is_redirect else Shown(answer)
 
     def submit(self, shown: Shown, button: str, **typed: str | Sequence[str]) -> Shown:
         """Fill a form of the page and press one of its buttons; a box is ticked by ``on``
