@@ -165,11 +165,12 @@ class Browser:
         self.http.headers.pop("Cookie")
         ended = self.submit(shown, button, **typed)
         assert ended.status == 401
-        assert "nothing was done" in ended.main
+        assert "nothing was done" in alert(ended)
+        assert ended.links["Sign in in another window"] == "/login"
         self.sign_in(key)
         again = self.submit(ended, "Look at it again")
         assert again.status == 403
-        assert "You signed in again" in again.main
+        assert "You signed in again" in alert(again)
         return again
 
 

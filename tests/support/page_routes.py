@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from twinline.web import pages
 
-SIGN_IN = "/login"
+LOGIN = "/login"
 ASSETS = "/assets/{digest}/{name}"
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import SLOT, Catalog
 from twinline.access import actions
 from twinline.client import Client
 from twinline.language.records import Role
+from twinline.web.pages import audit
 
 
 @pytest.fixture
@@ -67,8 +68,6 @@ def test_nothing_that_fits_says_what_was_looked_through(
 def test_pages_of_a_filter_follow_each_other(
     browser: Browser, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twinline.web.pages import audit
-
     whole = [row[0] for row in browser.get("/audit?actor=admin").rows()]
     monkeypatch.setattr(audit, "EVENTS", 2)
     shown = browser.get("/audit?actor=admin")
@@ -90,7 +89,7 @@ def test_pages_of_a_filter_follow_each_other(
 def test_what_is_wrong_is_told_and_stays_typed(browser: Browser, asked: str, said: str) -> None:
     shown = browser.get(f"/audit?{asked}&actor=ben")
     assert shown.status == 422
-    assert said in shown.one("//*[@role='alert']").text_content()
+    assert said in alert(shown)
     assert shown.form("Show").fields["actor"] == "ben"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from twinline.client import Client
 from twinline.language.records import CaseResult, NewInference
@@ -80,7 +80,7 @@ def test_a_filter_that_means_nothing_is_kept_and_told(
 ) -> None:
     shown = browser.submit(browser.get("/bundles"), "Show", **{field: typed})
     assert shown.status == status
-    assert why in shown.one("//*[@role='alert']").text_content()
+    assert why in alert(shown)
     assert shown.one(f"//input[@name='{field}']").get("value") == typed
     assert "<script>alert" not in shown.source
 
@@ -120,7 +120,7 @@ def test_one_that_is_not_there_cannot_be_compared(browser: Browser, client: Clie
     assert "Give two bundles" in browser.get("/bundles/compare").main
     shown = browser.get(f"/bundles/compare?old={bundle.digest[:12]}&new=0123456789ab")
     assert shown.status == 404
-    assert "no bundle whose digest begins" in shown.one("//*[@role='alert']").text_content()
+    assert "no bundle whose digest begins" in alert(shown)
     assert shown.one("//input[@name='new']").get("value") == "0123456789ab"
     twice = browser.get(f"/bundles/compare?old={bundle.digest[:12]}&new={bundle.digest[:12]}")
     assert "one bundle, twice" in twice.main

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
@@ -103,7 +103,7 @@ def test_what_makes_no_sense_is_told_and_kept(
     typed = {"slot": slot, "from": since, "to": until}
     shown = browser.submit(browser.get("/changes"), "Show what changed", **typed)
     assert shown.status == status
-    assert why in shown.one("//*[@role='alert']").text_content()
+    assert why in alert(shown)
     for name, value in typed.items():
         assert shown.one(f"//input[@name='{name}']").get("value") == value
     assert not shown.all("//main//script")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import Catalog
 from tests.support.policies import canary
 from tests.support.rehearsal import Rehearsal
@@ -41,7 +41,7 @@ def test_everything_stopped_is_said(catalog: Catalog, browser: Browser, client: 
     catalog.deploy("a@production", catalog.bundle(1, 1))
     client.kills.everything("the provider leaks")
     shown = browser.get("/environments")
-    assert "Everything is stopped" in shown.one("//*[@role='alert']").text_content()
+    assert "Everything is stopped" in alert(shown)
     assert "everything was stopped" in browser.get("/environments/production").rows()[0][0]
 
 
@@ -111,7 +111,7 @@ def test_what_is_no_moment_is_told_and_kept(catalog: Catalog, browser: Browser) 
     shown = browser.get("/environments/production", at="")
     shown = browser.submit(shown, "Show what was live", at=HOSTILE)
     assert shown.status == 422
-    assert "is no moment" in shown.one("//*[@role='alert']").text_content()
+    assert "is no moment" in alert(shown)
     assert shown.one("//input[@name='at']").get("value") == HOSTILE
     assert not shown.all("//main//script")
 

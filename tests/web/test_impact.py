@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_told_and_stays_typed(
 ) -> None:
     shown = browser.get(f"/impact?{asked}")
     assert shown.status == status
-    assert said in shown.one("//*[@role='alert']").text_content()
+    assert said in alert(shown)
     node = asked.partition("node=")[2].partition("&")[0]
     assert shown.form("Count").fields["node"] == node
     assert any(address.startswith("/search?q=") for address in shown.links.values())

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from tests.support import policies
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.inferences import affected, store
@@ -152,7 +152,7 @@ def test_what_is_wrong_is_told_and_stays_typed(
     ids(catalog)
     shown = browser.get(f"/inferences?{asked}")
     assert shown.status == status
-    assert said in shown.one("//*[@role='alert']").text_content()
+    assert said in alert(shown)
     for name, (value,) in parse_qs(asked).items():
         if name not in ("cursor", "from", "to"):
             assert shown.form("Show").fields[name] == value

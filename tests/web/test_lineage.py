@@ -4,7 +4,7 @@ import csv
 import io
 from urllib.parse import quote
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
@@ -51,7 +51,7 @@ def test_it_is_as_it_was_at_a_moment(browser: Browser, client: Client) -> None:
     bundle = Catalog(client).bundle(1, 1)
     shown = browser.get(f"/lineage?node={bundle.ref}&at=2020-01-01T00:00")
     assert shown.status == 404
-    assert "did not exist at 2020-01-01" in shown.one("//*[@role='alert']").text_content()
+    assert "did not exist at 2020-01-01" in alert(shown)
     assert shown.one("//input[@name='at']").get("value") == "2020-01-01T00:00"
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_said_above_what_was_typed(browser: Browser) -> None:
     }.items():
         shown = browser.get(f"/lineage?{asked}")
         assert 400 <= shown.status < 500
-        assert why in shown.one("//*[@role='alert']").text_content()
+        assert why in alert(shown)
         assert shown.one("//input[@name='node']").get("value") in asked
 
 

@@ -77,7 +77,7 @@ def test_a_label_that_moved_meanwhile_is_told_and_can_be_moved_then(
     typed = {"label": "production", "number": "3", "reason": "the best & <newest>"}
     refused = browser.submit(page, "Move the label", **typed)
     assert refused.status == 409
-    said = refused.one("//*[@role='alert']").text_content()
+    said = alert(refused)
     assert "points to 2, not to 1" in said
     assert ["production", "version 2"] in [row[:2] for row in refused.rows()]
     for name, value in typed.items():
@@ -205,7 +205,7 @@ def test_what_cannot_be_is_told_beside_its_field_and_kept(
     sent = {"label": "staging", "number": "3", "reason": "to look at"} | typed
     refused = browser.submit(browser.get(PAGE), "Move the label", **sent)
     assert refused.status == status
-    assert said in refused.one("//*[@role='alert']").text_content()
+    assert said in alert(refused)
     for name, value in sent.items():
         one = refused.one(f"//input[@id='move-{name}']")
         assert one.get("value") == value
@@ -227,7 +227,7 @@ def test_a_protected_label_is_moved_by_releasers_alone(
     typed = {"label": "production", "number": "2", "reason": "looks better"}
     refused = author.submit(page, "Move the label", **typed)
     assert refused.status == 403
-    said = refused.one("//*[@role='alert']").text_content()
+    said = alert(refused)
     assert "is protected" in said
     assert refused.one("//input[@id='move-reason']").get("value") == "looks better"
     releaser = browser_of(Role.RELEASER)

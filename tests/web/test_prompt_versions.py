@@ -198,7 +198,7 @@ def test_every_wrong_value_is_told_beside_its_field_and_kept(
     )
     shown = previewed(browser, PROMPT, v_n="seven", v_o="[" * 5000, v_good=f"{HOSTILE} kept")
     assert shown.status == 422
-    assert "3 values are missing or wrong" in shown.one("//*[@role='alert']").text_content()
+    assert "3 values are missing or wrong" in alert(shown)
     hints = {name: shown.one(f"//*[@id='v.{name}-hint']").text_content() for name in "ano"}
     assert "needs a value for 'a'" in hints["a"]
     assert "takes a value of type integer, not 'seven'" in hints["n"]
@@ -212,7 +212,7 @@ def test_what_would_be_too_long_is_not_made(browser: Browser, client: Client) ->
     client.prompts.create(PROMPT, "{{a}}" * 20_000)
     shown = previewed(browser, PROMPT, v_a="x" * 100)
     assert shown.status == 422
-    said = shown.one("//*[@role='alert']").text_content()
+    said = alert(shown)
     assert "too long for a page" in said
     assert "twinline prompts render support/answer --version 1" in said
 
@@ -259,7 +259,7 @@ def test_retiring_what_went_live_meanwhile_is_refused(browser: Browser, client: 
     catalog.deploy(SLOT, bundle)
     refused = browser.submit(page, "Retire the version", reason="says nothing")
     assert refused.status == 409
-    assert "is live in answer@production" in refused.one("//*[@role='alert']").text_content()
+    assert "is live in answer@production" in alert(refused)
 
 
 def test_retiring_needs_a_reason_and_happens_once(
@@ -281,7 +281,7 @@ def test_retiring_needs_a_reason_and_happens_once(
     ):
         refused = one.submit(form, "Retire the version", reason=reason)
         assert refused.status == 409
-        assert said in refused.one("//*[@role='alert']").text_content()
+        assert said in alert(refused)
         assert refused.one("//input[@name='reason']").get("value") == reason
     assert len(list(client.lineage.retirements())) == 1
 

@@ -62,7 +62,7 @@ def test_the_list_is_narrowed(
 def test_a_filter_that_is_none_is_told_and_kept(browser: Browser) -> None:
     shown = browser.get("/prompts?folder=a b&search=x")
     assert shown.status == 422
-    assert "folder" in shown.one("//*[@role='alert']").text_content()
+    assert "folder" in alert(shown)
     assert shown.one("//input[@name='folder']").get("value") == "a b"
     assert shown.one("//input[@name='search']").get("value") == "x"
     assert browser.get("/prompts?search=-only").status == 422
@@ -193,11 +193,11 @@ def test_what_is_live_is_not_retired_and_the_reason_is_kept(
     page = browser.get(f"/prompts/{PROMPT}")
     refused = browser.submit(page, "Retire the prompt", reason="  <b>old</b> now")
     assert refused.status == 409
-    assert "is live in answer@production" in refused.one("//*[@role='alert']").text_content()
+    assert "is live in answer@production" in alert(refused)
     assert refused.one("//input[@name='reason']").get("value") == "  <b>old</b> now"
     short = browser.submit(page, "Retire the prompt", reason="x")
     assert short.status == 422
-    assert "reason" in short.one("//*[@role='alert']").text_content()
+    assert "reason" in alert(short)
 
 
 def test_retiring_is_for_releasers(
@@ -222,7 +222,7 @@ def test_a_prompt_does_only_what_its_page_offers(browser: Browser, client: Clien
     fields = dict(page.form("Retire the prompt").form_values())
     sent = browser.send("/prompts/old/one", fields | {"act": "delete", "reason": "because"})
     assert sent.status == 422
-    assert "'delete'" in sent.one("//*[@role='alert']").text_content()
+    assert "'delete'" in alert(sent)
 
 
 def test_a_whole_prompt_is_retired_once(
@@ -242,7 +242,7 @@ def test_a_whole_prompt_is_retired_once(
     ):
         refused = one.submit(form, "Retire the prompt", reason=reason)
         assert refused.status == 409
-        assert said in refused.one("//*[@role='alert']").text_content()
+        assert said in alert(refused)
         assert refused.one("//input[@name='reason']").get("value") == reason
     assert len(list(client.lineage.retirements())) == 2
 
@@ -272,7 +272,7 @@ def test_versions_that_were_retired_one_by_one_are_not_let_go_as_a_whole(
     page = browser.get("/prompts/old/one")
     refused = browser.submit(page, "Let people build on it again", reason="we need it")
     assert refused.status == 409
-    assert "one by one" in refused.one("//*[@role='alert']").text_content()
+    assert "one by one" in alert(refused)
     assert refused.one("//input[@name='reason']").get("value") == "we need it"
 
 

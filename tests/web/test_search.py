@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 
@@ -105,11 +105,11 @@ def test_nothing_found_says_where_and_what_is_near(browser: Browser, catalog: Ca
 
 def test_a_reference_to_nothing_says_why(browser: Browser, catalog: Catalog) -> None:
     shown = browser.get("/search?q=prompts:/support/answer/9")
-    assert "no version 9" in shown.one("//*[@role='alert']").text_content()
+    assert "no version 9" in alert(shown)
     shown = browser.get("/search?q=decisions:/none")
-    assert "'none'" in shown.one("//*[@role='alert']").text_content()
+    assert "'none'" in alert(shown)
     shown = browser.get("/search?q=odd:/thing")
-    assert "is no reference" in shown.one("//*[@role='alert']").text_content()
+    assert "is no reference" in alert(shown)
 
 
 def test_hostile_words_are_looked_for_and_shown_as_typed(

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tests.support.browsing import Browser, alert
 from tests.support.catalog import PROMPT, SLOT, Catalog
-from tests.support.page_routes import SIGN_IN, page_routes
+from tests.support.page_routes import LOGIN, page_routes
 from tests.support.rehearsal import Rehearsal
 from twinline.access import actions, sessions
 from twinline.access.rules import Permission
@@ -126,7 +126,7 @@ def test_every_form_with_a_wrong_token_is_refused(browser: Browser, catalog: Cat
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     catalog.client.recalls.create(str(catalog.bundle(2, 2).ref), "wrong")
     before = browser.get("/audit").rows()
-    for route in (one for one in page_routes("POST") if one.path != SIGN_IN):
+    for route in (one for one in page_routes("POST") if one.path != LOGIN):
         address = filled(route.path, slot=SLOT, name=PROMPT, number="1")
         assert browser.send(address, {TOKEN: "0" * 64}).status == 403, address
     assert browser.get("/audit").rows() == before

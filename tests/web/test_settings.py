@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from tests.support.browsing import AGAIN, HOSTILE, Browser
+from tests.support.browsing import AGAIN, HOSTILE, Browser, alert
 from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
@@ -33,7 +33,7 @@ def test_a_form_that_is_sent_twice_makes_one_key(browser: Browser, client: Clien
     secret = made.one("//*[@id='secret']").text_content().strip()
     again = browser.submit(form, "Make the key", **typed)
     assert again.status == 409
-    said = again.one("//*[@role='alert']").text_content()
+    said = alert(again)
     assert f"Made already: {secret[:12]}; its secret was shown then." in said
     assert secret not in again.source
     assert [one.prefix for one in client.keys.list() if one.owner == "ana"] == [secret[:12]]
@@ -83,7 +83,7 @@ def test_a_key_that_cannot_be_made_keeps_what_was_typed(
         browser.get("/settings"), "Make the key", owner=owner, role="releaser", expires=expires
     )
     assert shown.status == 422
-    assert said in shown.one("//*[@role='alert']").text_content()
+    assert said in alert(shown)
     assert shown.one("//input[@id='owner']").get("value") == owner
     assert shown.one("//input[@id='expires']").get("value") == expires
     assert shown.one("//select[@id='role']/option[@selected]").text_content() == "releaser"
@@ -185,7 +185,7 @@ def test_a_requirement_that_cannot_be_keeps_what_was_typed(
         browser.get("/settings/environments"), "Require it", place=place, reason=reason
     )
     assert shown.status == 422
-    assert field in shown.one("//*[@role='alert']").text_content()
+    assert field in alert(shown)
     assert shown.one("//input[@id='place']").get("value") == place
 
 
@@ -250,7 +250,7 @@ def test_a_requirement_that_is_gone_is_told(browser: Browser, client: Client) ->
     client.suites.release("golden", "production", reason="because")
     shown = browser.submit(seen, "Release golden in production", reason="no longer")
     assert shown.status == 404
-    assert "not required in" in shown.one("//*[@role='alert']").text_content()
+    assert "not required in" in alert(shown)
 
 
 def test_who_may_not_require_suites_is_told_who_may(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.browsing import HOSTILE, Browser
+from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import MODEL, PROMPT, Catalog
 from tests.support.policies import by_tenant, canary
 from twinline.client import Client
@@ -190,7 +190,7 @@ def test_what_is_no_moment_is_told_and_kept(catalog: Catalog, browser: Browser, 
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     shown = browser.submit(browser.get(f"/slots/{SLOT}"), "Show what was live", at=typed)
     assert shown.status == 422
-    assert "is no moment" in shown.one("//*[@role='alert']").text_content()
+    assert "is no moment" in alert(shown)
     assert shown.one("//input[@name='at']").get("value") == typed
 
 

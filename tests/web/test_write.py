@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.browsing import Browser, Shown
+from tests.support.browsing import HOSTILE, Browser, Shown, alert
 from tests.support.catalog import PROMPT, Catalog
 from twinline.client import Client
 from twinline.language.records import Message, Placeholder, PromptVersion, Role
 from twinline.web.gate import TOKEN
 
-HOSTILE = "<script>alert(1)</script> \u202e </textarea><b>"
+CLOSING = f"{HOSTILE} </textarea><b>"
 CHAT: Sequence[dict[str, Any]] = (
     {"role": "system", "content": "Be brief."},
     {"type": "placeholder", "name": "history"},
@@ -29,10 +29,6 @@ def field(shown: Shown, name: str, place: int = 0) -> str:
     if found.tag == "textarea":
         return found.text or ""
     return found.get("value")
-
-
-def refusal(shown: Shown) -> str:
-    return shown.one("//*[@role='alert']").text_content()
 
 
 def findings(shown: Shown) -> str:
@@ -89,7 +85,7 @@ def test_it_begins_with_another_version_when_asked(browser: Browser, client: Cli
 
 
 def test_content_survives_to_the_letter(browser: Browser, client: Client) -> None:
-    said = f"\n\n  {HOSTILE} &amp; ünïcode \U0001f642\t \n\n"
+    said = f"\n\n  {CLOSING} &amp; ünïcode \U0001f642\t \n\n"
     client.prompts.create("p", said)
     asked = browser.get("/write?prompt=p")
     assert field(asked, "text") == said
@@ -117,7 +113,7 @@ def test_a_chat_is_written_message_by_message(browser: Browser, client: Client) 
         asked,
         "Up 4",
         role=["system", "", "user", "assistant"],
-        content=["Be brief.", "history", "\n{{ question }}\n", HOSTILE],
+        content=["Be brief.", "history", "\n{{ question }}\n", CLOSING],
     )
     asked = browser.submit(asked, "Down 1")
     asked = browser.submit(asked, "Add a placeholder")
@@ -127,7 +123,7 @@ def test_a_chat_is_written_message_by_message(browser: Browser, client: Client) 
     assert newest(client).template == (
         Placeholder(type="placeholder", name="history"),
         Message(role="system", content="Be brief."),
-        Message(role="assistant", content=HOSTILE),
+        Message(role="assistant", content=CLOSING),
         Message(role="user", content="\n{{ question }}\n"),
     )
 
@@ -236,12 +232,17 @@ def test_the_script_is_told_the_same(browser: Browser, client: Client) -> None:
 def test_what_cannot_be_saved_is_kept_as_it_was_typed(
     browser: Browser, client: Client, typed: dict[str, str], status: int, said: str, wrong: str
 ) -> None:
-    sent = {"prompt": "p", "text": f"\n{HOSTILE}", "message": HOSTILE, "labels": "staging"} | typed
+    sent = {
+        "prompt": "p",
+        "text": f"\n{CLOSING}",
+        "message": CLOSING,
+        "labels": "staging",
+    } | typed
     asked = browser.get("/write")
     for button in ("Save", "Check"):
         shown = browser.submit(asked, button, **sent)
         assert shown.status == status
-        assert said in refusal(shown)
+        assert said in alert(shown)
         assert {name: field(shown, name) for name in sent} == sent
         invalid = [one.get("name") for one in shown.all("//*[@aria-invalid]")]
         assert invalid == ([wrong] if wrong else invalid[:1])
@@ -262,7 +263,7 @@ def test_a_message_that_cannot_be_is_kept_and_named(
     client.prompts.create("p", list(CHAT[:2]))
     shown = browser.submit(browser.get("/write?prompt=p"), "Save", role=role, content=content)
     assert shown.status == 422
-    assert said in refusal(shown)
+    assert said in alert(shown)
     assert [field(shown, "role", n) for n in range(2)] == role
     assert [field(shown, "content", n) for n in range(2)] == content
     assert shown.one("//*[@aria-invalid]").get("id") == wrong
@@ -273,7 +274,7 @@ def test_a_chat_without_messages_is_refused(browser: Browser, client: Client) ->
     emptied = browser.submit(browser.get("/write?prompt=p"), "Remove 1")
     shown = browser.submit(emptied, "Save")
     assert shown.status == 422
-    assert "no message" in refusal(shown)
+    assert "no message" in alert(shown)
 
 
 def test_a_newer_version_is_not_written_over(browser: Browser, client: Client) -> None:
@@ -282,7 +283,7 @@ def test_a_newer_version_is_not_written_over(browser: Browser, client: Client) -
     client.prompts.create("p", "Answer {{ question }} briefly.")
     shown = browser.submit(asked, "Save", text="Answer {{ question }} kindly.", message="kind")
     assert shown.status == 409
-    assert "made version 2" in refusal(shown)
+    assert "made version 2" in alert(shown)
     assert field(shown, "text") == "Answer {{ question }} kindly."
     assert [one.text_content() for one in shown.all("//main//del")] == ["briefly"]
     assert newest(client).number == 2
@@ -303,7 +304,7 @@ def test_what_was_sent_twice_leads_to_the_version_it_made(browser: Browser, clie
     client.prompts.create("p", "theirs")
     late = browser.submit(asked, "Save", text="mine")
     assert late.status == 409
-    assert "made version 3" in refusal(late)
+    assert "made version 3" in alert(late)
 
 
 def test_a_name_that_was_taken_meanwhile_is_not_written_over(
@@ -328,24 +329,21 @@ def test_what_others_said_of_the_prompt_meanwhile_stays(browser: Browser, client
     assert (prompt.description, prompt.tags) == ("new", {"b": 2})
 
 
-def test_a_session_that_ended_loses_nothing(
-    browser: Browser, client: Client, url: str, key: str
-) -> None:
+def test_a_session_that_ended_loses_nothing(browser: Browser, client: Client, key: str) -> None:
     asked = browser.get("/write?prompt=p")
     cookie = browser.http.headers.pop("Cookie")
-    shown = browser.submit(asked, "Save", text=f"\n{HOSTILE}", message="kept")
+    shown = browser.submit(asked, "Save", text=f"\n{CLOSING}", message="kept")
     assert shown.status == 401
-    assert "session is over" in refusal(shown)
+    assert "session is over" in alert(shown)
     assert shown.links["Sign in in another window"] == "/login"
-    with Browser(url, key) as again:
-        assert again.http.headers["Cookie"] != cookie
-        browser.http.headers["Cookie"] = again.http.headers["Cookie"]
-        shown = browser.submit(shown, "Save")
-        assert shown.status == 403
-        assert "press again" in refusal(shown)
-        assert list(client.prompts.list()) == []
-        browser.submit(shown, "Save")
-    assert newest(client).template == f"\n{HOSTILE}"
+    browser.sign_in(key)
+    assert browser.http.headers["Cookie"] != cookie
+    shown = browser.submit(shown, "Save")
+    assert shown.status == 403
+    assert "press again" in alert(shown)
+    assert list(client.prompts.list()) == []
+    browser.submit(shown, "Save")
+    assert newest(client).template == f"\n{CLOSING}"
     assert newest(client).message == "kept"
 
 
@@ -359,7 +357,7 @@ def test_who_may_not_save_may_check(browser_of: Callable[[Role], Browser], clien
     fields = dict(asked.form("Check").form_values()) | {"text": "\nHello", "act": "save"}
     refused = viewer.send("/write", fields)
     assert refused.status == 403
-    assert "prompts:write" in refusal(refused)
+    assert "prompts:write" in alert(refused)
     assert field(refused, "text") == "\nHello"
     assert list(client.prompts.list()) == []
 
@@ -371,18 +369,18 @@ def test_a_protected_label_is_not_moved_and_nothing_is_made(
     author = browser_of(Role.AUTHOR)
     shown = author.submit(author.get("/write?prompt=p"), "Save", text="one", labels="production")
     assert shown.status == 403
-    assert "protected" in refusal(shown)
+    assert "protected" in alert(shown)
     assert field(shown, "text") == "one"
     assert list(client.prompts.list()) == []
 
 
 def test_what_people_wrote_is_shown_as_text(browser: Browser, client: Client) -> None:
     client.prompts.create(
-        "p", "x", description=HOSTILE, tags={HOSTILE: 1}, parameters={"a": HOSTILE}
+        "p", "x", description=CLOSING, tags={CLOSING: 1}, parameters={"a": CLOSING}
     )
-    shown = browser.submit(browser.get("/write?prompt=p"), "Check", text=HOSTILE)
-    assert field(shown, "text") == HOSTILE
-    assert field(shown, "description") == HOSTILE
+    shown = browser.submit(browser.get("/write?prompt=p"), "Check", text=CLOSING)
+    assert field(shown, "text") == CLOSING
+    assert field(shown, "description") == CLOSING
     assert shown.all("//main//script") == []
     assert shown.all("//main//form//b") == []
     assert "⟨U+202E⟩" in shown.main
@@ -394,5 +392,5 @@ def test_a_field_of_an_example_is_named_as_it_was_typed(browser: Browser) -> Non
     shown = browser.submit(asked, "Check", text="one", examples=examples)
     assert shown.status == 422
     assert field(shown, "examples") == examples
-    assert "examples, 1, ²: " in refusal(shown)
-    assert "examples, 1, 7: " in refusal(shown)
+    assert "examples, 1, ²: " in alert(shown)
+    assert "examples, 1, 7: " in alert(shown)
