@@ -320,6 +320,26 @@ def test_a_policy_is_looked_over_before_it_is_deployed(
     assert found.policy["rules"][0]["when"]["value"] == "bank-a"
 
 
+def test_the_live_policy_stands_in_the_field_as_it_is(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    """Also where it compares with characters that nobody sees."""
+    tenant = f"New\u00a0York\t{HOSTILE}"
+    document = policies.by_tenant(catalog.bundle(1, 1).ref, tenant, catalog.bundle(1, 2).ref)
+    client.slots.deploy(SLOT, policy=document, reason="the bank gets another", expected=1)
+    shown = browser.get(HERE)
+    held = json.loads(shown.one("//textarea[@name='policy']").value)
+    assert held["rules"][0]["when"]["value"] == tenant
+    assert "This is live already" in browser.submit(shown, "Look at this policy…").main
+
+
+@pytest.mark.parametrize("name", ["policy", "parameters"])
+def test_a_field_takes_as_much_json_as_is_read(browser: Browser, name: str) -> None:
+    most = int(browser.get(HERE).one(f"//textarea[@name='{name}']").get("maxlength"))
+    assert f"at most {most} characters" in browser.get(f"{HERE}?{name}={'x' * (most + 1)}").main
+    assert "should have at most" not in browser.get(f"{HERE}?{name}={'x' * most}").main
+
+
 @pytest.mark.parametrize("wrong", ["{", "[]", '{"schema": "routing-policy/1"}'])
 def test_what_is_no_policy_is_told_and_stays_typed(
     browser: Browser, catalog: Catalog, wrong: str

@@ -33,6 +33,10 @@ BUNDLES = 30
 """Bundles that are offered: so many of the slot's last deployments are looked at, and so
 many of the newest bundles."""
 
+DOCUMENT_MOST = 20_000
+"""Characters of a policy, or of parameters, as JSON. They are asked for in an address, which
+the server reads up to 65,535 bytes of, and there many of them take three."""
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -83,6 +87,9 @@ class DeployPage(Page, template="deploy.html"):
         description="What was typed in other words than a version, and the version it named."
     )
     parameters: str = Field(description="Those of the bundle that is live, as JSON.")
+    policy: str = Field(
+        description="The policy that was asked for; else the one that is live, as JSON."
+    )
     problem: str = Field(description="Why what was chosen cannot be.")
     offers: tuple[Offer, ...] = Field(
         description="Bundles that were here before, that are live in the same route elsewhere, "
@@ -113,8 +120,8 @@ def _asked(
     bundle: Annotated[str, Query(max_length=200)] = "",
     model: Annotated[str, Query(max_length=500)] = "",
     prompt: Annotated[str, Query(max_length=500)] = "",
-    parameters: Annotated[str, Query(max_length=20_000)] = "",
-    policy: Annotated[str, Query(max_length=200_000)] = "",
+    parameters: Annotated[str, Query(max_length=DOCUMENT_MOST)] = "",
+    policy: Annotated[str, Query(max_length=DOCUMENT_MOST)] = "",
     keep: Annotated[str, Query(max_length=10)] = "",
 ) -> Choice:
     return Choice(bundle, model, prompt, parameters, policy, keep)
@@ -192,6 +199,7 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         choice=exact,
         resolved=tuple(_resolved(choice, exact)),
         parameters=_parameters(tx, live),
+        policy=choice.policy or (_json(live.policy) if live else ""),
         problem=problem,
         offers=offers,
         outlook=found,
@@ -210,7 +218,12 @@ def _resolved(choice: Choice, exact: Choice) -> Iterator[Resolved]:
 
 def _parameters(tx: Reading, live: Deployment | None) -> str:
     found = bundles.read(tx, live.bundle).parameters if live else {}
-    return json.dumps(found, ensure_ascii=False, indent=2) if found else ""
+    return _json(found) if found else ""
+
+
+def _json(document: object) -> str:
+    """JSON to change and to send back: each character as it is."""
+    return json.dumps(document, ensure_ascii=False, indent=2)
 
 
 def _has_live(tx: Reading, slot: SlotRef) -> bool:
