@@ -1,14 +1,19 @@
-"""A policy in words: who gets what, in the order in which it is tried."""
+"""A policy in words: who gets what, in the order in which it is tried; and what differs."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
+from twinline.diffs.unified import unified
 from twinline.language.records import Bundle
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
 from twinline.routing.conditions import BARE, All, AnyOf, Condition, Leaf, Not
 from twinline.routing.policy import Policy, Rule, Schedule, Serve
+from twinline.web.differences import DiffLine, diff_lines
+
+LINES_MOST = 1_000
+"""Lines of a difference that are shown."""
 
 _SAID: Mapping[str, str] = {
     "eq": "is",
@@ -47,6 +52,13 @@ class Line(NamedTuple):
     serves: tuple[Served, ...]
 
 
+class AsText(NamedTuple):
+    """What differs between two policies as documents; none of ``lines`` when they are the same."""
+
+    lines: tuple[DiffLine, ...]
+    left_out: int
+
+
 def lines(policy: Policy, known: Mapping[BundleRef, Bundle]) -> tuple[Line, ...]:
     """The rules in their order, who is left, and what runs beside."""
     return (
@@ -59,6 +71,12 @@ def lines(policy: Policy, known: Mapping[BundleRef, Bundle]) -> tuple[Line, ...]
         ),
         *_beside(policy, known),
     )
+
+
+def difference(before: Policy | None, after: Policy, names: tuple[str, str]) -> AsText:
+    """What differs between two policies, line by line; ``names`` are what they are called."""
+    found = diff_lines(unified(_document(before), _document(after), names))
+    return AsText(found[:LINES_MOST], max(0, len(found) - LINES_MOST))
 
 
 def condition(wanted: Condition, *, within: bool = False) -> str:
@@ -81,6 +99,12 @@ def sides(bundle: Bundle | None) -> str:
         return ""
     both = (bundle.prompt, bundle.model)
     return " + ".join(f"{one.name}/{one.number}" for one in both if one)
+
+
+def _document(policy: Policy | None) -> list[str]:
+    if policy is None:
+        return []
+    return json.dumps(policy.document(), ensure_ascii=False, indent=2).splitlines()
 
 
 def _rule(rule: Rule, policy: Policy, known: Mapping[BundleRef, Bundle]) -> Line:

@@ -9,23 +9,18 @@ from pydantic import Field
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
-from twinline.diffs.unified import unified
 from twinline.language.errors import NotFound
 from twinline.language.records import Bundle, Deployment, TimelineEntry
 from twinline.language.refs import DeploymentRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.timelines import timeline
 from twinline.web import addresses, forms, policies, proposals, rendering
-from twinline.web.differences import DiffLine, diff_lines
 from twinline.web.gate import Reader
 from twinline.web.page import Page
-from twinline.web.policies import Line
+from twinline.web.policies import AsText, Line
 from twinline.web.problems import page_router
 
 router = page_router()
-
-LINES_MOST = 1_000
-"""Lines of a difference that are shown."""
 
 
 class Side(NamedTuple):
@@ -64,12 +59,11 @@ class DeploymentPage(Page, template="deployment.html"):
         description="Its policy in words. The lines are tried from above; the first that is "
         "meant serves.",
     )
-    difference: tuple[DiffLine, ...] = Field(
+    difference: AsText = Field(
         title="The policy as text",
         description="What differs between the policy documents: lines with − are gone, lines "
         "with + have come.",
     )
-    left_out: int = Field(description="Lines of the difference that are not shown.")
     changes: str = Field(description="Leads to all that changed while it came.")
     back: str = Field(
         title="The way back",
@@ -107,7 +101,6 @@ def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
     before = deployments.find(tx, DeploymentRef(made.slot, made.number - 1))
     live = deployments.live(tx, made.slot)
     known = timeline.named_by(tx, [made])
-    difference = _difference(before, made)
     earlier = bundles.read(tx, before.bundle) if before else None
     bundle = bundles.read(tx, made.bundle)
     return DeploymentPage(
@@ -118,8 +111,7 @@ def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
         newer=made.number + 1 if entry.until else None,
         sides=_sides(earlier, bundle),
         lines=policies.lines(read_policy(made.policy), known),
-        difference=difference[:LINES_MOST],
-        left_out=max(0, len(difference) - LINES_MOST),
+        difference=_difference(before, made),
         changes=addresses.changed(made.slot, before.at, made.at) if before else "",
         back=proposals.again(live, made.bundle) if made.bundle != live.bundle else "",
     )
@@ -157,11 +149,7 @@ def _json(parameters: object) -> str:
     return json.dumps(parameters, ensure_ascii=False, sort_keys=True) if parameters else "none"
 
 
-def _difference(before: Deployment | None, made: Deployment) -> tuple[DiffLine, ...]:
+def _difference(before: Deployment | None, made: Deployment) -> AsText:
     names = (f"deployment {before.number}" if before else "nothing", f"deployment {made.number}")
-    old = _document(before) if before else []
-    return diff_lines(unified(old, _document(made), names))
-
-
-def _document(one: Deployment) -> list[str]:
-    return json.dumps(one.policy, ensure_ascii=False, indent=2).splitlines()
+    old = read_policy(before.policy) if before else None
+    return policies.difference(old, read_policy(made.policy), names)
