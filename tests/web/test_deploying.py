@@ -333,6 +333,71 @@ def test_the_live_policy_stands_in_the_field_as_it_is(
     assert "This is live already" in browser.submit(shown, "Look at this policy…").main
 
 
+def table(shown: Shown, name: str) -> list[str]:
+    found = shown.one(f"//main//div[@aria-label='{name}']/table")
+    rows = (" ".join(row.itertext()) for row in found.xpath(".//tbody/tr"))
+    return [" ".join(row.split()) for row in rows]
+
+
+def as_text(shown: Shown) -> list[str]:
+    return [one.text_content() for one in shown.all("//main//pre[@class='lines']/span")]
+
+
+def test_a_share_that_grows_is_told_though_every_bundle_stays(
+    browser: Browser, catalog: Catalog, split: dict[str, Any]
+) -> None:
+    wider = policies.canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref, 0.95)
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=json.dumps(wider))
+    assert "rollout/canary 20 % -> 95 %" in shown.main
+    (now, _), (then, _) = table(shown, "Who gets what now"), table(shown, "Who would get what")
+    assert "canary 20.00 % support/answer/2 + churn/1" in now
+    assert "canary 95.00 % support/answer/2 + churn/1" in then
+    assert as_text(shown)[:2] == ["--- deployment 2", "+++ what would be deployed"]
+    assert {"-80000", "+5000"} <= {line.replace(" ", "") for line in as_text(shown)}
+
+
+def test_a_condition_that_turns_round_is_told_though_every_bundle_stays(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    document = policies.by_tenant(catalog.bundle(1, 1).ref, "bank-a", catalog.bundle(1, 2).ref)
+    client.slots.deploy(SLOT, policy=document, reason="the bank gets another", expected=1)
+    document["rules"][0]["when"]["op"] = "neq"
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=json.dumps(document))
+    assert "rule regulated changed" in shown.main
+    assert 'tenant is "bank-a"' in table(shown, "Who gets what now")[0]
+    assert 'tenant is not "bank-a"' in table(shown, "Who would get what")[0]
+    changed = [line.replace(" ", "") for line in as_text(shown) if '"op"' in line]
+    assert changed == ['-"op":"eq",', '+"op":"neq",']
+
+
+def test_a_value_of_another_type_is_another_policy(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    document = policies.by_tenant(catalog.bundle(1, 1).ref, "bank-a", catalog.bundle(1, 2).ref)
+    document["rules"][0]["when"]["value"] = 1
+    client.slots.deploy(SLOT, policy=document, reason="the bank gets another", expected=1)
+    document["rules"][0]["when"]["value"] = True
+    shown = browser.submit(browser.get(HERE), "Look at this policy…", policy=json.dumps(document))
+    assert "This is live already" not in shown.main
+    assert "tenant is true" in table(shown, "Who would get what")[0]
+
+
+def test_one_bundle_for_everybody_in_the_place_of_another_is_no_change_of_policy(
+    browser: Browser, catalog: Catalog
+) -> None:
+    assert as_text(browser.get(f"{HERE}?bundle={catalog.bundle(1, 2).digest}")) == []
+
+
+def test_a_pair_that_nobody_made_yet_is_no_link_in_the_policy(
+    browser: Browser, split: dict[str, Any]
+) -> None:
+    shown = browser.submit(asked(browser, **PAIR), "Keep the rules instead, change the default…")
+    said = "default everybody else support/answer/3 + churn/1"
+    assert table(shown, "Who would get what")[-1] == said
+    assert "support/answer/3 + churn/1" not in shown.links
+    assert "support/answer/2 + churn/1" in shown.links
+
+
 @pytest.mark.parametrize("name", ["policy", "parameters"])
 def test_a_field_takes_as_much_json_as_is_read(browser: Browser, name: str) -> None:
     most = int(browser.get(HERE).one(f"//textarea[@name='{name}']").get("maxlength"))

@@ -9,7 +9,8 @@ from twinline.language.records import Bundle
 from twinline.language.refs import BundleRef
 from twinline.routing.buckets import BUCKETS
 from twinline.routing.conditions import BARE, All, AnyOf, Condition, Leaf, Not
-from twinline.routing.policy import Policy, Rule, Schedule, Serve
+from twinline.routing.policy import Policy, Rule, Schedule, Serve, single
+from twinline.timelines import rules
 from twinline.web.differences import DiffLine, diff_lines
 
 LINES_MOST = 1_000
@@ -59,6 +60,16 @@ class AsText(NamedTuple):
     left_out: int
 
 
+class Change(NamedTuple):
+    """What changes when a policy comes in the place of another: in a few words each, who gets
+    what before and after, and as text. ``before`` is empty where nothing was live."""
+
+    words: tuple[str, ...]
+    before: tuple[Line, ...]
+    after: tuple[Line, ...]
+    text: AsText
+
+
 def lines(policy: Policy, known: Mapping[BundleRef, Bundle]) -> tuple[Line, ...]:
     """The rules in their order, who is left, and what runs beside."""
     return (
@@ -70,6 +81,25 @@ def lines(policy: Policy, known: Mapping[BundleRef, Bundle]) -> tuple[Line, ...]
             (_served(policy.default.bundle, known),),
         ),
         *_beside(policy, known),
+    )
+
+
+def change(
+    before: Policy | None,
+    after: Policy,
+    known: Mapping[BundleRef, Bundle],
+    names: tuple[str, str],
+) -> Change | None:
+    """What changes beside the bundle that everybody gets; None when nothing does."""
+    every = (before, after) if before else (after,)
+    alike = len({one.digest for one in every}) < len(every)
+    if alike or all(one == single(one.default.bundle) for one in every):
+        return None
+    return Change(
+        words=rules.words(rules.policies(before, after)),
+        before=lines(before, known) if before else (),
+        after=lines(after, known),
+        text=difference(before, after, names),
     )
 
 

@@ -24,7 +24,7 @@ from twinline.prompts import actions as prompts
 from twinline.rollbacks.pairs import Pairs
 from twinline.routing.lint import lint
 from twinline.routing.policy import Policy, complete, read_policy, single, substitute
-from twinline.web import addresses, forms, swaps
+from twinline.web import addresses, forms, policies, swaps
 from twinline.web.swaps import Swap
 
 BUNDLES_MOST = 50
@@ -84,9 +84,13 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a proposal would change in a slot, and what stands against it."""
+    """What a proposal would change in a slot, and what stands against it.
+
+    ``policy`` is what changes beside the bundle that everybody gets; None when nothing does.
+    """
 
     swaps: tuple[Swap, ...]
+    policy: policies.Change | None
     places: tuple[Place, ...]
     findings: tuple[Finding, ...]
     stopped: tuple[str, ...]
@@ -138,7 +142,8 @@ def make(tx: Writing, proposal: Proposal) -> None:
 
 def outlook(tx: Reading, slot: SlotRef, live: Deployment | None, proposal: Proposal) -> Outlook:
     """What a proposal would change."""
-    before = dict(read_policy(live.policy).places()) if live else {}
+    standing = read_policy(live.policy) if live else None
+    before = dict(standing.places()) if standing else {}
     after = dict(proposal.policy.places())
     known, preflights = Pairs(tx), dict[BundleRef, PairPreflight]()
     for one in proposal.named:
@@ -147,13 +152,19 @@ def outlook(tx: Reading, slot: SlotRef, live: Deployment | None, proposal: Propo
     made = bundles.read_all(tx, {*before.values(), *after.values()})
     return Outlook(
         swaps=tuple(_swaps(tx, live, before, after, preflights, made)),
+        policy=policies.change(
+            standing,
+            proposal.policy,
+            {one.ref: one for one in proposal.named} | made,
+            (f"deployment {live.number}" if live else "nothing", "what would be deployed"),
+        ),
         places=tuple(
             Place(name, before.get(name), after.get(name))
             for name in dict.fromkeys([*after, *before])
         ),
         findings=lint(proposal.policy),
         stopped=tuple(dict.fromkeys(_stopped(tx, proposal, known, preflights))),
-        nothing_new=live is not None and proposal.policy.document() == live.policy,
+        nothing_new=standing is not None and proposal.policy.digest == standing.digest,
     )
 
 

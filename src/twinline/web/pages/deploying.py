@@ -98,6 +98,7 @@ class DeployPage(Page, template="deploy.html"):
     outlook: Outlook | None = Field(
         title="What it changes",
         description="For each place of the policy the bundle that is named there now and then; "
+        "who gets what by the policy then and now, and its text line by line; "
         "what differs in prompt and model; the evidence; what a policy probably does not mean; "
         "and what the slot requires and the bundle lacks.",
     )
