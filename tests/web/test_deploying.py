@@ -306,6 +306,28 @@ def test_the_rules_of_a_policy_end_or_stay_as_is_chosen(
     assert "rules" not in found.policy
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_what_stands_against_a_bundle_of_the_rules_that_are_kept_is_told(
+    browser: Browser, client: Client, catalog: Catalog, split: dict[str, Any], made: bool
+) -> None:
+    """As deploying would refuse it: every bundle of a policy is looked at, not the new alone."""
+    canary = catalog.bundle(1, 2)
+    client.suites.define("golden", threshold=0.8, command="python score.py")
+    client.suites.require("golden", "production", reason="customers read it")
+    client.kills.bundle(canary.ref, "it is rude")
+    pair = "&".join(f"{side}={ref}" for side, ref in PAIR.items())
+    choice = f"bundle={catalog.bundle(2, 3).digest}" if made else pair
+    kept = browser.get(f"{HERE}?{choice}&keep=yes")
+    assert "It cannot go live." in kept.main
+    said = [one.text_content() for one in kept.all("//main//li")]
+    told = [one for one in said if str(canary.ref) in one]
+    assert [["it is rude" in one, "python score.py" in one] for one in told] == [
+        [True, False],
+        [False, True],
+    ]
+    assert kept.all("//main//form[@method='post']") == []
+
+
 def test_a_policy_is_looked_over_before_it_is_deployed(
     browser: Browser, client: Client, catalog: Catalog
 ) -> None:

@@ -68,14 +68,15 @@ def deploy(tx: Writing, ref: SlotRef, new: NewDeployment, expected: int) -> Depl
     return append(tx, ref, policy, kind="deploy", undoes=None, reason=new.reason)
 
 
-def deployable(tx: Reading, policy: Policy) -> Policy:
-    """The same policy with its bundles by their whole digests, when all may go live.
+def deployable(tx: Reading, policy: Policy, foreseen: BundleRef | None = None) -> Policy:
+    """The same policy with its bundles by their whole digests, when all may go live; one that
+    is ``foreseen``, and not made yet, is not looked at.
 
     Raises:
         NotFound, BlockedPair, BundleWithdrawn: the message begins with the place in
             the policy.
     """
-    whole: dict[BundleRef, BundleRef] = {}
+    whole = {foreseen: foreseen} if foreseen else dict[BundleRef, BundleRef]()
     for place, bundle in policy.places():
         if bundle in whole:
             continue

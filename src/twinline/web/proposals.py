@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from twinline.bundles import actions as bundles
 from twinline.db.session import Reading, Writing
 from twinline.deployments import actions as deployments
+from twinline.evaluations import requirements
+from twinline.evaluations.rules import Candidate
 from twinline.language import strict_json
 from twinline.language.errors import Invalid, TwinlineError
 from twinline.language.records import (
     Bundle,
     Deployment,
     Finding,
+    MissingEvaluation,
     NewBundle,
     NewDeployment,
     PairPreflight,
@@ -87,6 +90,7 @@ class Outlook:
     """What a proposal would change in a slot, and what stands against it.
 
     ``policy`` is what changes beside the bundle that everybody gets; None when nothing does.
+    ``missing`` is what the slot requires and any bundle of the proposed policy lacks.
     """
 
     swaps: tuple[Swap, ...]
@@ -94,6 +98,7 @@ class Outlook:
     places: tuple[Place, ...]
     findings: tuple[Finding, ...]
     stopped: tuple[str, ...]
+    missing: tuple[MissingEvaluation, ...]
     nothing_new: bool
 
 
@@ -150,12 +155,13 @@ def outlook(tx: Reading, slot: SlotRef, live: Deployment | None, proposal: Propo
         if one.model and one.prompt:
             preflights[one.ref] = known.preflight(slot, one, one.model, one.prompt)
     made = bundles.read_all(tx, {*before.values(), *after.values()})
+    every = {one.ref: one for one in proposal.named} | made
     return Outlook(
         swaps=tuple(_swaps(tx, live, before, after, preflights, made)),
         policy=policies.change(
             standing,
             proposal.policy,
-            {one.ref: one for one in proposal.named} | made,
+            every,
             (f"deployment {live.number}" if live else "nothing", "what would be deployed"),
         ),
         places=tuple(
@@ -164,6 +170,7 @@ def outlook(tx: Reading, slot: SlotRef, live: Deployment | None, proposal: Propo
         ),
         findings=lint(proposal.policy),
         stopped=tuple(dict.fromkeys(_stopped(tx, proposal, known, preflights))),
+        missing=_missing(tx, slot, proposal.policy, every),
         nothing_new=standing is not None and proposal.policy.digest == standing.digest,
     )
 
@@ -191,18 +198,27 @@ def _stopped(
     known: Pairs,
     preflights: Mapping[BundleRef, PairPreflight],
 ) -> Iterator[str]:
-    """Why it cannot go live."""
-    if proposal.new is None:
-        try:
-            deployments.deployable(tx, proposal.policy)
-        except TwinlineError as refused:
-            yield refused.detail
-    for one in preflights.values():
-        if proposal.new is not None and one.verdict == "blocked":
-            yield f"{one.prompt} with {one.model}: {one.why}"
-        elif proposal.new is not None:
-            yield from (why for side in (one.prompt, one.model) if (why := known.why_unfit(side)))
-        yield from (f"{lack.bundle}: the slot requires {lack}" for lack in one.missing)
+    """Why it cannot go live, whatever the slot requires."""
+    foreseen = proposal.named[0].ref if proposal.new else None
+    try:
+        deployments.deployable(tx, proposal.policy, foreseen)
+    except TwinlineError as refused:
+        yield refused.detail
+    if foreseen is None:
+        return
+    pair = preflights[foreseen]
+    if pair.verdict == "blocked":
+        yield f"{pair.prompt} with {pair.model}: {pair.why}"
+    else:
+        yield from (why for side in (pair.prompt, pair.model) if (why := known.why_unfit(side)))
+
+
+def _missing(
+    tx: Reading, slot: SlotRef, policy: Policy, known: Mapping[BundleRef, Bundle]
+) -> tuple[MissingEvaluation, ...]:
+    named = (known[ref] for ref in policy.bundles() if ref in known)
+    pairs = (Candidate(one.ref, one.model, one.prompt) for one in named if one.model and one.prompt)
+    return requirements.missing(tx, slot, pairs)
 
 
 def _policy(tx: Reading, live: Deployment | None, text: str) -> Proposal:

@@ -100,7 +100,7 @@ class DeployPage(Page, template="deploy.html"):
         description="For each place of the policy the bundle that is named there now and then; "
         "who gets what by the policy then and now, and its text line by line; "
         "what differs in prompt and model; the evidence; what a policy probably does not mean; "
-        "and what the slot requires and the bundle lacks.",
+        "and what the slot requires and any bundle of the policy lacks.",
     )
     made: frozenset[BundleRef] = Field(description="Bundles that have a page.")
     requests_last_hour: int = Field(description="Requests of this slot in the last hour.")
