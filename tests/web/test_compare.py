@@ -63,9 +63,10 @@ def test_the_slots_that_serve_the_old_version_are_named(browser: Browser, client
     shown = browser.get(f"/compare?prompt={PROMPT}&old=1&new=2")
     assert shown.links["answer@production"] == "/slots/answer@production"
     assert "answer@dev" not in shown.links
-    assert shown.links["Deploy 2 to answer@production"].startswith(
-        "/slots/answer@production/deploy"
-    )
+    form = browser.follow(shown, "Deploy 2 to answer@production")
+    assert (form.status, form.address.partition("?")[0]) == (200, "/slots/answer@production/deploy")
+    assert form.one("//input[@name='prompt']").get("value") == f"prompts:/{PROMPT}/2"
+    assert form.one("//input[@name='model']").get("value") == "models:/churn/1"
 
 
 def test_who_may_not_deploy_is_told_who_may(

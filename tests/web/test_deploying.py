@@ -167,6 +167,30 @@ def test_a_pair_that_means_nothing_is_told_and_stays_typed(
     assert shown.one("//textarea[@name='parameters']").value == wrong.get("parameters", "")
 
 
+@pytest.mark.parametrize(("side", "other"), [("prompt", "model"), ("model", "prompt")])
+def test_one_side_alone_is_put_into_the_form_beside_what_is_live(
+    browser: Browser, catalog: Catalog, side: str, other: str
+) -> None:
+    live = {"prompt": "prompts:/support/answer/1", "model": "models:/churn/1"}
+    shown = browser.get(f"{HERE}?{side}={PAIR[side]}")
+    assert shown.status == 200
+    assert shown.all("//main//*[@role='alert']") == []
+    assert shown.one(f"//input[@name='{side}']").get("value") == PAIR[side]
+    assert shown.one(f"//input[@name='{other}']").get("value") == live[other]
+
+
+def test_parameters_that_were_taken_away_do_not_come_back(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    hot = client.bundles.pair("models:/churn/1", "prompts:/support/answer/1", {"temperature": 0.9})
+    catalog.deploy(SLOT, hot)
+    beside = browser.get(f"{HERE}?prompt={PAIR['prompt']}")
+    assert json.loads(beside.one("//textarea[@name='parameters']").value) == {"temperature": 0.9}
+    wrong = asked(browser, prompt="prompts:/support/answer/99", parameters="")
+    assert wrong.status == 422
+    assert wrong.one("//textarea[@name='parameters']").value == ""
+
+
 def test_two_choices_at_once_are_refused(browser: Browser, catalog: Catalog) -> None:
     digest = catalog.bundle(1, 2).digest
     shown = browser.get(f"{HERE}?bundle={digest}&model=models:/churn/1")

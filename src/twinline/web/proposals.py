@@ -50,9 +50,14 @@ class Choice:
     keep: str = ""
 
     @property
+    def pair(self) -> bool:
+        """Whether both sides of a pair were chosen."""
+        return bool(self.model and self.prompt)
+
+    @property
     def made(self) -> bool:
-        """Whether anything was chosen."""
-        return bool(self.bundle or self.model or self.prompt or self.policy)
+        """Whether enough was chosen to look at; one side of a pair alone is not."""
+        return bool(self.bundle or self.pair or self.policy)
 
 
 @dataclass(frozen=True)

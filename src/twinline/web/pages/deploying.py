@@ -86,7 +86,10 @@ class DeployPage(Page, template="deploy.html"):
     resolved: tuple[Resolved, ...] = Field(
         description="What was typed in other words than a version, and the version it named."
     )
-    parameters: str = Field(description="Those of the bundle that is live, as JSON.")
+    parameters: str = Field(
+        description="Those of the pair that was asked for; else those of the bundle that is "
+        "live, as JSON."
+    )
     policy: str = Field(
         description="The policy that was asked for; else the one that is live, as JSON."
     )
@@ -199,7 +202,7 @@ def _page(tx: Reading, slot: SlotRef, choice: Choice, typed: Typed) -> DeployPag
         rules=policy is not None and sum(1 for _ in policy.places()) > 1,
         choice=exact,
         resolved=tuple(_resolved(choice, exact)),
-        parameters=_parameters(tx, live),
+        parameters=choice.parameters or ("" if choice.pair else _parameters(tx, live)),
         policy=choice.policy or (_json(live.policy) if live else ""),
         problem=problem,
         offers=offers,
