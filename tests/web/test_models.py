@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import policies
 from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import MODEL, Catalog
 from tests.support.serving import served
@@ -35,6 +36,32 @@ def test_models_are_listed_with_where_they_are_live(browser: Browser, client: Cl
     assert rows[f"M{MODEL}"][2:4] == ["v2", "support@production v2"]
     assert rows["Mfolder/other"][3] == "nowhere"
     assert browser.follow(shown, "folder/other").status == 200
+
+
+def test_what_an_arm_serves_is_live_like_the_default(browser: Browser, client: Client) -> None:
+    catalog = Catalog(client)
+    client.models.register(NewModelVersion(name="other", source_uri="provider:/other"))
+    other = client.bundles.pair("models:/other/1", catalog.bundle(2, 1).prompt)
+    policy = policies.canary(catalog.bundle(2, 1).ref, other.ref, 0.95)
+    client.slots.deploy("support@production", policy=policy, reason="most of it", expected=0)
+    rows = {row[0]: row for row in browser.get("/models").rows()}
+    assert rows["Mother"][3] == "support@production v1"
+    assert rows[f"M{MODEL}"][3] == "support@production v2"
+    assert browser.get("/models/other").rows()[0][2] == "support@production"
+    listed = {row[2]: row[6] for row in browser.get("/bundles").rows()}
+    assert listed[f"B{other.digest[:12]}"] == "support@production"
+
+
+def test_a_slot_with_two_versions_is_named_once_with_both(browser: Browser, client: Client) -> None:
+    catalog = Catalog(client)
+    policy = policies.canary(catalog.bundle(2, 1).ref, catalog.bundle(1, 1).ref)
+    client.slots.deploy("support@production", policy=policy, reason="a few", expected=0)
+    (row,) = browser.get("/models").rows()
+    assert row[3] == "support@production v1, v2"
+    assert [row[2] for row in browser.get(f"/models/{MODEL}").rows()] == ["support@production"] * 2
+    assert "Against v2, live in support@production" in (
+        browser.get(f"/models/{MODEL}/versions/1").main
+    )
 
 
 def test_a_model_lists_versions_and_what_stands_against_them(

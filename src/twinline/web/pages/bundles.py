@@ -18,18 +18,16 @@ from twinline.kills import actions as kills
 from twinline.language.errors import TwinlineError
 from twinline.language.records import (
     Bundle,
-    Deployment,
     Evaluation,
     Impact,
     KillNote,
     Pairing,
     RequestFilter,
     Service,
-    Slot,
     SuiteComparison,
     Withdrawal,
 )
-from twinline.language.refs import BundleRef, ModelVersionRef
+from twinline.language.refs import BundleRef, ModelVersionRef, SlotRef
 from twinline.lineage import impacts
 from twinline.lineage.walks import around
 from twinline.models import actions as models
@@ -61,9 +59,9 @@ class BundlesPage(Page, template="bundles.html"):
         description="Each a model version, a prompt version and parameters; known by the digest "
         "of all three."
     )
-    live: dict[str, tuple[Slot, ...]] = Field(
-        description="The slots whose default bundle it is; an arm of a split alone is told on the "
-        "bundle's own page."
+    live: dict[str, tuple[SlotRef, ...]] = Field(
+        description="The slots whose policy names it, be it by default, in a rule, an arm, a "
+        "fallback or a shadow."
     )
     not_looked_at: str = Field(
         description="Which slots were not looked through for what is live; empty: all were."
@@ -221,8 +219,8 @@ def export(by: Reader, digest: Digest, format: Literal["cyclonedx", "intoto", "p
     )
 
 
-def _digest(one: Deployment) -> str:
-    return one.bundle.digest
+def _digest(one: Bundle) -> str:
+    return one.digest
 
 
 def _bundle(tx: Reading, found: Bundle) -> BundlePage:

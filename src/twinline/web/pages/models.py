@@ -1,6 +1,6 @@
 """Models and their versions: facts, where they are live, evidence, lineage."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Path, Request, Response
 from markupsafe import Markup
@@ -23,7 +23,6 @@ from twinline.language.records import (
     Number,
     Run,
     Service,
-    Slot,
     Withdrawal,
 )
 from twinline.language.refs import ModelVersionRef, SlotRef
@@ -51,6 +50,13 @@ DRAWN_MOST = 120
 PathName = Annotated[FreeName, Path()]
 
 
+class Place(NamedTuple):
+    """A slot, and the versions of a model that are live in it."""
+
+    slot: SlotRef
+    numbers: tuple[int, ...]
+
+
 class ModelsPage(Page, template="models.html"):
     """All models."""
 
@@ -59,8 +65,9 @@ class ModelsPage(Page, template="models.html"):
     models: tuple[Model, ...] = Field(
         description="By name: where each is from, its newest version and since when it is known."
     )
-    live: dict[str, tuple[Slot, ...]] = Field(
-        description="The slots whose default bundle has a version of the model, and which one."
+    live: dict[str, tuple[Place, ...]] = Field(
+        description="The slots whose policy names versions of the model, be it by default, in a "
+        "rule, an arm, a fallback or a shadow; and which versions."
     )
     not_looked_at: str = Field(
         description="Which slots were not looked through for what is live; empty: all were."
@@ -80,8 +87,9 @@ class ModelPage(Page, template="model.html"):
         description="What keeps a version from going live: it was recalled or retired, or what "
         "it came from was."
     )
-    live: dict[int, tuple[Slot, ...]] = Field(
-        description="The slots whose default bundle has a version."
+    live: dict[int, tuple[SlotRef, ...]] = Field(
+        description="The slots whose policy names a version, be it by default, in a rule, an arm, "
+        "a fallback or a shadow."
     )
     not_looked_at: str = Field(
         description="Which slots were not looked through for what is live; empty: all were."
@@ -155,7 +163,7 @@ def list_models(by: Reader, cursor: Cursor = None) -> Response:
     older = addresses.asked("/models", cursor=found.next) if found.next else ""
     page = ModelsPage(
         models=found.items,
-        live=found_live.by(lambda one: one.model.name),
+        live=_places(found_live),
         not_looked_at=found_live.not_looked_at,
         older=older,
     )
@@ -188,7 +196,7 @@ def model(by: Reader, request: Request, name: PathName, cursor: Cursor = None) -
             live={ref.number: slots for ref, slots in of_model.items()},
             not_looked_at=found_live.not_looked_at,
             older=addresses.asked(addresses.model(name), cursor=found.next) if found.next else "",
-            links=_links(tx, name, {slot.ref for slots in of_model.values() for slot in slots}),
+            links=_links(tx, name, {slot for slots in of_model.values() for slot in slots}),
             drift=_drift(tx, name),
         )
     return rendering.answer(by, page)
@@ -201,7 +209,7 @@ def _version_page(
     run = actions.read_run(tx, version.run.id) if version.run else None
     found_live = live.look(tx)
     of_model = _of_model(found_live, ref.name)
-    other = _against(tx, ref, against, list(of_model))
+    other = _against(tx, ref, against, found_live)
     pairs = bundles.list_bundles(tx, model=str(ref), cursor=None, limit=BUNDLES)
     walk = around(tx, str(ref), up=100, down=1, limit=DRAWN_MOST)
     known = facts.of_model_version(version, run)
@@ -217,7 +225,7 @@ def _version_page(
         service=inferences.served(tx, [one.ref for one in pairs.items]),
         others=tuple(one.number for one in numbers if one.number != ref.number),
         against=other,
-        against_live=tuple(slot.ref.short for slot in of_model.get(other.ref, ())) if other else (),
+        against_live=tuple(slot.short for slot in of_model.get(other.ref, ())) if other else (),
         not_looked_at=found_live.not_looked_at,
         differences=tuple(_differences(tx, other, known)) if other else (),
         bundles=pairs.items,
@@ -235,13 +243,15 @@ def live_now(tx: Reading, ref: str) -> tuple[SlotRef, ...]:
 
 
 def _against(
-    tx: Reading, ref: ModelVersionRef, asked: int | None, live: list[ModelVersionRef]
+    tx: Reading, ref: ModelVersionRef, asked: int | None, found: Live
 ) -> ModelVersion | None:
-    """The version to compare with: the one that was asked for, else one that is live."""
+    """The version to compare with: the one that was asked for, else one that is live by
+    default where this one is not."""
     if asked is not None:
         return actions.read_version(tx, ModelVersionRef(ref.name, asked))
-    others = [one for one in live if one != ref]
-    return actions.read_version(tx, others[0]) if others and ref not in live else None
+    by_default = [slot.bundles[0].model for slot in found.slots]
+    others = [one for one in by_default if one and one.name == ref.name]
+    return actions.read_version(tx, others[0]) if others and ref not in others else None
 
 
 def _differences(tx: Reading, old: ModelVersion, new: list[Fact]) -> list[Difference]:
@@ -249,7 +259,22 @@ def _differences(tx: Reading, old: ModelVersion, new: list[Fact]) -> list[Differ
     return facts.differences(facts.of_model_version(old, run), new, every=False)
 
 
-def _of_model(found: Live, name: str) -> dict[ModelVersionRef, tuple[Slot, ...]]:
+def _places(found: Live) -> dict[str, tuple[Place, ...]]:
+    """The slots where models are live, by the model's name."""
+    places: dict[str, list[Place]] = {}
+    for slot in found.slots:
+        versions = sorted({one.model for one in slot.bundles if one.model}, key=_number)
+        for name in dict.fromkeys(one.name for one in versions):
+            numbers = tuple(one.number for one in versions if one.name == name)
+            places.setdefault(name, []).append(Place(slot.ref, numbers))
+    return {name: tuple(found) for name, found in places.items()}
+
+
+def _number(one: ModelVersionRef) -> int:
+    return one.number
+
+
+def _of_model(found: Live, name: str) -> dict[ModelVersionRef, tuple[SlotRef, ...]]:
     """The slots where versions of a model are live."""
     by_version = found.by(lambda one: one.model)
     return {ref: slots for ref, slots in by_version.items() if ref.name == name}
