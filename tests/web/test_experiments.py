@@ -9,16 +9,19 @@ from tests.support import policies
 from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
+from twinline.experiments import actions
 from twinline.routing.buckets import bucket_of, unit_hash
 from twinline.web.pages import experiments
 
 SALT = "a-salt"
 
 
-def split(catalog: Catalog, client: Client, *, expected: int = 0, salt: str = SALT) -> int:
-    """Half of the users get the canary; the number of the deployment."""
+def split(
+    catalog: Catalog, client: Client, *, expected: int = 0, salt: str = SALT, share: float = 0.5
+) -> int:
+    """Half of the users get the canary, or another share; the number of the deployment."""
     refs = catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref
-    document = policies.canary(*refs, 0.5, salt=salt)
+    document = policies.canary(*refs, share, salt=salt)
     made = client.slots.deploy(SLOT, policy=document, reason=f"half {HOSTILE}", expected=expected)
     return made.number
 
@@ -134,6 +137,34 @@ def test_an_earlier_experiment_of_the_slot_can_be_chosen(
     earlier = browser.get(f"/experiments?slot={SLOT}&rule=rollout&deployment=1")
     assert f"salt {SALT}" in earlier.main
     assert sum(int(row[4]) for row in earlier.rows(0)) == 60
+
+
+def test_what_leads_to_an_experiment_does_so_after_a_ramp(
+    browser: Browser, catalog: Catalog, client: Client, http: httpx.Client
+) -> None:
+    split(catalog, client)
+    record(http, catalog, 60)
+    address = f"/experiments?slot={SLOT}&rule=rollout&deployment=1"
+    before = browser.get(address)
+    split(catalog, client, expected=1, share=0.75)
+    after = browser.get(address)
+    assert f"salt {SALT}" in after.main
+    assert "over 2 deployments" in after.main
+    for shown in (before, after):
+        turned = browser.submit(shown, "Compare", control="canary")
+        assert "control: errors" in turned.main
+    assert sum(int(row[4]) for row in after.rows(0)) == 60
+
+
+def test_a_split_before_those_that_are_looked_at_is_told_to_be_old(
+    browser: Browser, catalog: Catalog, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split(catalog, client)
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    monkeypatch.setattr(actions, "DEPLOYMENTS_LOOKED_AT", 1)
+    shown = browser.get(f"/experiments?slot={SLOT}&rule=rollout&deployment=1")
+    assert shown.status == 404
+    assert "older than the newest 1 deployments of the slot" in shown.main
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ DEPLOYMENTS_LOOKED_AT = 200
 
 class Ran(NamedTuple):
     """A split that kept its salt over some deployments of a slot: the last of them, when the
-    first and the last of them were made, and the arms."""
+    first and the last of them were made, the arms, and the numbers of all of them that were
+    looked at, the newest first."""
 
     rule: str
     salt: str
@@ -39,6 +40,7 @@ class Ran(NamedTuple):
     last_at: datetime
     is_live: bool
     arms: tuple[str, ...]
+    numbers: tuple[int, ...]
 
 
 def read(
@@ -95,8 +97,9 @@ def ran(tx: Reading, ref: SlotRef) -> tuple[Ran, ...]:
             known = found.get((rule.id, split.salt))
             arms = tuple(arm.name for arm in split.arms)
             is_live = live is not None and live.number == one.number
-            newer = known or Ran(rule.id, split.salt, one.ref, one.at, one.at, is_live, arms)
-            found[rule.id, split.salt] = newer._replace(since=one.at)
+            newer = known or Ran(rule.id, split.salt, one.ref, one.at, one.at, is_live, arms, ())
+            numbers = (*newer.numbers, one.number)
+            found[rule.id, split.salt] = newer._replace(since=one.at, numbers=numbers)
     return tuple(found.values())
 
 

@@ -16,6 +16,7 @@ from twinline.deployments.actions import SplitSlot
 from twinline.experiments import actions
 from twinline.experiments.actions import Ran
 from twinline.inferences import actions as inferences
+from twinline.language.errors import NotFound, TwinlineError
 from twinline.language.records import Deployment, Experiment, Interval, Service
 from twinline.language.refs import DeploymentRef, SlotRef
 from twinline.pictures.charts import Bar, Chart, Mark, Said, Series
@@ -159,8 +160,7 @@ def _one(tx: Reading, slot: SlotRef, wanted: Wanted) -> ExperimentPage:
     splits = actions.ran(tx, slot)
     chosen = _chosen(splits, wanted)
     if chosen is None and (wanted.rule or wanted.deployment):
-        # It says what there is instead.
-        actions.read(tx, slot, wanted.rule or None, None, number=wanted.deployment)
+        raise _not_among(tx, slot, wanted)
     if chosen is None:
         return _nothing(slot, splits)
     found = actions.read(
@@ -194,15 +194,31 @@ def _one(tx: Reading, slot: SlotRef, wanted: Wanted) -> ExperimentPage:
 
 
 def _chosen(splits: Sequence[Ran], wanted: Wanted) -> Ran | None:
-    """The newest split of that rule and deployment."""
+    """The newest split of that rule which that deployment has, be it the split's last or not."""
     return next(
         (
             one
             for one in splits
             if wanted.rule in ("", one.rule)
-            and (wanted.deployment is None or wanted.deployment == one.last.number)
+            and (wanted.deployment is None or wanted.deployment in one.numbers)
         ),
         None,
+    )
+
+
+def _not_among(tx: Reading, slot: SlotRef, wanted: Wanted) -> TwinlineError:
+    """Why a split that was asked for is not among those that were looked at."""
+    try:
+        rule, number = wanted.rule or None, wanted.deployment
+        found = actions.read(tx, slot, rule, None, number=number, requests_most=0)
+    except TwinlineError as refused:  # it says what there is instead
+        return refused
+    newest = found.deployments[0]
+    return NotFound(
+        f"{newest} has a split in rule {found.rule!r}, but is older than the newest "
+        f"{actions.DEPLOYMENTS_LOOKED_AT} deployments of the slot, in which splits are looked for.",
+        kind="split",
+        name=str(newest),
     )
 
 
