@@ -233,6 +233,48 @@ def test_deployments_are_told_the_newest_first_with_a_way_back_to_each_bundle_on
     assert "models:/churn/2 → gives way to models:/churn/1" in led.main
 
 
+def test_another_policy_with_the_live_default_bundle_is_not_what_is_live(
+    catalog: Catalog, browser: Browser, client: Client
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    for number in (1, 2):
+        policy = canary(catalog.bundle(1, 1).ref, catalog.bundle(1, 2).ref, 0.5, salt="a-salt")
+        made = client.slots.deploy(SLOT, policy=policy, reason="half", expected=number * 2 - 1)
+        assert made.number == number * 2
+        catalog.deploy(SLOT, catalog.bundle(1, 1), reason="back to one")
+    shown = browser.get(f"/slots/{SLOT}")
+    other = "same default bundle, other rules"
+    assert [row[-1] for row in shown.rows(-1)] == [
+        "is what is live",
+        f"{other} Deploy its policy again …",
+        "is what is live",
+        other,
+        "is what is live",
+    ]
+    told = browser.get(f"/slots/{SLOT}/deployments/4")
+    assert "Live is the same default bundle, with other rules." in told.main
+    assert "nothing to deploy again" not in told.main
+    assert told.links["Deploy its policy again …"] == shown.links["Deploy its policy again …"]
+    led = browser.follow(told, "Deploy its policy again …")
+    done = browser.submit(led, f"Deploy to {SLOT}", reason="half of them again")
+    assert done.address.partition("?")[0] == f"/slots/{SLOT}"
+    live = client.slots.get(SLOT).live
+    assert live
+    assert (live.number, live.policy) == (6, made.policy)
+    one = browser.get(f"/slots/{SLOT}/deployments/5")
+    whole = browser.follow(one, "Deploy its policy again …")
+    assert "The rules of the live policy end" in whole.main
+
+
+def test_what_was_never_deployed_cannot_be_deployed_again(
+    catalog: Catalog, browser: Browser
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    shown = browser.get(f"/slots/{SLOT}/deploy?again=7")
+    assert shown.status == 404
+    assert f"There is no deployments:/{SLOT}/7" in shown.main
+
+
 def test_deployments_are_paged(
     catalog: Catalog, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

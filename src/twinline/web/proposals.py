@@ -1,5 +1,6 @@
 """What somebody would deploy to a slot, and what that would change there."""
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from twinline.deployments import actions as deployments
 from twinline.evaluations import requirements
 from twinline.evaluations.rules import Candidate
 from twinline.language import strict_json
-from twinline.language.errors import Invalid, TwinlineError
+from twinline.language.errors import Invalid, NotFound, TwinlineError
 from twinline.language.records import (
     Bundle,
     Deployment,
@@ -21,7 +22,7 @@ from twinline.language.records import (
     NewDeployment,
     PairPreflight,
 )
-from twinline.language.refs import BundleRef, SlotRef
+from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 from twinline.models import actions as models
 from twinline.prompts import actions as prompts
 from twinline.rollbacks.pairs import Pairs
@@ -125,11 +126,33 @@ def read(tx: Reading, live: Deployment | None, choice: Choice) -> Proposal:
     return _pair(tx, live, choice)
 
 
-def again(live: Deployment, bundle: BundleRef) -> str:
-    """Where it is looked at what deploying an earlier bundle again would change; where the
-    live policy has rules, they stand."""
+def again(live: Deployment, earlier: Deployment) -> str:
+    """Where it is looked at what deploying an earlier deployment again would change; empty:
+    its policy is what is live.
+
+    Its default bundle comes in, and where the live policy has rules, they stand; where that
+    bundle is the live default, its whole policy comes in.
+    """
+    if earlier.digest == live.digest:
+        return ""
+    if earlier.bundle == live.bundle:
+        return addresses.deploy(live.slot.short, again=str(earlier.number))
     keep = "yes" if read_policy(live.policy) != single(live.bundle) else ""
-    return addresses.deploy(live.slot.short, bundle=bundle.digest, keep=keep)
+    return addresses.deploy(live.slot.short, bundle=earlier.bundle.digest, keep=keep)
+
+
+def choice_of(tx: Reading, ref: DeploymentRef) -> Choice:
+    """What was deployed earlier, to be chosen again: its policy, or all that is in it.
+
+    Raises:
+        NotFound: there is no such deployment.
+    """
+    found = deployments.find(tx, ref)
+    if found is None:
+        raise NotFound(f"There is no {ref}.", kind="deployment", name=str(ref))
+    if read_policy(found.policy) == single(found.bundle):
+        return Choice(bundle=found.bundle.digest)
+    return Choice(policy=json.dumps(found.policy, ensure_ascii=False, indent=2))
 
 
 def exact(choice: Choice, proposal: Proposal) -> Choice:

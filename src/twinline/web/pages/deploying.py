@@ -14,8 +14,8 @@ from twinline.deployments import actions, owners
 from twinline.deployments.api import PathSlot
 from twinline.inferences import actions as inferences
 from twinline.language.errors import TwinlineError
-from twinline.language.records import Bundle, Deployment, Ownership, Slot
-from twinline.language.refs import BundleRef, SlotRef
+from twinline.language.records import Bundle, Deployment, Number, Ownership, Slot
+from twinline.language.refs import BundleRef, DeploymentRef, SlotRef
 from twinline.routing.policy import read_policy
 from twinline.web import addresses, deeds, forms, proposals, rendering, stops
 from twinline.web.deeds import Deed, Typed
@@ -159,9 +159,17 @@ def where(
 
 
 @router.get("/slots/{slot:path}/deploy")
-def look(by: Reader, slot: PathSlot, choice: Annotated[Choice, Depends(_asked)]) -> Response:
-    """What could go live, or what a choice would change."""
+def look(
+    by: Reader,
+    slot: PathSlot,
+    choice: Annotated[Choice, Depends(_asked)],
+    again: Number | None = None,
+) -> Response:
+    """What could go live, or what a choice would change; ``again`` chooses what an earlier
+    deployment had."""
     with by.reading() as tx:
+        if again is not None:
+            choice = proposals.choice_of(tx, DeploymentRef(slot, again))
         page = _page(tx, slot, choice, deeds.FIRST)
     return rendering.answer(by, page, 422 if page.problem else 200)
 

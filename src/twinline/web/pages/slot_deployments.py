@@ -65,10 +65,12 @@ class DeploymentPage(Page, template="deployment.html"):
         "with + have come.",
     )
     changes: str = Field(description="Leads to all that changed while it came.")
+    same_bundle: bool = Field(description="Whether its default bundle is the live default.")
     back: str = Field(
         title="The way back",
-        description="Leads to what deploying its bundle again would change; the rules of the "
-        "live policy stand.",
+        description="Leads to what deploying it again would change: its default bundle, for "
+        "which the rules of the live policy stand, or its whole policy where that bundle is the "
+        "live default; empty: its policy is what is live.",
     )
 
     @property
@@ -113,7 +115,8 @@ def _page(tx: Reading, entry: TimelineEntry) -> DeploymentPage:
         lines=policies.lines(read_policy(made.policy), known),
         difference=_difference(before, made),
         changes=addresses.changed(made.slot, before.at, made.at) if before else "",
-        back=proposals.again(live, made.bundle) if made.bundle != live.bundle else "",
+        same_bundle=made.bundle == live.bundle,
+        back=proposals.again(live, made),
     )
 
 

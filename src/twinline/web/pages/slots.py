@@ -72,7 +72,8 @@ class Evidence(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A deployment, and where it leads to deploy its bundle again (empty: it is live)."""
+    """A deployment, and where it leads to deploy its bundle or its policy again; empty: its
+    policy is what is live, or a newer deployment leads there."""
 
     entry: TimelineEntry
     back: str
@@ -228,12 +229,13 @@ def _divergences(tx: Reading, ref: SlotRef, now: datetime) -> tuple[Divergence, 
 
 
 def _entries(found: Iterable[TimelineEntry], live: Deployment | None) -> Iterator[Entry]:
-    """A way back to each bundle that is not live, at the newest deployment of it."""
-    seen = {live.bundle} if live else set[BundleRef]()
+    """A way back to each bundle that is not the live default, and to each other policy with
+    the one that is, at the newest deployment of it."""
+    seen = set[BundleRef | str]()
     for one in found:
-        bundle = one.deployment.bundle
-        back = ""
-        if bundle not in seen:
-            back = proposals.again(live, bundle) if live else ""
-        seen.add(bundle)
+        made = one.deployment
+        same = live is not None and made.bundle == live.bundle
+        what = made.digest if same else made.bundle
+        back = proposals.again(live, made) if live and what not in seen else ""
+        seen.add(what)
         yield Entry(one, back)
