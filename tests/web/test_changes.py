@@ -1,7 +1,7 @@
 """What changed between two moments."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from tests.support.browsing import HOSTILE, Browser, alert
 from tests.support.catalog import PROMPT, SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
+from twinline.web import forms
 from twinline.web.pages import changes
 
 
@@ -63,6 +64,31 @@ def test_usual_spans_are_links(catalog: Catalog, browser: Browser) -> None:
     assert "deployment 1: prompt" not in last.main
     for name in ("The last 24 h", "The last 7 days"):
         assert "deployment 1: prompt" in browser.follow(shown, name).main
+
+
+def test_the_end_of_a_span_that_a_link_names_stays_in_it(
+    catalog: Catalog, browser: Browser
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    catalog.deploy(SLOT, catalog.bundle(1, 2))
+    last = browser.get(f"/slots/{SLOT}/deployments/2")
+    shown = browser.follow(last, "All that changed since deployment 1")
+    assert "deployment 2: prompt" in shown.main
+    assert "deployment 2: prompt" in browser.submit(shown, "Show what changed").main
+
+
+@pytest.mark.parametrize(
+    ("end", "field"),
+    [
+        ("2026-11-18T14:02:00", "2026-11-18T14:02"),
+        ("2026-11-18T14:02:07", "2026-11-18T14:02:07"),
+        ("2026-11-18T14:02:07.000001", "2026-11-18T14:02:08"),
+        ("2026-12-31T23:59:59.999999", "2027-01-01T00:00"),
+        ("9999-12-31T23:59:59.999999", "9999-12-31T23:59:59"),
+    ],
+)
+def test_an_end_is_held_to_the_next_second(end: str, field: str) -> None:
+    assert forms.field_end(datetime.fromisoformat(end).replace(tzinfo=UTC)) == field
 
 
 def test_nothing_changed_is_told(catalog: Catalog, browser: Browser) -> None:

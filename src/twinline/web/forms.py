@@ -89,6 +89,12 @@ def field_moment(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00")
 
 
+def field_end(at: datetime) -> str:
+    """The end of a span as `field_moment` holds it: to the next second, when it lies between
+    two, so that what was at the end itself stays in the span."""
+    return field_moment(moved(at, timedelta(microseconds=-at.microsecond % 1_000_000)))
+
+
 def done(address: str, word: str) -> RedirectResponse:
     """After a form: to a page that says, by a word of `said.DONE`, what was done."""
     path, _, query = address.partition("?")

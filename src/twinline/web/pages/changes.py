@@ -126,7 +126,7 @@ def _page(
     return ChangesPage(
         slot=asked.slot,
         since=forms.field_moment(found.since) if found else asked.since,
-        until=forms.field_moment(found.until) if found and asked.until else asked.until,
+        until=forms.field_end(found.until) if found and asked.until else asked.until,
         refused=refused,
         slots=tuple(one.ref for one in known),
         presets=_presets(tx, found, now) if found else (),
