@@ -298,6 +298,22 @@ def test_a_protected_environment_is_typed(
     assert live(client)[0] == 2
 
 
+def test_a_label_that_is_protected_in_a_folder_lets_its_environment_be(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    client.prompts.protect("production", reason="lawyers read it", domain="legal")
+    shown = asked(browser, **PAIR)
+    assert not shown.all("//input[@name='environment-production']")
+    client.prompts.protect("production", reason="releases are announced first")
+    client.prompts.protect("production", reason="terms are signed", domain="sales")
+    told = asked(browser, **PAIR)
+    assert told.all("//input[@name='environment-production']")
+    assert "releases are announced first" in told.main
+    assert "terms are signed" not in told.main
+    browser.submit(shown, BUTTON, reason="the pair to try")
+    assert live(client)[0] == 1
+
+
 @pytest.fixture
 def split(client: Client, catalog: Catalog) -> dict[str, Any]:
     """A fifth of the users get (1, 2), the others (1, 1)."""

@@ -129,8 +129,12 @@ def deed(tx: Reading, typed: Typed, expected: object, environments: Iterable[str
 
 
 def protected(tx: Reading, environments: Iterable[str]) -> Mapping[str, str]:
-    """Those of these environments whose label is protected, and why it is."""
-    why = {one.label: one.reason for one in labels.protections(tx).items}
+    """Those of these environments whose label is protected for all prompts, and why it is.
+
+    Where it is protected in a folder of prompts alone, that holds for moves of the label there;
+    the environment serves other prompts as well, and does not ask for its name.
+    """
+    why = {one.label: one.reason for one in labels.protections(tx).items if not one.domain}
     return {name: why[name] for name in sorted(set(environments)) if name in why}
 
 
