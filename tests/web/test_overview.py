@@ -13,6 +13,7 @@ from tests.support.catalog import MODEL, PROMPT, SLOT, Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.cli.root import app
 from twinline.client import Client
+from twinline.inferences import actions as inferences
 from twinline.kills import actions as kills
 from twinline.language.records import Bundle, NewEvaluation, Role
 from twinline.language.refs import SlotRef
@@ -77,6 +78,18 @@ def test_each_slot_has_both_sides_since_when_and_by_whom(
     assert row[4:6] == ["10", "10.0 %"]
     assert "errors" in row[6]
     assert shown.links["answer"] == f"/slots/{SLOT}"
+
+
+def test_it_counts_from_the_beginning_of_an_hour_as_the_page_of_a_slot_does(
+    catalog: Catalog, rehearsal: Rehearsal
+) -> None:
+    catalog.deploy(SLOT, catalog.bundle(1, 1))
+    catalog.serve(SLOT, catalog.bundle(1, 1), 3)
+    slot = SlotRef.parse(SLOT)
+    with rehearsal.reading() as tx:
+        amidst = tx.value(text("select max(last_at) from rollup_hour"))
+        assert inferences.recent(tx, [slot], amidst) == {slot: (3, 0)}
+        assert inferences.served_since(tx, slot, amidst).requests == 3
 
 
 def test_production_comes_first(browser: Browser, catalog: Catalog) -> None:

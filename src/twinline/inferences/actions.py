@@ -285,7 +285,8 @@ def served_by_day(tx: Reading, slot: SlotRef, since: datetime) -> dict[datetime,
 def recent(
     tx: Reading, slots: Iterable[SlotRef], since: datetime
 ) -> dict[SlotRef, tuple[int, int]]:
-    """Requests and errors of these slots in the hours since; without any, a slot is left out."""
+    """Requests and errors of these slots from the hour of ``since`` on; without any, a slot is
+    left out."""
     ids = identities.ids_of_slots(tx, slots)
     return rollups.recent(tx, ids, since)
 

@@ -177,7 +177,8 @@ _BY_DAY = text(
 _RECENT = text("""
 select slot.route, slot.environment, sum(r.requests) as requests, sum(r.errors) as errors
 from slot join rollup_hour r on r.slot_id = slot.id
-where slot.id = any(:slots) and r.role = 0 and r.hour >= :since
+where slot.id = any(:slots) and r.role = 0
+    and r.hour >= date_trunc('hour', cast(:since as timestamptz), 'UTC')
 group by slot.id
 """)
 _BY_PROMPT = text(f"""
@@ -326,7 +327,8 @@ def by_day(tx: Reading, slot: int, since: datetime) -> dict[datetime, Service]:
 
 
 def recent(tx: Reading, slots: Sequence[int], since: datetime) -> dict[SlotRef, tuple[int, int]]:
-    """Requests and errors of these slots in the hours since; those without any are left out."""
+    """Requests and errors of these slots from the hour of ``since`` on; those without any are
+    left out."""
     rows = tx.rows(_RECENT, {"slots": list(slots), "since": since})
     return {
         SlotRef(row["route"], row["environment"]): (int(row["requests"]), int(row["errors"]))

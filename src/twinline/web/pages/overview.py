@@ -143,7 +143,8 @@ class OverviewPage(Page, template="overview.html"):
         title="what is live",
         description="Each environment with its slots, those with trouble first, up to "
         f"{standing.SLOTS_SHOWN}: both sides of the bundle that is served by default, since when, "
-        "by whom, and the requests and errors of the last 24 hours.",
+        "by whom, and the requests and errors since 24 hours ago, counted from the beginning of "
+        "that hour.",
     )
     looked_at: int = Field(
         title="slots looked at", description="How many slots the health above speaks of."
