@@ -37,6 +37,17 @@ def test_environments_are_told_with_their_last_deployment(
     assert rows[1][:4] == ["staging", "1", "1", "nothing"]
 
 
+def test_a_required_suite_is_named_however_many_come_before_it(
+    catalog: Catalog, browser: Browser, client: Client
+) -> None:
+    catalog.deploy("a@production", catalog.bundle(1, 1))
+    for name in (*(f"a-{number:03}" for number in range(100)), "golden"):
+        client.suites.define(name)
+    client.suites.require("golden", "production", reason="customers see it")
+    (row,) = browser.get("/environments").rows()
+    assert row[3] == "golden"
+
+
 def test_everything_stopped_is_said(catalog: Catalog, browser: Browser, client: Client) -> None:
     catalog.deploy("a@production", catalog.bundle(1, 1))
     client.kills.everything("the provider leaks")

@@ -181,12 +181,24 @@ def test_a_requirement_that_cannot_be_keeps_what_was_typed(
     browser: Browser, client: Client, place: str, reason: str, field: str
 ) -> None:
     client.suites.define("golden")
-    shown = browser.submit(
-        browser.get("/settings/environments"), "Require it", place=place, reason=reason
-    )
+    typed = {"suite": "golden", "place": place, "reason": reason}
+    shown = browser.submit(browser.get("/settings/environments"), "Require it", **typed)
     assert shown.status == 422
     assert field in alert(shown)
-    assert shown.one("//input[@id='place']").get("value") == place
+    form = dict(shown.form("Require it").form_values())
+    assert {name: form[name] for name in typed} == typed
+
+
+def test_a_suite_is_required_however_many_come_before_it(browser: Browser, client: Client) -> None:
+    for name in (*(f"a-{number:03}" for number in range(100)), "golden"):
+        client.suites.define(name)
+    page = browser.get("/settings/environments")
+    assert len(page.all("//datalist[@id='suites']/option")) == 100
+    done = browser.submit(page, "Require it", suite="golden", place="production", reason="because")
+    assert [one.place for one in client.suites.get("golden").required_in] == ["production"]
+    wrong = browser.submit(done, "Require it", suite="goldn", place="dev", reason="because")
+    assert "golden" in alert(wrong)
+    assert wrong.one("//input[@id='suite']").get("value") == "goldn"
 
 
 def test_a_form_that_is_sent_twice_requires_and_releases_once(
@@ -196,7 +208,8 @@ def test_a_form_that_is_sent_twice_requires_and_releases_once(
     client.suites.define("golden")
     form = browser.get(page)
     for said in ("has to be passed there from now on", AGAIN):
-        done = browser.submit(form, "Require it", place="production", reason="customers see it")
+        typed = {"suite": "golden", "place": "production", "reason": "customers see it"}
+        done = browser.submit(form, "Require it", **typed)
         assert said in done.main
     form = browser.get(page)
     for said in ("required there no more", AGAIN):

@@ -27,7 +27,6 @@ router = page_router()
 SLOTS = 25
 """Slots on a page."""
 
-SUITES_MOST = 100
 DAYS = (1, 7, 28, 91, 364)
 """How many days can be drawn."""
 
@@ -173,7 +172,7 @@ class _Asked(NamedTuple):
 def _lines(tx: Reading, stopped: Collection[str]) -> tuple[EnvironmentLine, ...]:
     versions = environments.versions(tx)
     required: dict[str, list[str]] = {}
-    for suite in suites.list_suites(tx, cursor=None, limit=SUITES_MOST).items:
+    for suite in suites.required_anywhere(tx):
         for one in suite.required_in:
             required.setdefault(one.place, []).append(suite.name)
     return tuple(

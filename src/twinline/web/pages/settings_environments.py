@@ -23,7 +23,10 @@ from twinline.web.problems import page_router
 router = page_router()
 SuiteSender = Annotated[Sender | Refused, trying(Permission.SUITES)]
 
-SUITES, HERE = 100, "/settings/environments"
+HERE = "/settings/environments"
+
+SUITES = 100
+"""Suites whose names are offered while one is typed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ class EnvironmentSettingsPage(Page, template="settings_environments.html"):
         description="Suites that a bundle has to have passed before it can be deployed to an "
         "environment or slot. What is live stays live, and going back is never held up.",
     )
-    suites: tuple[str, ...] = Field(description="Suites that can be required.")
+    suites: tuple[str, ...] = Field(
+        description=f"Suites that can be required, the first {SUITES} by name; any other is typed."
+    )
     protected: tuple[ProtectedLabel, ...] = Field(
         title="protected labels",
         description="Labels that only releasers and admins may move, everywhere or in a folder of "
