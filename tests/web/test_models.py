@@ -3,22 +3,33 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from tests.support import policies
 from tests.support.browsing import HOSTILE, Browser
 from tests.support.catalog import MODEL, Catalog
+from tests.support.rehearsal import Rehearsal
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
 from twinline.db.session import Database
-from twinline.language.records import NewKey, NewModelVersion, Role, RunFacts
+from twinline.language.records import NewInference, NewKey, NewModelVersion, Role, RunFacts
 from twinline.mirror import places_store
 from twinline.mirror import store as mirror_store
 from twinline.mirror.mirroring import Mirroring
 from twinline.mirror.naming import Place
 from twinline.mirror.remote import MlflowServer
 from twinline.models import actions as models
+
+COPIES = """
+insert into alias_link select (jsonb_populate_record(
+    alias_link, jsonb_build_object('slot_id', slot.id, 'alias', 'of-' || slot.id))).*
+from alias_link, slot where slot.environment = 'a'
+"""
+WRITTEN = """
+update alias_link set written = :ref, written_at = now() where alias <> 'champion'
+"""
 
 
 def test_without_models_it_says_how_one_comes(browser: Browser) -> None:
@@ -75,6 +86,45 @@ def test_a_model_lists_versions_and_what_stands_against_them(
     assert newest[:3] == ["v2", "may go live", "support@production"]
     assert oldest[:3] == ["v1", "retired", ""]
     assert browser.follow(shown, "v1").status == 200
+
+
+def test_what_stands_against_versions_is_asked_once_for_all(
+    browser: Browser, client: Client, rehearsal: Rehearsal
+) -> None:
+    catalog = Catalog(client)
+    asked: list[int] = []
+    for number in (1, 4):
+        catalog.bundle(number, 1)
+        with rehearsal.statements("") as statements:
+            assert len(browser.get(f"/models/{MODEL}").rows()) == number
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
+
+
+def test_aliases_of_a_model_are_told_however_many_links_come_before_them(
+    browser: Browser, client: Client, rehearsal: Rehearsal
+) -> None:
+    catalog = Catalog(client)
+    catalog.deploy("z@production", catalog.bundle(1, 1))
+    client.models.register(catalog.another_model("spare"))
+    bundle = str(catalog.bundle(1, 1).ref)
+    slots = [f"r{number:03}@a" for number in range(210)]
+    client.inferences.record(
+        [NewInference.model_validate({"slot": f"routes:/{one}", "bundle": bundle}) for one in slots]
+    )
+    client.mlflow_links.link("z@production", "champion")
+    assert [row[0] for row in browser.get(f"/models/{MODEL}").rows(1)] == ["z@production"]
+    with rehearsal.writing("test") as tx:
+        tx.run(text(COPIES))
+    assert [row[:2] for row in browser.get(f"/models/{MODEL}").rows(1)] == [
+        ["z@production", "champion"]
+    ]
+    assert len(browser.get("/models/spare").all("//main//table")) == 1
+    with rehearsal.writing("test") as tx:
+        tx.run(text(WRITTEN), {"ref": "models:/spare/1"})
+    shown = browser.get("/models/spare")
+    assert [row[0] for row in shown.rows(1)] == slots[:100]
+    assert "There are more: twinline mlflow links lists every link." in shown.main
 
 
 def test_a_version_tells_facts_pairs_and_lineage(browser: Browser, client: Client) -> None:

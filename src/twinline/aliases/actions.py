@@ -96,6 +96,11 @@ def links_of(tx: Reading, refs: Iterable[SlotRef]) -> tuple[AliasLink, ...]:
     return tuple(rules.record(one) for one in store.of_slots(tx, refs))
 
 
+def links_with(tx: Reading, model: str, limit: int) -> tuple[AliasLink, ...]:
+    """Up to ``limit`` links of slots in which a model is live, or whose alias is on it."""
+    return tuple(rules.record(one) for one in store.of_model(tx, model, limit))
+
+
 def moves(tx: Reading, ref: SlotRef, *, cursor: str | None, limit: int) -> Page[ForeignMove]:
     """What others did to the alias of a slot, the newest first.
 

@@ -12,7 +12,7 @@ from twinline.aliases.rules import Link, Move, Put
 from twinline.db.schema import alias_link, alias_move, deployment, slot
 from twinline.db.session import Reading, Writing
 from twinline.language.records import ForeignMove, MoveOutcome, NewAliasLink
-from twinline.language.refs import SlotRef
+from twinline.language.refs import ModelVersionRef, SlotRef
 
 _TURN_SECONDS = 30
 """How long a process has a link for itself; longer than all that it asks MLflow in one turn."""
@@ -44,6 +44,11 @@ _ALL = text(_LINKS)
 _OF_SLOTS = text(f"""
 {_LINKS} join unnest(cast(:environments as text[]), cast(:routes as text[]))
     as wanted (of_environment, of_route) on of_environment = environment and of_route = route
+""")
+_OF_MODEL = text(f"""
+{_LINKS} where model.name = :model or alias_link.model = :model
+    or regexp_replace(written, '/[^/]*$', '') = :written
+order by environment, route limit :limit
 """)
 
 _TAKE = text("""
@@ -154,6 +159,14 @@ def of_slots(tx: Reading, refs: Iterable[SlotRef]) -> tuple[Link, ...]:
         "routes": [one.route for one in wanted],
     }
     return tuple(_link(row) for row in tx.rows(_OF_SLOTS, values))
+
+
+def of_model(tx: Reading, model: str, limit: int) -> tuple[Link, ...]:
+    """Links of slots in which a model is live, and those whose alias is looked after on it or
+    was written to it; by environment and route."""
+    written = str(ModelVersionRef(model, 1)).rpartition("/")[0]
+    values = {"model": model, "written": written, "limit": limit}
+    return tuple(_link(row) for row in tx.rows(_OF_MODEL, values))
 
 
 def names(tx: Reading) -> list[str]:

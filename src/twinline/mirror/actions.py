@@ -423,6 +423,11 @@ def list_drift(tx: Reading, *, cursor: str | None, limit: int) -> Page[MirrorDri
     return cursors.page("drift", items, limit, lambda last: last.id)
 
 
+def drift_of(tx: Reading, model: str, limit: int) -> tuple[MirrorDrift, ...]:
+    """Likewise of what the catalog calls so, up to ``limit``."""
+    return store.drift(tx, model, limit=limit)
+
+
 def list_aliases(
     tx: Reading, name: str, kind: MirrorKind, *, cursor: str | None, limit: int
 ) -> Page[MirrorAlias]:

@@ -387,8 +387,10 @@ def add_drift(
     )
 
 
-def drift(tx: Reading, *, before: int | None, limit: int) -> tuple[MirrorDrift, ...]:
-    """What was found, the newest first."""
+def drift(
+    tx: Reading, model: str | None = None, *, before: int | None = None, limit: int
+) -> tuple[MirrorDrift, ...]:
+    """What was found, of a model or of everything, the newest first."""
     live = exists().where(
         mirror_version.c.series_id == mirror_drift.c.series_id,
         mirror_version.c.retired.is_(False),
@@ -410,6 +412,8 @@ def drift(tx: Reading, *, before: int | None, limit: int) -> tuple[MirrorDrift, 
         .order_by(mirror_drift.c.id.desc())
         .limit(limit)
     )
+    if model is not None:
+        query = query.where(mirror_series.c.kind == "model", mirror_series.c.catalog_name == model)
     if before is not None:
         query = query.where(mirror_drift.c.id < before)
     return tuple(_drift(row) for row in tx.rows(query))

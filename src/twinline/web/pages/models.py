@@ -42,8 +42,8 @@ router = page_router()
 
 MODELS, VERSIONS, BUNDLES = 100, 50, 20
 """Rows of each list on a page."""
-LOOKED_THROUGH = 200
-"""Alias links and findings of the mirror that are looked through for those of a model."""
+LINKS, DRIFT = 100, 100
+"""Alias links and findings of the mirror that are shown of a model."""
 DRAWN_MOST = 120
 """Things in the small picture."""
 
@@ -97,11 +97,13 @@ class ModelPage(Page, template="model.html"):
     older: str = Field(description="Leads to the versions before these.")
     links: tuple[AliasLink, ...] = Field(
         description="Aliases in MLflow that go with slots where this model is, and whether they "
-        "agree."
+        f"agree; up to {LINKS}."
     )
+    more_links: bool = Field(description="Whether there are more of these.")
     drift: tuple[MirrorDrift, ...] = Field(
-        description="What MLflow no longer has as the catalog knows it."
+        description=f"What MLflow no longer has as the catalog knows it, the newest {DRIFT}."
     )
+    more_drift: bool = Field(description="Whether there is more of that.")
 
     @property
     def title(self) -> str:
@@ -188,16 +190,21 @@ def model(by: Reader, request: Request, name: PathName, cursor: Cursor = None) -
         found = actions.list_versions(tx, name, cursor=cursor, limit=VERSIONS)
         found_live = live.look(tx)
         of_model = _of_model(found_live, name)
+        withdrawn = withdrawals.against_any(tx, [one.ref for one in found.items])
+        links = aliases.links_with(tx, name, LINKS + 1)
+        drift = mirror.drift_of(tx, name, DRIFT + 1)
         page = ModelPage(
             model=known,
             mlflow=mlflow_pages.model(request, tx, name),
             versions=found.items,
-            withdrawn={one.number: withdrawals.against(tx, one.ref) for one in found.items},
+            withdrawn={ref.number: why for ref, why in withdrawn.items()},
             live={ref.number: slots for ref, slots in of_model.items()},
             not_looked_at=found_live.not_looked_at,
             older=addresses.asked(addresses.model(name), cursor=found.next) if found.next else "",
-            links=_links(tx, name, {slot for slots in of_model.values() for slot in slots}),
-            drift=_drift(tx, name),
+            links=links[:LINKS],
+            more_links=len(links) > LINKS,
+            drift=drift[:DRIFT],
+            more_drift=len(drift) > DRIFT,
         )
     return rendering.answer(by, page)
 
@@ -278,18 +285,3 @@ def _of_model(found: Live, name: str) -> dict[ModelVersionRef, tuple[SlotRef, ..
     """The slots where versions of a model are live."""
     by_version = found.by(lambda one: one.model)
     return {ref: slots for ref, slots in by_version.items() if ref.name == name}
-
-
-def _links(tx: Reading, name: str, slots: set[SlotRef]) -> tuple[AliasLink, ...]:
-    """The links of slots where a model is live, or whose alias is on it."""
-    found = aliases.list_links(tx, cursor=None, limit=LOOKED_THROUGH).items
-    return tuple(
-        one
-        for one in found
-        if one.slot in slots or any(ref and ref.name == name for ref in (one.seen, one.written))
-    )
-
-
-def _drift(tx: Reading, name: str) -> tuple[MirrorDrift, ...]:
-    found = mirror.list_drift(tx, cursor=None, limit=LOOKED_THROUGH).items
-    return tuple(one for one in found if (one.what, one.catalog_name) == ("model", name))
