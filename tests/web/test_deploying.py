@@ -11,6 +11,7 @@ from tests.support.browsing import AGAIN, HOSTILE, Browser, Shown, alert
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import Role
+from twinline.web.pages import deploying
 
 HERE = f"/slots/{SLOT}/deploy"
 BUTTON = f"Deploy to {SLOT}"
@@ -103,6 +104,19 @@ def test_a_number_that_is_written_in_two_ways_is_one(
     assert [[cell.text_content() for cell in row] for row in table.iter("tr")][1:] == [
         ["called with top_p", "0.5", "0.25"]
     ]
+
+
+def test_what_is_live_in_the_same_route_is_offered_however_many_slots_come_before_it(
+    browser: Browser, client: Client, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route, _, _ = SLOT.partition("@")
+    monkeypatch.setattr(deploying, "SLOTS", 2)
+    for slot in ("a@a", "b@a", "c@a"):
+        catalog.deploy(slot, catalog.bundle(1, 2))
+    catalog.deploy(f"{route}@zone", catalog.bundle(2, 3))
+    known = {row[0]: row[3] for row in browser.get(HERE).rows()}
+    assert known[catalog.bundle(2, 3).digest[:12]] == f"live in {route}@zone"
+    assert known[catalog.bundle(1, 2).digest[:12]] == "one of the newest"
 
 
 def test_what_is_live_alone_is_not_offered(browser: Browser, catalog: Catalog) -> None:

@@ -328,6 +328,11 @@ def live_of_each(tx: Reading, slots: Collection[SlotRef]) -> dict[SlotRef, Deplo
     return {one.slot: one for one in store.live_of_each(tx, slots)}
 
 
+def live_under(tx: Reading, route: str, limit: int) -> tuple[Deployment, ...]:
+    """What is live in up to ``limit`` slots of a route, by environment."""
+    return store.live_under(tx, route, limit)
+
+
 def brought_in(
     tx: Reading, slots: Collection[SlotRef], bundles: Collection[BundleRef]
 ) -> dict[SlotRef, int]:

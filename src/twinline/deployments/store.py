@@ -293,6 +293,12 @@ def live_of_each(tx: Reading, slots: Collection[SlotRef]) -> tuple[Deployment, .
     return tuple(_deployment(row) for row in tx.rows(_newest().where(_among(slots))))
 
 
+def live_under(tx: Reading, route: str, limit: int) -> tuple[Deployment, ...]:
+    """What is live in the slots of a route, by environment."""
+    query = _newest().where(slot.c.route == route).order_by(slot.c.environment).limit(limit)
+    return tuple(_deployment(row) for row in tx.rows(query))
+
+
 def newest_without(
     tx: Reading, slots: Collection[SlotRef], bundles: Collection[BundleRef]
 ) -> dict[SlotRef, int]:

@@ -27,7 +27,7 @@ from twinline.web.stops import Stopped
 
 router = page_router()
 SLOTS = 200
-"""Slots that are offered."""
+"""Slots that are offered, and slots of the same route whose bundles are."""
 
 BUNDLES = 30
 """Bundles that are offered: so many of the slot's last deployments are looked at, and so
@@ -263,10 +263,9 @@ def _offers(tx: Reading, slot: SlotRef, live: Deployment | None) -> Iterator[Off
     for one in actions.entries(tx, slot, before=None, limit=BUNDLES):
         for ref in read_policy(one.policy).bundles():
             from_where.setdefault(ref, f"deployment {one.number} here")
-    for other in actions.list_slots(tx, None, cursor=None, limit=SLOTS).items:
-        if other.route == slot.route and other.live:
-            for ref in read_policy(other.live.policy).bundles():
-                from_where.setdefault(ref, f"live in {other.ref.short}")
+    for other in actions.live_under(tx, slot.route, SLOTS):
+        for ref in read_policy(other.policy).bundles():
+            from_where.setdefault(ref, f"live in {other.slot.short}")
     newest = bundles.list_bundles(tx, cursor=None, limit=BUNDLES).items
     for one in newest:
         if one.kind == "pair":
