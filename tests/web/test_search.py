@@ -78,6 +78,14 @@ def test_parts_and_words_are_listed_by_kind(
     assert "datasets:/tickets/1" in browser.get("/search?q=tickets").links
 
 
+def test_datasets_are_listed_beside_what_else_was_found(
+    browser: Browser, client: Client, catalog: Catalog
+) -> None:
+    client.prompts.create("sales/offer", "Sum the tickets up.")
+    shown = browser.get("/search?q=tickets")
+    assert {"sales/offer", "datasets:/tickets/1"} <= shown.links.keys()
+
+
 def test_several_that_are_called_so_are_all_listed(
     browser: Browser, client: Client, catalog: Catalog
 ) -> None:

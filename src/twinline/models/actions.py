@@ -237,6 +237,11 @@ def list_datasets(tx: Reading, name: str) -> Page[Dataset]:
     return Page(items=found)
 
 
+def datasets_named(tx: Reading, name: str, limit: int) -> tuple[Dataset, ...]:
+    """Up to ``limit`` datasets of a name, the newest first; nothing when there is none."""
+    return store.datasets(tx, name, limit)
+
+
 def made_between(
     tx: Reading, names: Collection[str], since: datetime, until: datetime, limit: int
 ) -> tuple[ModelVersion, ...]:

@@ -310,10 +310,10 @@ def runs_like(tx: Reading, id: str) -> list[str]:
     return tx.values(select(run.c.id).where(run.c.id.startswith(id[:4], autoescape=True)).limit(5))
 
 
-def datasets(tx: Reading, name: str) -> tuple[Dataset, ...]:
-    """The datasets of a name, the newest first."""
+def datasets(tx: Reading, name: str, limit: int | None = None) -> tuple[Dataset, ...]:
+    """The datasets of a name, the newest first; all, or up to ``limit``."""
     query = select(dataset).where(dataset.c.name == name).order_by(dataset.c.created_at.desc())
-    return tuple(_dataset(row) for row in tx.rows(query))
+    return tuple(_dataset(row) for row in tx.rows(query.limit(limit)))
 
 
 def dataset_names(tx: Reading, word: str) -> list[str]:

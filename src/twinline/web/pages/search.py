@@ -16,7 +16,7 @@ from twinline.deployments import actions as deployments
 from twinline.environments import actions as environments
 from twinline.inferences import actions as inferences
 from twinline.language.errors import Conflict, Invalid, InvalidReference, NotFound, TwinlineError
-from twinline.language.records import Dataset, Prompt
+from twinline.language.records import Dataset, Prompt, Slot
 from twinline.language.refs import (
     BundleRef,
     DecisionRef,
@@ -216,6 +216,7 @@ def _listed(tx: Reading, q: str, hits: tuple[Hit, ...], refused: str) -> SearchP
     found: dict[str, object] = {
         "models": models.names_with(tx, name, EACH),
         "slots": deployments.slots_with(tx, name, EACH),
+        "datasets": models.datasets_named(tx, name, EACH),
     }
     try:
         wanted = Wanted(name, retired=True)
@@ -223,29 +224,30 @@ def _listed(tx: Reading, q: str, hits: tuple[Hit, ...], refused: str) -> SearchP
     except Invalid as error:
         found["refused"] = refused or error.detail
     page = page.model_copy(update=found)
-    return page if page.found else page.model_copy(update=_almost(tx, name))
+    return page if page.found else page.model_copy(update={"nearest": _almost(tx, name)})
 
 
-def _almost(tx: Reading, name: str) -> dict[str, object]:
-    """Datasets of this name; without any, what is called almost so."""
+def _almost(tx: Reading, name: str) -> tuple[Hit, ...]:
+    """What is called almost so."""
     near: list[Hit] = []
-    try:
-        return {"datasets": models.list_datasets(tx, name).items[:EACH]}
-    except NotFound as error:
-        near += [
-            Hit("dataset", it, addresses.asked("/search", q=it)) for it in error.fields["nearest"]
-        ]
-    with suppress(InvalidReference):
-        try:
-            deployments.read_slot(tx, SlotRef.parse(name))
-        except NotFound as error:
-            near += [Hit("slot", it, addresses.slot(it)) for it in error.fields["nearest"]]
     for kind, read, address in (
+        ("dataset", models.list_datasets, _again),
+        ("slot", _slot, addresses.slot),
         ("prompt", prompts.read_prompt, addresses.prompt),
         ("model", models.read_model, addresses.model),
     ):
         try:
-            read(tx, name)
+            with suppress(InvalidReference):
+                read(tx, name)
         except NotFound as error:
             near += [Hit(kind, it, address(it)) for it in error.fields["nearest"]]
-    return {"nearest": tuple(near)}
+    return tuple(near)
+
+
+def _slot(tx: Reading, name: str) -> Slot:
+    return deployments.read_slot(tx, SlotRef.parse(name))
+
+
+def _again(name: str) -> str:
+    """Where this name is looked for; a dataset's page is that of one digest."""
+    return addresses.asked("/search", q=name)
