@@ -124,7 +124,7 @@ def test_aliases_of_a_model_are_told_however_many_links_come_before_them(
         tx.run(text(WRITTEN), {"ref": "models:/spare/1"})
     shown = browser.get("/models/spare")
     assert [row[0] for row in shown.rows(1)] == slots[:100]
-    assert "There are more: twinline mlflow links lists every link." in shown.main
+    assert "There is more: twinline mlflow links lists all." in shown.main
 
 
 def test_a_version_tells_facts_pairs_and_lineage(browser: Browser, client: Client) -> None:

@@ -26,6 +26,12 @@ insert into alias_link select (jsonb_populate_record(
 from alias_link, slot where slot.environment = 'a'
 """
 
+MOVES = """
+insert into alias_move (slot_id, alias, model, after, found_at, live, outcome, why)
+select id, 'champion', 'churn', 2, now(), 1, 'proposed', 'it was moved' from slot
+where environment <> :but
+"""
+
 
 def evaluated(client: Client, bundle: Bundle) -> None:
     client.evaluations.record(NewEvaluation(subject=bundle.ref, suite="golden", passed=3, failed=0))
@@ -208,6 +214,25 @@ def test_more_evaluations_than_are_told_are_listed_by_a_command(
     assert more.text_content() == "More evaluations wait: twinline evaluate pending"
     assert more.xpath(".//code")
     assert not more.xpath(".//a")
+
+
+def test_more_moves_in_mlflow_than_are_told_are_listed_by_a_command(
+    browser: Browser, catalog: Catalog, rehearsal: Rehearsal
+) -> None:
+    every = "//section[@aria-labelledby='waiting']//li"
+    for number in range(WAITING + 1):
+        catalog.deploy(f"answer@stage-{number}", catalog.bundle(1, 1))
+    with rehearsal.writing("test") as tx:
+        tx.run(text(MOVES), {"but": "stage-0"})
+    told = browser.get("/").all(every)
+    assert len(told) == WAITING
+    assert all("MLflow moved the alias champion" in one.text_content() for one in told)
+    with rehearsal.writing("test") as tx:
+        tx.run(text("delete from alias_move"))
+        tx.run(text(MOVES), {"but": ""})
+    *told, more = browser.get("/").all(every)
+    assert len(told) == WAITING
+    assert more.text_content() == "More moves in MLflow wait: twinline mlflow proposals"
 
 
 def test_whoever_may_read_sees_it(browser_of: Callable[[Role], Browser], catalog: Catalog) -> None:

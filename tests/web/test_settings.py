@@ -10,6 +10,15 @@ from tests.support.catalog import Catalog
 from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import Role
+from twinline.mirror import places_store
+from twinline.mirror import store as mirror_store
+from twinline.mirror.naming import Place
+from twinline.web.pages import settings_server
+
+MOVES = """
+insert into alias_move (slot_id, alias, model, after, found_at, live, outcome, why)
+select id, 'champion', 'churn', 2, now(), 1, 'proposed', 'it was moved' from slot
+"""
 
 
 def test_a_new_key_is_shown_once_and_opens_what_its_role_may(browser: Browser, url: str) -> None:
@@ -295,6 +304,34 @@ def test_links_that_drift_are_listed(browser: Browser, catalog: Catalog, client:
     client.mlflow_links.link("answer@production", "champion")
     (row,) = browser.get("/settings/mlflow").rows()
     assert row[:2] == ["answer@production", "champion"]
+
+
+def test_lists_of_mlflow_that_go_on_say_so(
+    browser: Browser,
+    catalog: Catalog,
+    client: Client,
+    rehearsal: Rehearsal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for environment in ("a", "b"):
+        catalog.deploy(f"answer@{environment}", catalog.bundle(1, 1))
+        client.mlflow_links.link(f"answer@{environment}", "champion")
+    with rehearsal.writing("test") as tx:
+        place = Place("default", "default")
+        places_store.know(tx, place)
+        series = mirror_store.add_series(tx, place, "model", "churn there", 1, "churn")
+        for number in (1, 2):
+            mirror_store.add_drift(tx, series.id, "deleted", "sweep", number=number, before={})
+        tx.run(text(MOVES))
+    lists = ("drift", "links", "proposals")
+    said = [f"There is more: twinline mlflow {one} lists all." for one in lists]
+    for most, cut in ((2, False), (1, True)):
+        for one in lists:
+            monkeypatch.setattr(settings_server, one.upper(), most)
+        shown = browser.get("/settings/mlflow")
+        assert [one in shown.main for one in said] == [cut] * 3
+        assert [len(shown.rows(table)) for table in (0, 1)] == [most] * 2
+        assert shown.main.count("twinline mlflow accept") == most
 
 
 def test_clients_are_shown_by_environment(browser: Browser, catalog: Catalog) -> None:

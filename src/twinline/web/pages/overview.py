@@ -223,14 +223,16 @@ def _evaluations(tx: Reading) -> Iterator[Waiting]:
 
 
 def _proposals(tx: Reading) -> Iterator[Waiting]:
-    page = aliases.proposals(tx, None, waiting=True, cursor=None, limit=WAITING)
-    for one in page.items:
+    found = aliases.proposals(tx, None, waiting=True, cursor=None, limit=WAITING + 1).items
+    for one in found[:WAITING]:
         yield Waiting(
             f"MLflow moved the alias {one.alias} of {one.model} to version {one.after}: deploy it "
             f"to {one.slot.short}, or decline",
             "/settings/mlflow",
             one.found_at,
         )
+    if len(found) > WAITING:
+        yield Waiting("More moves in MLflow wait", command="twinline mlflow proposals")
 
 
 def _mirror(tx: Reading, request: Request) -> Iterator[Waiting]:

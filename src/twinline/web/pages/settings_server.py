@@ -62,12 +62,17 @@ class MlflowSettingsPage(Page, template="settings_mlflow.html"):
     drift: tuple[MirrorDrift, ...] = Field(
         description=f"What MLflow no longer has as the catalog knows it, the newest {DRIFT}."
     )
+    more_drift: bool = Field(description="Whether there is more of that.")
     links: tuple[AliasLink, ...] = Field(
-        description="Slots that an alias in MLflow goes with, and whether they agree."
+        description="Slots that an alias in MLflow goes with, and whether they agree; the first "
+        f"{LINKS}, by environment and route."
     )
+    more_links: bool = Field(description="Whether there are more of these.")
     proposals: tuple[ForeignMove, ...] = Field(
-        description="Moves of such aliases in MLflow that wait for somebody to accept or decline."
+        description="Moves of such aliases in MLflow that wait for somebody to accept or decline, "
+        f"the newest {PROPOSALS}."
     )
+    more_proposals: bool = Field(description="Whether more of them wait.")
 
 
 class ClientSettingsPage(Page, template="settings_clients.html"):
@@ -107,15 +112,21 @@ def mlflow_settings(by: Reader, request: Request) -> Response:
     """How MLflow and the catalog go together."""
     mirrored = mirroring(request)
     with by.reading() as tx:
+        drift = mirror.list_drift(tx, cursor=None, limit=DRIFT + 1).items
+        links = aliases.list_links(tx, cursor=None, limit=LINKS + 1).items
+        waiting = aliases.proposals(tx, None, waiting=True, cursor=None, limit=PROPOSALS + 1).items
         page = MlflowSettingsPage(
             servers=tuple(
                 Server(one.name, tuple(one.workspaces), changes.newest(tx, one.name))
                 for one in mirrored.servers.values()
             ),
             status=mirrored.glance(tx),
-            drift=mirror.list_drift(tx, cursor=None, limit=DRIFT).items,
-            links=aliases.list_links(tx, cursor=None, limit=LINKS).items,
-            proposals=aliases.proposals(tx, None, waiting=True, cursor=None, limit=PROPOSALS).items,
+            drift=drift[:DRIFT],
+            more_drift=len(drift) > DRIFT,
+            links=links[:LINKS],
+            more_links=len(links) > LINKS,
+            proposals=waiting[:PROPOSALS],
+            more_proposals=len(waiting) > PROPOSALS,
         )
     return rendering.answer(by, page)
 
