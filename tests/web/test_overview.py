@@ -17,6 +17,7 @@ from twinline.inferences import actions as inferences
 from twinline.kills import actions as kills
 from twinline.language.records import Bundle, NewEvaluation, Role
 from twinline.language.refs import SlotRef
+from twinline.timelines import divergences
 from twinline.web import standing
 from twinline.web.pages.overview import STEPS, WAITING
 
@@ -287,6 +288,25 @@ def test_well_is_said_of_the_slots_that_were_looked_at(
     said = " ".join(concern.text_content().split())
     assert "kill switch routes:/b@production" in said
     assert "it leaks" in said
+
+
+def test_what_was_served_is_asked_only_of_the_slots_that_are_looked_at(
+    browser: Browser, catalog: Catalog, rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(divergences, "UNSEEN_HOURS", 1e-9)
+    every = [SlotRef.parse(f"{name}@production") for name in ("a", "b", "c")]
+    for slot in every:
+        catalog.deploy(slot.short, catalog.bundle(1, 1))
+    for slot in every[:2]:
+        catalog.serve(slot.short, catalog.bundle(1, 2), 3, deployment=1)
+    with rehearsal.reading() as tx:
+        for slots in (every, every[1:]):
+            diverging = {one.slot for one in divergences.glance(tx, slots)}
+            assert diverging == {*slots} & {*every[:2]}
+            assert {one.slot for one in divergences.unseen(tx, slots)} == {*slots}
+    health = [row[-1] for row in browser.get("/").rows()]
+    assert ["not as declared" in one for one in health] == [True, True, False]
+    assert all("not seen" in one for one in health)
 
 
 def test_an_alias_in_trouble_is_told_however_many_links_come_before_it(

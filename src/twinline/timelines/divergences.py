@@ -5,9 +5,11 @@ border lies: the beginning of the time asked for, or the end of a deployment. So
 count is that of the facts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping
 
 from twinline.access import actions as access
 from twinline.db.session import Reading
@@ -52,8 +54,9 @@ def find(tx: Reading, asked: Asked, limit: int) -> Divergences:
     now = access.now(tx)
     since = asked.since or now - DAY
     found = observed.together(_found(tx, asked, since))
-    unseen = _unseen(tx, asked, now)
-    items = (*_told(tx, found, asked), *unseen)
+    before = now - timedelta(hours=asked.hours)
+    unseen = _unseen(store.unseen(tx, asked.environment, asked.route, before), now)
+    items = (*_told(tx, found, asked.grace_seconds), *unseen)
     counts: dict[DivergenceKind, int] = {**observed.counts(found)}
     if unseen:
         counts["not-seen"] = len(unseen)
@@ -69,11 +72,12 @@ def find(tx: Reading, asked: Asked, limit: int) -> Divergences:
     )
 
 
-def glance(tx: Reading, environment: str | None = None) -> tuple[Divergence, ...]:
-    """What the counts of this hour and the last tell, without a look at any request: groups
-    that are not as declared as a whole. `find` counts also those that a deployment cut."""
+def glance(tx: Reading, slots: Collection[SlotRef]) -> tuple[Divergence, ...]:
+    """What the counts of this hour and the last tell of these slots, without a look at any
+    request: groups that are not as declared as a whole. `find` counts also those that a
+    deployment cut."""
     since = access.now(tx).replace(minute=0, second=0, microsecond=0) - GLANCE
-    groups = store.groups(tx, environment, None, since)
+    groups = store.groups_of(tx, slots, since)
     histories = _histories(tx, groups, since)
     grace = timedelta(seconds=GRACE_SECONDS)
     found = [
@@ -82,12 +86,14 @@ def glance(tx: Reading, environment: str | None = None) -> tuple[Divergence, ...
         for one in observed.judge(seen, _wrongs(histories, seen, grace), since)
         if isinstance(one, Found)
     ]
-    return tuple(_told(tx, observed.together(found), Asked(environment)))
+    return tuple(_told(tx, observed.together(found), GRACE_SECONDS))
 
 
-def unseen(tx: Reading, environment: str | None = None) -> tuple[Divergence, ...]:
-    """Slots in which something is live since a day ago, and that nobody asked for so long."""
-    return _unseen(tx, Asked(environment), access.now(tx))
+def unseen(tx: Reading, slots: Collection[SlotRef]) -> tuple[Divergence, ...]:
+    """Those of these slots in which something is live since a day ago, and that nobody asked
+    for so long."""
+    now = access.now(tx)
+    return _unseen(store.unseen_of(tx, slots, now - timedelta(hours=UNSEEN_HOURS)), now)
 
 
 def _found(tx: Reading, asked: Asked, since: datetime) -> Iterator[Found]:
@@ -164,7 +170,7 @@ def _bundles(tx: Reading, groups: Iterable[Seen]) -> dict[int, BundleRef]:
     return {id: BundleRef(digest) for id, digest in found.items()}
 
 
-def _told(tx: Reading, found: Sequence[Found], asked: Asked) -> Iterator[Divergence]:
+def _told(tx: Reading, found: Sequence[Found], grace_seconds: float) -> Iterator[Divergence]:
     rows = store.slots(tx, sorted({one.seen.slot for one in found}))
     slots = {row["id"]: SlotRef(row["route"], row["environment"]) for row in rows}
     bundles = _bundles(tx, (one.seen for one in found))
@@ -179,12 +185,11 @@ def _told(tx: Reading, found: Sequence[Found], asked: Asked) -> Iterator[Diverge
             first_at=one.seen.first_at,
             last_at=one.seen.last_at,
             off_seconds=observed.off_seconds(one),
-            detail=observed.detail(one, asked.grace_seconds),
+            detail=observed.detail(one, grace_seconds),
         )
 
 
-def _unseen(tx: Reading, asked: Asked, now: datetime) -> tuple[Divergence, ...]:
-    before = now - timedelta(hours=asked.hours)
+def _unseen(rows: Iterable[RowMapping], now: datetime) -> tuple[Divergence, ...]:
     return tuple(
         Divergence(
             kind="not-seen",
@@ -197,6 +202,6 @@ def _unseen(tx: Reading, asked: Asked, now: datetime) -> tuple[Divergence, ...]:
             off_seconds=(now - (row["last_at"] or row["live_since"])).total_seconds(),
             detail="something is live, and no request came",
         )
-        for row in store.unseen(tx, asked.environment, asked.route, before)
+        for row in rows
         for slot in [SlotRef(row["route"], row["environment"])]
     )

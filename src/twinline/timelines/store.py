@@ -1,6 +1,6 @@
 """What was observed, and when what was declared, in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,20 +8,26 @@ from sqlalchemy import RowMapping, text
 
 from twinline.db.session import Reading
 from twinline.language.ids import first_id
+from twinline.language.refs import SlotRef
 from twinline.timelines.observed import Piece, Seen
 
 _MILLISECOND = timedelta(milliseconds=1)
 
-_GROUPS = text("""
+_WITHIN = """(cast(:environment as text) is null or slot.environment = :environment)
+    and (cast(:route as text) is null or slot.route = :route)"""
+_AMONG = """(slot.route, slot.environment) in (
+        select * from unnest(cast(:routes as text[]), cast(:environments as text[])))"""
+
+_GROUPS = """
 select r.slot_id as slot, r.deployment, r.bundle_id as bundle, sum(r.requests) as requests,
     min(r.first_at) as first_at, max(r.last_at) as last_at
 from rollup_hour r join slot on slot.id = r.slot_id
 where r.role = 0 and r.hour >= date_trunc('hour', cast(:since as timestamptz), 'UTC')
-    and r.last_at >= :since
-    and (cast(:environment as text) is null or slot.environment = :environment)
-    and (cast(:route as text) is null or slot.route = :route)
+    and r.last_at >= :since and {which}
 group by r.slot_id, r.deployment, r.bundle_id
-""")
+"""
+_GROUPS_WITHIN = text(_GROUPS.format(which=_WITHIN))
+_GROUPS_AMONG = text(_GROUPS.format(which=_AMONG))
 _HOURS = text("""
 select r.slot_id as slot, r.deployment, r.bundle_id as bundle, sum(r.requests) as requests,
     min(r.first_at) as first_at, max(r.last_at) as last_at
@@ -70,7 +76,7 @@ from unnest(cast(:slots as bigint[]), cast(:numbers as integer[])) as wanted(slo
 join deployment d on d.slot_id = wanted.slot and d.number = wanted.number
 order by d.digest
 """)
-_UNSEEN = text("""
+_UNSEEN = """
 select slot.route, slot.environment, live.number, first.at as live_since, seen.last_at
 from slot
 join deployment first on first.slot_id = slot.id and first.number = 1
@@ -82,11 +88,11 @@ cross join lateral (
     where r.slot_id = slot.id and r.role = 0 and r.day = (
         select max(day) from rollup_day where slot_id = slot.id and role = 0)
 ) seen
-where (cast(:environment as text) is null or slot.environment = :environment)
-    and (cast(:route as text) is null or slot.route = :route)
-    and coalesce(greatest(seen.last_at, first.at), first.at) < :before
+where coalesce(greatest(seen.last_at, first.at), first.at) < :before and {which}
 order by slot.environment, slot.route
-""")
+"""
+_UNSEEN_WITHIN = text(_UNSEEN.format(which=_WITHIN))
+_UNSEEN_AMONG = text(_UNSEEN.format(which=_AMONG))
 _NAMES = text("""
 select slot.id, slot.route, slot.environment from slot where slot.id = any(:slots)
 """)
@@ -97,8 +103,13 @@ def groups(tx: Reading, environment: str | None, route: str | None, since: datet
     """What was served in the hours since, by slot, deployment (0: none) and bundle; None:
     in whichever environment, under whichever route."""
     values = {"environment": environment, "route": route, "since": since}
-    rows = tx.rows(_GROUPS, values)
+    rows = tx.rows(_GROUPS_WITHIN, values)
     return [_seen(row) for row in rows]
+
+
+def groups_of(tx: Reading, slots: Collection[SlotRef], since: datetime) -> list[Seen]:
+    """Likewise in these slots."""
+    return [_seen(row) for row in tx.rows(_GROUPS_AMONG, _places(slots) | {"since": since})]
 
 
 def hours(tx: Reading, wanted: Sequence[Seen], since: datetime) -> list[Seen]:
@@ -145,7 +156,12 @@ def unseen(
 ) -> Sequence[RowMapping]:
     """Slots in which something is live since before a moment, and nothing was seen since."""
     values = {"environment": environment, "route": route, "before": before}
-    return tx.rows(_UNSEEN, values)
+    return tx.rows(_UNSEEN_WITHIN, values)
+
+
+def unseen_of(tx: Reading, slots: Collection[SlotRef], before: datetime) -> Sequence[RowMapping]:
+    """Likewise among these slots."""
+    return tx.rows(_UNSEEN_AMONG, _places(slots) | {"before": before})
 
 
 def slots(tx: Reading, ids: Sequence[int]) -> Sequence[RowMapping]:
@@ -175,6 +191,13 @@ def _columns(wanted: Sequence[Seen]) -> dict[str, Any]:
         "slots": [one.slot for one in wanted],
         "deployments": [one.deployment for one in wanted],
         "bundles": [one.bundle for one in wanted],
+    }
+
+
+def _places(slots: Collection[SlotRef]) -> dict[str, Any]:
+    return {
+        "routes": [one.route for one in slots],
+        "environments": [one.environment for one in slots],
     }
 
 

@@ -139,8 +139,8 @@ def _known(tx: Reading, serves: Mapping[SlotRef, Sequence[BundleRef]]) -> Known:
         missing=requirements.missing_in(tx, by_slot),
         unevaluated=evaluations.never_evaluated(tx, list(pairs.values())),
         links={one.slot: one for one in links if one.state in ("drifted", "error")},
-        diverging={one.slot: one.detail for one in divergences.glance(tx)},
-        silent=frozenset(one.slot for one in divergences.unseen(tx)),
+        diverging={one.slot: one.detail for one in divergences.glance(tx, serves)},
+        silent=frozenset(one.slot for one in divergences.unseen(tx, serves)),
         traffic=inferences.recent(tx, serves, access.now(tx) - DAY),
     )
 
