@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.browsing import Browser
-from tests.support.catalog import PROMPT, Catalog
+from tests.support.browsing import Browser, Shown
+from tests.support.catalog import MODEL, PROMPT, Catalog
 from twinline.client import Client
 from twinline.deployments import actions as deployments
 from twinline.language.refs import SlotRef
@@ -112,3 +112,49 @@ def test_of_many_live_versions_the_newest_are_looked_at_and_the_chosen_one(
     assert [row[:2] for row in shown.rows()] == [["answer@stage-2", "version 2"]]
     assert "1 other versions are live" in shown.main
     assert [row[4] for row in shown.rows(1)] == ["", "answer@stage-2", "answer@stage-1"]
+
+
+def test_a_bundle_names_the_first_and_leads_to_all(browser: Browser, many: Catalog) -> None:
+    bundle = many.bundle(1, 1)
+    for slot in SLOTS:
+        many.serve(slot, bundle, 1)
+    shown = browser.get(f"/bundles/{bundle.digest}")
+    assert f"live in {', '.join(SLOTS[:3])} and 20 more" in heading(shown)
+    assert f"It is live in {', '.join(SLOTS[:20])} and 3 more slots." in shown.main
+    assert named(shown) == {*SLOTS[:20]}
+    (table,) = shown.all("//div[@aria-label='Served by slot']//tbody")
+    assert table.xpath("string(./tr[21])") == "3 more slots: all of them"
+    assert len(table.xpath("./tr")) == 21
+    assert shown.links["3 more slots"] == shown.links["all of them"]
+    assert {row[0] for row in browser.follow(shown, "3 more slots").rows()} >= {*SLOTS}
+
+
+def test_a_model_version_names_the_first_and_leads_to_all(browser: Browser, many: Catalog) -> None:
+    many.bundle(2, 1)
+    shown = browser.get(f"/models/{MODEL}/versions/1")
+    assert f"live in {', '.join(SLOTS[:3])} and 20 more" in heading(shown)
+    assert f"Live in{', '.join(SLOTS[:20])} and 3 more slots" in shown.main
+    assert named(shown) == {*SLOTS[:20]}
+    assert {row[0] for row in browser.follow(shown, "3 more slots").rows()} >= {*SLOTS}
+    shown = browser.get(f"/models/{MODEL}/versions/2")
+    assert f"Against v1, live in {', '.join(SLOTS[:3])} and 20 more" in shown.main
+
+
+def test_a_recall_names_the_first_and_leads_to_all(
+    browser: Browser, client: Client, many: Catalog
+) -> None:
+    made = client.recalls.create(f"models:/{MODEL}/1", reason="it is bad")
+    shown = browser.get(f"/recalls/{made.number}")
+    said = f"Something of it is live in {', '.join(SLOTS[:20])} and 3 more slots."
+    assert said in shown.main
+    assert {row[0] for row in browser.follow(shown, "3 more slots").rows()} >= {*SLOTS}
+
+
+def heading(shown: Shown) -> str:
+    return " ".join(shown.one("//h1").text_content().split())
+
+
+def named(shown: Shown) -> set[str]:
+    """The slots that a page leads to."""
+    links = {one.text_content() for one in shown.all("//main//a[starts-with(@href, '/slots/')]")}
+    return links & {*SLOTS}

@@ -134,7 +134,7 @@ class ModelVersionPage(Page, template="model_version.html"):
         description="The version that it is compared with: the one that is live, unless another "
         "was asked for."
     )
-    against_live: tuple[str, ...] = Field(description="Where that one is live.")
+    against_live: tuple[SlotRef, ...] = Field(description="Where that one is live.")
     not_looked_at: str = Field(
         description="Which slots were not looked through for what is live; empty: all were."
     )
@@ -232,7 +232,7 @@ def _version_page(
         service=inferences.served(tx, [one.ref for one in pairs.items]),
         others=tuple(one.number for one in numbers if one.number != ref.number),
         against=other,
-        against_live=tuple(slot.short for slot in of_model.get(other.ref, ())) if other else (),
+        against_live=of_model.get(other.ref, ()) if other else (),
         not_looked_at=found_live.not_looked_at,
         differences=tuple(_differences(tx, other, known)) if other else (),
         bundles=pairs.items,
