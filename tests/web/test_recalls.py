@@ -9,7 +9,7 @@ from tests.support.browsing import AGAIN, HOSTILE, Browser, alert
 from tests.support.catalog import SLOT, Catalog
 from twinline.client import Client
 from twinline.language.records import NewEvaluation, Role
-from twinline.web import deeds
+from twinline.web import deeds, swaps
 
 OTHER = "chat@staging"
 DATA = "datasets:/tickets/2"
@@ -53,6 +53,19 @@ def test_looking_shows_the_plan_and_recalls_nothing(
         assert row[2] == "evaluated"
     assert list(client.recalls.list()) == []
     assert shown.one("//*[@autofocus]").text_content() == "Cancel"
+
+
+def test_pairs_that_are_not_looked_at_in_full_are_counted(
+    browser: Browser, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "1 pair would change here; the slot shows its policy."
+    shown = browser.get(f"/recall?node={DATA}")
+    assert note not in shown.main
+    assert shown.main.count("Served here") == 2
+    monkeypatch.setattr(swaps, "PAIRS_MOST", 1)
+    shown = browser.get(f"/recall?node={DATA}")
+    assert shown.main.count(note) == 1
+    assert shown.main.count("Served here") == 1
 
 
 def test_one_deed_recalls_and_takes_it_out_of_every_slot(

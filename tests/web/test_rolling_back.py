@@ -5,10 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support import policies
 from tests.support.browsing import AGAIN, HOSTILE, Browser, alert
 from tests.support.catalog import SLOT, Catalog
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 from twinline.language.records import Role
+from twinline.language.refs import SlotRef
+from twinline.rollbacks import actions as rollbacks
+from twinline.web import swaps
 from twinline.web.deeds import ONCE
 
 HERE = f"/slots/{SLOT}/rollback"
@@ -95,6 +100,40 @@ def test_the_other_sides_go_back_the_same_way(
         fields["accept_untested"] = "yes"
     browser.submit(asked, f"Roll {said} back", **fields)
     assert live(client) == (4, *after)
+
+
+def test_of_many_pairs_the_first_are_looked_at_in_full(
+    browser: Browser, client: Client, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = policies.canary(catalog.bundle(1, 2).ref, catalog.bundle(2, 2).ref)
+    client.slots.deploy(SLOT, policy=policy, reason="a canary", expected=3)
+    shown = browser.get(f"{HERE}?side=prompt")
+    assert "Pair 1 of 2" in shown.main
+    assert "Pair 2 of 2" in shown.main
+    assert "--preview" not in shown.main
+    monkeypatch.setattr(swaps, "PAIRS_MOST", 1)
+    shown = browser.get(f"{HERE}?side=prompt")
+    assert "Pair 1 of 2" in shown.main
+    assert "Pair 2 of 2" not in shown.main
+    command = f"twinline rollback {SLOT} --side prompt --preview"
+    assert f"1 more pair would come in: {command} lists all." in shown.main
+
+
+def test_two_prompts_are_compared_once_however_many_pairs_change_so(
+    browser: Browser, client: Client, catalog: Catalog, rehearsal: Rehearsal
+) -> None:
+    policy = policies.canary(catalog.bundle(1, 2).ref, catalog.bundle(2, 2).ref)
+    client.slots.deploy(SLOT, policy=policy, reason="a canary", expected=3)
+    with rehearsal.reading() as tx:
+        pairs = rollbacks.preview(tx, SlotRef.parse(SLOT), "prompt", None).pairs
+        asked: list[list[str]] = []
+        for some in (pairs[:1], pairs):
+            with rehearsal.statements("prompt_version") as statements:
+                found = swaps.of_pairs(tx, some)
+            assert all(one.texts for one in found)
+            asked.append(statements)
+    assert len(found) == 2
+    assert asked[0] == asked[1] != []
 
 
 def test_cancel_has_the_focus_and_leads_back(browser: Browser, proven: Catalog) -> None:

@@ -1,7 +1,8 @@
 """What one pair in the place of another changes, on each side, and what is known about it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from markupsafe import Markup
 
@@ -13,6 +14,9 @@ from twinline.models import actions as models
 from twinline.prompts import comparing
 from twinline.web import facts, pictures
 from twinline.web.facts import Difference
+
+PAIRS_MOST = 50
+"""Pairs of a page that are looked at in full."""
 
 DIFFERENCES_MOST = 40
 """Facts that differ between two pairs, as many as are shown."""
@@ -53,23 +57,52 @@ class Swap:
         return self.old is not None and self.old.prompt == self.pair.prompt
 
 
-def of_pairs(tx: Reading, pairs: Iterable[PairPreflight]) -> tuple[Swap, ...]:
-    """What pairs change that come in the place of those that they replace."""
-    every = tuple(pairs)
-    known = bundles.read_all(tx, {ref for one in every for ref in (one.bundle, one.replaces)})
-    return tuple(swap(tx, known.get(one.replaces), one, known) for one in every)
+def of_pairs(tx: Reading, pairs: Sequence[PairPreflight]) -> tuple[Swap, ...]:
+    """What pairs change that come in the place of those that they replace, up to
+    `PAIRS_MOST`."""
+    (found,) = of_slots(tx, [pairs])
+    return found
+
+
+def of_slots(tx: Reading, slots: Sequence[Sequence[PairPreflight]]) -> tuple[tuple[Swap, ...], ...]:
+    """Likewise slot by slot, `PAIRS_MOST` in all; two prompts are compared once."""
+    looked_at = tuple(_first(slots))
+    refs = {ref for pairs in looked_at for one in pairs for ref in (one.bundle, one.replaces)}
+    known = bundles.read_all(tx, refs)
+    texts = cache(partial(_texts, tx))
+    return tuple(
+        tuple(_swap(tx, known.get(one.replaces), one, known, texts) for one in pairs)
+        for pairs in looked_at
+    )
+
+
+def _first(slots: Iterable[Sequence[PairPreflight]]) -> Iterator[Sequence[PairPreflight]]:
+    left = PAIRS_MOST
+    for pairs in slots:
+        yield pairs[:left]
+        left -= len(pairs[:left])
 
 
 def swap(
     tx: Reading, old: Bundle | None, pair: PairPreflight, known: Mapping[BundleRef, Bundle]
 ) -> Swap:
     """What a pair changes that comes in the place of a bundle; ``known`` are those made."""
+    return _swap(tx, old, pair, known, partial(_texts, tx))
+
+
+def _swap(
+    tx: Reading,
+    old: Bundle | None,
+    pair: PairPreflight,
+    known: Mapping[BundleRef, Bundle],
+    texts: Callable[[PromptVersionRef | None, PromptVersionRef], Texts | None],
+) -> Swap:
     differences = tuple(_differences(tx, old, pair))
     return Swap(
         old=old,
         pair=pair,
         made=pair.bundle in known,
-        texts=_texts(tx, old.prompt if old else None, pair.prompt),
+        texts=texts(old.prompt if old else None, pair.prompt),
         differences=differences[:DIFFERENCES_MOST],
         differences_left_out=max(0, len(differences) - DIFFERENCES_MOST),
     )

@@ -52,6 +52,11 @@ class Changed:
     plan: SlotPlan
     swaps: tuple[Swap, ...]
 
+    @property
+    def more(self) -> int:
+        """Pairs of the slot that are not looked at in full."""
+        return len(self.plan.pairs) - len(self.swaps)
+
 
 class RecallsPage(Page, template="recalls.html"):
     """Every recall."""
@@ -255,7 +260,8 @@ def _environments(plan: RecallPlan) -> set[str]:
 
 def _changes(tx: Reading, plan: RecallPlan | None) -> tuple[Changed, ...]:
     slots = plan.slots[:SLOTS] if plan else ()
-    return tuple(Changed(one, swaps.of_pairs(tx, one.pairs)) for one in slots)
+    found = swaps.of_slots(tx, [one.pairs for one in slots])
+    return tuple(map(Changed, slots, found))
 
 
 def _no_node(node: str, why: str) -> NewRecallPage:

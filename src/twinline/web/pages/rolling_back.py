@@ -98,7 +98,7 @@ class RollBackPage(Page, template="roll_back.html"):
     swaps: tuple[Swap, ...] = Field(
         title="The change",
         description="Each pair that would come in the place of another: what differs in the "
-        "prompt and in the model, and the evidence.",
+        f"prompt and in the model, and the evidence; the first {swaps.PAIRS_MOST}.",
     )
     why_not: str = Field(description="Why it cannot be done.")
     untested: bool = Field(
@@ -115,6 +115,11 @@ class RollBackPage(Page, template="roll_back.html"):
     def title(self) -> str:
         """Names the side and the slot."""
         return f"Roll {self.said} of {self.preview.slot.short} back"
+
+    @property
+    def more(self) -> int:
+        """Pairs that are not looked at in full."""
+        return len(self.preview.pairs) - len(self.swaps)
 
     @property
     def said(self) -> str:
