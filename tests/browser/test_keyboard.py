@@ -1,17 +1,20 @@
 """The pages by keyboard alone."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser import chrome
 from tests.browser.conftest import Contexts
 from tests.browser.history import Served
 from tests.browser.pages import PAGES, SIGN_IN, Places
+from tests.support.catalog import Catalog
+from twinline.client import Client
+from twinline.rollbacks.rules import PROVEN_REQUESTS
 
 pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
 
-PRESSES = 80
-"""How far a page is walked through: beyond are the further rows of its lists."""
+PARTS = 9
+"""More than Tab stops at within a field of date and time."""
 
 _START = """() => {
   const fields = "input:not([type=hidden]), select, textarea";
@@ -48,18 +51,18 @@ def test_tab_reaches_everything_in_the_order_of_the_page(
         wanted = page.evaluate(_START)
         assert "Skip to the page" in wanted[0]
         last = -1
-        for _ in range(PRESSES):
+        for _ in range(PARTS * len(wanted)):
+            if last + 1 == len(wanted):
+                break
             page.keyboard.press("Tab")
             here = page.evaluate(_HERE)
             if here["place"] == last:  # a field of date and time has several parts
                 continue
-            if last + 1 == len(wanted):
-                break
             assert here["place"] == last + 1, f"{here['html']} came instead of {wanted[last + 1]}"
             assert here["seen"], here["html"]
             assert here["marked"], here["html"]
             last += 1
-        assert last >= min(len(wanted) - 1, PRESSES // 2), "Tab went nowhere"
+        assert last + 1 == len(wanted), f"Tab stays at {wanted[last]}"
         assert watched.trouble == []
 
 
@@ -102,6 +105,49 @@ def test_who_comes_to_roll_back_stands_on_cancel(
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/rollback" not in url)
         assert watched.trouble == []
+
+
+def test_the_prompt_is_rolled_back_without_a_mouse(
+    chromium: Browser, url: str, key: str, client: Client
+) -> None:
+    """From the overview to the deed; in a catalog of its own, which it changes."""
+    catalog = Catalog(client)
+    slot = "support-answer@production"
+    catalog.deploy(slot, catalog.bundle(1, 1), "first")
+    catalog.serve(slot, catalog.bundle(1, 1), PROVEN_REQUESTS, status="ok")
+    catalog.deploy(slot, catalog.bundle(1, 2), "friendlier")
+    with (
+        chrome.signed_in(chromium, url, key) as context,
+        chrome.opened(context, url) as watched,
+    ):
+        page = watched.page
+        page.goto("/")
+        _press_on(page, "main a", "support-answer")
+        page.wait_for_url("**/slots/**")
+        _press_on(page, "main a", "Roll back the prompt")
+        page.wait_for_url("**/rollback**")
+        while _focused(page) != "reason":
+            assert page.evaluate("document.activeElement.closest('main') !== null")
+            page.keyboard.press("Shift+Tab")
+        page.keyboard.type("it answers in the wrong language")
+        _press_on(page, "main form button", "Roll the prompt back")
+        page.wait_for_url("**done=rolled-back")
+        assert watched.trouble == []
+    live = client.slots.get(slot).live
+    assert live is not None
+    assert (live.kind, live.bundle) == ("rollback", catalog.bundle(1, 1).ref)
+    assert live.reason == "it answers in the wrong language"
+
+
+def _press_on(page: Page, kind: str, said: str) -> None:
+    """Go on by Tab to what is of a kind and says so, and press Enter there."""
+    there = page.locator(f"{kind}:focus").filter(has_text=said)
+    for _ in range(page.locator(":visible").count()):
+        if there.count():
+            page.keyboard.press("Enter")
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab comes to no {said!r} at {page.url}")
 
 
 def _focused(page: Page) -> str:
