@@ -89,6 +89,8 @@ class Watched:
     page: Page
     url: str
     trouble: list[str] = field(default_factory=list)
+    visited: set[str] = field(default_factory=set)
+    """The addresses of the page itself, as it was asked for them."""
 
     def __post_init__(self) -> None:
         self.page.on("console", self._said)
@@ -97,8 +99,9 @@ class Watched:
         self.page.on("request", self._left)
 
     def _said(self, message: ConsoleMessage) -> None:
-        # A status of 4xx is what a page answered, not what went wrong in it.
-        refused = "Failed to load resource" in message.text and message.text.find(" of 4") > 0
+        # A status of 4xx is what the page itself answered, not what went wrong in it.
+        status = "Failed to load resource" in message.text and " of 4" in message.text
+        refused = status and message.location["url"] in self.visited
         if message.type in ("error", "warning") and not refused:
             self.trouble.append(f"console: {message.text}")
 
@@ -107,6 +110,8 @@ class Watched:
         dialog.dismiss()
 
     def _left(self, request: Request) -> None:
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
+            self.visited.add(request.url)
         if not request.url.startswith((self.url, "data:")):
             self.trouble.append(f"off our origin: {request.url}")
 

@@ -5,6 +5,7 @@ A page more is a line more; `test_pages` says so when one is forgotten.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from twinline.client import Client
@@ -44,7 +45,7 @@ PAGES: Mapping[str, str] = {
     "ways back": "/slots/{slot}/rollback",
     "rollback": "/slots/{slot}/rollback?side=prompt",
     "deployment": "/slots/{slot}/deployments/{deployment}",
-    "changes": "/changes?slot={slot}&from={then}",
+    "changes": "/changes?slot={slot}&from={then}&to={now}",
     "experiments": "/experiments?slot={slot}",
     "impact, nothing chosen": "/impact",
     "impact": "/impact?node={prompt_version}",
@@ -91,6 +92,8 @@ class Places:
     slot: str
     deployment: int
     then: str
+    now: str
+    """When this was looked up: an end that stays."""
     inference: str
     recall: int
     key_prefix: str
@@ -130,6 +133,7 @@ def places(client: Client, slot: str) -> Places:
         slot=slot,
         deployment=newest.number,
         then=oldest.at.isoformat(),
+        now=datetime.now(UTC).isoformat(),
         inference=str(next(iter(client.lineage.affected(f"routes:/{slot}"))).id),
         recall=next(iter(client.recalls.list())).number,
         key_prefix=next(iter(client.keys.list())).prefix,
