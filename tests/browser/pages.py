@@ -42,10 +42,12 @@ PAGES: Mapping[str, str] = {
     "slot then": "/slots/{slot}?at={then}",
     "deploy somewhere": "/deploy",
     "deploy": "/slots/{slot}/deploy",
+    "deploy, chosen": "/slots/{slot}/deploy?bundle={old_digest}",
     "ways back": "/slots/{slot}/rollback",
     "rollback": "/slots/{slot}/rollback?side=prompt",
     "deployment": "/slots/{slot}/deployments/{deployment}",
     "changes": "/changes?slot={slot}&from={then}&to={now}",
+    "experiments, nothing chosen": "/experiments",
     "experiments": "/experiments?slot={slot}",
     "impact, nothing chosen": "/impact",
     "impact": "/impact?node={prompt_version}",
@@ -66,7 +68,11 @@ PAGES: Mapping[str, str] = {
     "search, nothing typed": "/search",
     "search": "/search?q={prompt}",
     "search, nothing found": "/search?q=no+such+thing",
+    "prompt that is none": "/prompts/no/such/thing",
 }
+STATUS: Mapping[str, int] = {"prompt that is none": 404}
+"""With what a page is answered that is not answered with 200."""
+
 DOWNLOADS: Mapping[str, str] = {
     "impact as CSV": "/impact.csv?node=routes:/{slot}",
     "lineage as CSV": "/lineage.csv?node={bundle}",

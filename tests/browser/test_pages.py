@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from lxml import html
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser import chrome, sight
+from tests.browser.acts import ACTS
 from tests.browser.chrome import DESK, HEIGHT, NARROWEST, PHONE, Watched
 from tests.browser.conftest import Contexts
 from tests.browser.history import Served
-from tests.browser.pages import DOWNLOADS, PAGES, SIGN_IN, Places
-from tests.support.page_routes import ASSETS, page_routes
+from tests.browser.pages import DOWNLOADS, PAGES, SIGN_IN, STATUS, Places
+from tests.support.catalog import Catalog
+from tests.support.page_routes import ASSETS, kinds, page_routes
+from twinline.client import Client
 
 pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
 
@@ -28,6 +32,9 @@ sign in."""
 LOOKS = 3
 """How often two texts may differ by what passes between them: what a script does is there
 each time."""
+
+NEVER_ALONE = {"Form": "what both pages of lineage begin with", "Found": "a part of impact"}
+"""Kinds that are a part of others."""
 
 POOR = """<main><table><tr style="height: 20px; line-height: 10px"><td>low</td></tr></table>
 <table style="width: 60px; word-break: break-all"><tbody><tr><td><a href="/">tornapart</a></td></tr>
@@ -56,7 +63,28 @@ def test_every_page_is_sound(watched: Watched, around: Places, name: str) -> Non
     page.set_viewport_size({"width": DESK, "height": HEIGHT})
     answer = page.goto(around.fill(PAGES[name]))
     assert answer is not None
-    assert answer.status == 200, page.inner_text("main")
+    assert answer.status == STATUS.get(name, 200), page.inner_text("main")
+    _is_sound(watched)
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_every_page_that_comes_of_an_act_is_sound(
+    chromium: Browser, url: str, key: str, client: Client, scheme: chrome.Scheme, name: str
+) -> None:
+    status, come = ACTS[name]
+    with (
+        chrome.signed_in(chromium, url, key, scheme) as context,
+        chrome.opened(context, url) as watched,
+    ):
+        answer = come(watched.page, Catalog(client))
+        assert answer is not None
+        assert answer.status == status, watched.page.inner_text("main")
+        assert (watched.page.get_by_role("main").get_by_role("alert").count() > 0) == (status > 400)
+        _is_sound(watched)
+
+
+def _is_sound(watched: Watched) -> None:
+    page = watched.page
     assert sight.violations(page) == []
     assert sight.pale_texts(page) == []
     assert sight.low_rows(page) == []
@@ -116,6 +144,31 @@ def test_every_download_is_a_file_and_never_a_page(
     assert answer.headers["content-type"].startswith(FILES)
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_kind_of_page_is_among_those_that_are_tested(
+    chromium: Browser, window: Contexts, around: Places, url: str, key: str, client: Client
+) -> None:
+    """Each is known by its help."""
+    seen = [window("light").request.get(one).text() for one in around.every().values()]
+    catalog = Catalog(client)
+    for act in ACTS.values():
+        with chrome.signed_in(chromium, url, key) as context:
+            page = context.new_page()
+            act.come(page, catalog)
+            seen.append(page.content())
+    helps = {_help(text) for text in seen}
+    unseen = {kind.__name__ for kind in kinds() if tuple(kind.help()) not in helps}
+    assert unseen == set(NEVER_ALONE), "add a line to pages.py or to acts.py"
+
+
+def _help(source: str) -> tuple[tuple[str, str], ...]:
+    """What a page says of its parts, from its HTML."""
+    listed = html.fromstring(source).find_class("about")[0]
+    return tuple(
+        (name.text_content(), said.text_content())
+        for name, said in zip(listed.iter("dt"), listed.iter("dd"), strict=True)
+    )
 
 
 def test_every_address_of_the_pages_is_among_those_that_are_tested(around: Places) -> None:

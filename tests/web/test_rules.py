@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import twinline
-from tests.support.page_routes import ASSETS, LOGIN, asked_before, page_routes
-from twinline.web import page, pages
+from tests.support.page_routes import ASSETS, LOGIN, asked_before, kinds, page_routes
 from twinline.web.gate import _Sending, _Trying, _Visiting
 from twinline.web.said import DONE
 
@@ -26,6 +25,7 @@ FORBIDDEN = {
     "a script of its own": r"<script(?![^>]*\bsrc=\"\{\{)|[\s\"']on[a-z]+\s*=|javascript:",
     "what another server gives": r"(?:src|href|action)\s*=\s*[\"']?(?:https?:)?//",
     "where a base would lead": r"<base\b|<iframe|<object|<embed",
+    "an attribute without quotes": r"\s[\w-]+\s*=\{[{%]",
 }
 
 
@@ -48,6 +48,7 @@ def test_no_template_holds(what: str) -> None:
         ("a script of its own", "<script>go()</script>"),
         ("what another server gives", '<img src="//cdn.example/x">'),
         ("where a base would lead", "<base href=x>"),
+        ("an attribute without quotes", "<p class={{ tone }}>"),
     ],
 )
 def test_what_no_template_may_hold_is_found(what: str, text: str) -> None:
@@ -82,8 +83,7 @@ def test_html_that_no_template_escapes_is_made_in_one_file() -> None:
 def test_every_field_of_every_page_has_its_help() -> None:
     """And every page has a template that is there."""
     names = {one.relative_to(WEB / "templates").as_posix() for one in TEMPLATES}
-    assert pages.router()  # whose pages are known by now
-    made = list(_kinds(page.Page))
+    made = list(kinds())
     for kind in made:
         assert kind.template in names, kind
         assert all(said.said.endswith(".") for said in kind.help()), kind
@@ -161,14 +161,6 @@ def _macros_with_a_token() -> list[str]:
     return [
         name for name, body in bodies if "visitor.form_token" in body or "token(visitor)" in body
     ]
-
-
-def _kinds(kind: type[page.Page]) -> Iterator[type[page.Page]]:
-    """The pages of ours; those that a test made are none."""
-    for one in kind.__subclasses__():
-        if one.__module__.startswith("twinline."):
-            yield one
-        yield from _kinds(one)
 
 
 def _forms_are_whole(text: str) -> bool:
