@@ -64,27 +64,29 @@ class Hostile:
     """A catalog in which everything is written by somebody who means ill."""
 
     typed: dict[str, str] = field(default_factory=dict)
-    """What was written, by where; each begins with that."""
+    """What was written, by where; each ends with that, so that it begins as it likes."""
     names: list[str] = field(default_factory=list)
     """References of things that have such a name."""
     requests: list[str] = field(default_factory=list)
     """References of requests that say such things."""
 
     def write(self, where: str, most: int = 1_000, *, braces: bool = True) -> str:
-        """A text for a field that takes so many characters: the first pack of all."""
+        """A text for a field that takes so many characters: as many strings as fit, for each
+        field from another one on."""
         return self.packs(where, most, 1, braces=braces)[0]
 
     def packs(
         self, where: str, most: int, count: int | None = None, *, braces: bool = True
     ) -> list[str]:
-        """All strings, or the first of them, in texts of at most so many characters; each
+        """All strings, or so many texts of them, in texts of at most so many characters; each
         is to be seen on some page."""
-        made = [
-            f"{where} {number}: {text}"
-            for number, text in enumerate(packed(most - len(where) - 6, braces=braces)[:count])
-        ]
-        self.typed |= {text.partition(":")[0]: text for text in made}
-        return made
+        first = len(self.typed) % len(STRINGS)
+        turned = (*STRINGS[first:], *STRINGS[:first])
+        texts = packed(most - len(where) - 6, braces=braces, of=turned)[:count]
+        made = {f"{where} {number}": text for number, text in enumerate(texts)}
+        ended = {place: f"{text} {place}" for place, text in made.items()}
+        self.typed |= ended
+        return list(ended.values())
 
 
 def packed(most: int, *, braces: bool = False, of: Sequence[str] = STRINGS) -> list[str]:
@@ -149,8 +151,8 @@ def _models(client: Client, made: Hostile) -> Iterator[str]:
     names, experiments = (made.packs(where, 500) for where in ("run name", "experiment"))
     for number, said in enumerate(packed(200, of=_IN_NAMES)):
         dataset = DatasetFacts(
-            name=f"dataset name {number}: {said}",
-            digest=f"digest {number}: {said[:100].replace('/', '|')}",
+            name=f"{said} dataset name {number}",
+            digest=f"{said[:100].replace('/', '|')} digest {number}",
             source=made.write("dataset source", 3_000),
             profile=_document(made, "dataset profile"),
         )
@@ -163,7 +165,7 @@ def _models(client: Client, made: Hostile) -> Iterator[str]:
             datasets=(dataset,),
         )
         model = NewModelVersion(
-            name=f"model name {number}: {said}",
+            name=f"{said} model name {number}",
             source_uri=made.write("model source", 2_000),
             params={"p": made.write("model param", 3_000)},
             tags={"t": made.write("model tag", 3_000)},
@@ -271,7 +273,7 @@ def _things(client: Client, made: Hostile) -> None:
     names = packed(200, of=_IN_NAMES)
     owners = made.packs("node owner", 200, len(names))
     for number, said in enumerate(names):
-        name = f"node name {number}: {said}"
+        name = f"{said} node name {number}"
         node = client.lineage.add_node(
             "valueOf",
             name,

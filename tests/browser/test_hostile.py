@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
+import httpx
 import pytest
+from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from tests.browser import chrome
 from tests.browser.hostile import RUN, SLOT, STRINGS, Hostile, as_shown, fill, packed, words
-from tests.browser.pages import DOWNLOADS, Places, places
+from tests.browser.pages import DOWNLOADS, STATUS, Places, places
+from tests.support.page_routes import page_routes, texts_asked
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
@@ -24,28 +27,32 @@ from twinline.web import addresses
 pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
 
 ASKED = (
-    "/search?q={}",
-    "/login?next={}",
     "/audit?cursor={}",
     "/audit?done={}",
     "/no/such/{}",
     "/prompts/{}",
     "/models/{}",
-    "/lineage?node={}",
-    "/impact?node={}",
-    "/inferences?decision={}",
     "/inferences/{}",
     "/slots/{}@production",
-    "/compare?prompt={}&old=1&new=2",
-    "/recall?node={}",
 )
+"""Addresses that hold a text otherwise than as a parameter that is a text."""
+
+PAGES_ASKED = [
+    route
+    for route in page_routes("GET")
+    if texts_asked(route.dependant) and not route.path.endswith((".csv", ".txt"))
+]
+"""Pages with parameters that are texts."""
 _LEADS = """() => [...document.querySelectorAll("[href], [src], [action], [formaction]")]
   .flatMap(one => ["href", "src", "action", "formaction"].map(name => one.getAttribute(name)))
   .filter(value => value !== null)
   .filter(value => !["http:", "https:"].includes(new URL(value, location.href).protocol)
     || new URL(value, location.href).host.endsWith("evil.example"))"""
-
-
+_FOREIGN = """() => [...document.querySelectorAll("*")].filter(one =>
+    [...one.attributes].some(of => of.name.startsWith("on"))
+    || one.matches("iframe, frame, object, embed, base, style, meta[http-equiv]")
+    || one.matches("script:not([src^='/assets/'])"))
+  .map(one => one.outerHTML.slice(0, 200))"""
 _READ = """() => {
   const page = document.body.cloneNode(true);
   for (const typed of page.querySelectorAll("textarea")) typed.remove();
@@ -67,7 +74,8 @@ class Stage(NamedTuple):
         named = [addresses.of(ref) for ref in (*self.written.names, *self.written.requests)]
         lineages = [addresses.lineage(ref) for ref in self.written.names]
         chat = "/prompts/hostile/chat/versions/1"
-        return [*self.around.every().values(), *named, *lineages, chat]
+        every = [one for name, one in self.around.every().items() if name not in STATUS]
+        return [*every, *named, *lineages, chat]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +106,7 @@ def test_nothing_that_was_written_runs_in_any_page(unguarded: BrowserContext, st
         for address in stage.addresses():
             watched.page.goto(address)
             assert (_ran(watched.page), watched.trouble) == (False, []), address
-            assert watched.page.evaluate(_LEADS) == [], address
+            assert _foreign(watched.page) == [], address
 
 
 def test_everything_is_shown_as_it_was_typed(window: BrowserContext, stage: Stage) -> None:
@@ -133,7 +141,23 @@ def test_nothing_that_an_address_says_runs(
             assert answer is not None
             assert answer.status < 500, text
             assert (_ran(watched.page), watched.trouble) == (False, []), text
-            assert watched.page.evaluate(_LEADS) == [], text
+            assert _foreign(watched.page) == [], text
+
+
+@pytest.mark.parametrize("route", PAGES_ASKED, ids=lambda route: route.path)
+def test_nothing_that_a_parameter_says_runs(
+    unguarded: BrowserContext, stage: Stage, route: APIRoute
+) -> None:
+    pages = [httpx.URL(one) for one in stage.around.every().values()]
+    page = next(one for one in pages if route.path_regex.match(one.path))
+    with chrome.opened(unguarded, stage.url) as watched:
+        for name in texts_asked(route.dependant):
+            for text in packed(400):
+                answer = watched.page.goto(str(page.copy_set_param(name, text)))
+                assert answer is not None
+                assert answer.status < 500, (name, text)
+                assert (_ran(watched.page), watched.trouble) == (False, []), (name, text)
+                assert _foreign(watched.page) == [], (name, text)
 
 
 @pytest.mark.parametrize("name", [name for name in DOWNLOADS if name.endswith("CSV")])
@@ -154,6 +178,11 @@ def test_what_cannot_be_kept_is_refused_by_name(stage: Stage) -> None:
 def test_what_runs_would_be_seen(unguarded: BrowserContext, stage: Stage) -> None:
     """The tests above would fail for a page that printed what people wrote."""
     assert sum(_runs(unguarded, stage, text) for text in STRINGS) >= 3
+    with chrome.opened(unguarded, stage.url) as watched:
+        watched.page.set_content(
+            "<p onclick='go()'><base href='/'><script>1</script><a href='data:,1'>"
+        )
+        assert len(_foreign(watched.page)) == 4
 
 
 def _runs(context: BrowserContext, stage: Stage, text: str) -> bool:
@@ -168,6 +197,11 @@ def _runs(context: BrowserContext, stage: Stage, text: str) -> bool:
         except Error:
             return False
         return True
+
+
+def _foreign(page: Page) -> list[str]:
+    """What leads away from our pages, or is nothing that a template of ours holds."""
+    return [*page.evaluate(_LEADS), *page.evaluate(_FOREIGN)]
 
 
 def _ran(page: Page) -> bool:
