@@ -56,6 +56,18 @@ def test_everything_stopped_is_said(catalog: Catalog, browser: Browser, client: 
     assert "everything was stopped" in browser.get("/environments/production").rows()[0][0]
 
 
+def test_what_is_live_though_withdrawn_is_told_of_now_alone(
+    catalog: Catalog, browser: Browser, client: Client
+) -> None:
+    at = catalog.deploy("a@production", catalog.bundle(1, 1)).at
+    catalog.deploy("b@production", catalog.bundle(2, 2))
+    client.recalls.create("datasets:/tickets/1", "wrong labels")
+    rows = browser.get("/environments/production").rows()
+    assert [row[0] for row in rows] == ["a recalled, yet live", "b"]
+    then = browser.get(f"/environments/production?at={at.isoformat().replace('+', '%2B')}")
+    assert then.rows()[0][0] == "a"
+
+
 def test_what_was_live_is_found_in_three_clicks(catalog: Catalog, browser: Browser) -> None:
     first = catalog.deploy("a@production", catalog.bundle(1, 1), reason="the first")
     catalog.deploy("a@production", catalog.bundle(2, 2), reason="the second")

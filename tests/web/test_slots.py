@@ -167,6 +167,25 @@ def test_kill_switches_that_reach_it_are_told(
     assert AS_SHOWN in alerts[1]
 
 
+def test_what_is_live_though_withdrawn_is_told_once(
+    catalog: Catalog, browser: Browser, client: Client
+) -> None:
+    """Also when another bundle than the default one came from it."""
+    bundle, shown = catalog.bundle, "//section[@aria-label='Live now']/div[@class='refused']"
+    policy = canary(bundle(1, 1).ref, bundle(2, 2).ref, 0.2)
+    client.slots.deploy(SLOT, policy=policy, reason="a try", expected=0)
+    assert browser.get(f"/slots/{SLOT}").all(shown) == []
+    client.recalls.create("datasets:/tickets/2", "wrong labels")
+    assert "is recalled since" in browser.get(f"/slots/{SLOT}").one(shown).text_content()
+    made = client.recalls.create(f"prompts:/{PROMPT}/1", HOSTILE)
+    found = browser.get(f"/slots/{SLOT}")
+    said = [one.text_content() for one in found.all(shown)]
+    assert len(said) == 2
+    assert f"prompts:/{PROMPT}/1 is recalled since" in said[1]
+    assert AS_SHOWN in said[1]
+    assert found.links[f"recall {made.number}"] == f"/recalls/{made.number}"
+
+
 def test_a_moment_shows_what_was_live(catalog: Catalog, browser: Browser) -> None:
     first = catalog.deploy(SLOT, catalog.bundle(1, 1), reason="the first")
     catalog.deploy(SLOT, catalog.bundle(2, 2), reason="the second")

@@ -15,12 +15,15 @@ from twinline.environments import actions as environments
 from twinline.kills import actions as kills
 from twinline.language.errors import Invalid, NotFound
 from twinline.language.records import Deployment, KillNote, Slot
+from twinline.language.refs import SlotRef
+from twinline.routing.policy import read_policy
 from twinline.suites import actions as suites
 from twinline.timelines import timeline
 from twinline.web import addresses, bands, forms, pictures, rendering
 from twinline.web.gate import Reader
 from twinline.web.page import Page
 from twinline.web.problems import page_router
+from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
 
@@ -62,10 +65,12 @@ class EnvironmentsPage(Page, template="environments.html"):
 
 
 class LiveLine(NamedTuple):
-    """A slot, what was live in it, and whether it was stopped then."""
+    """A slot, what was live in it, whether it was stopped then, and whether what is live now is
+    withdrawn."""
 
     slot: Slot
     stopped: str
+    withdrawn: str
     other: float
 
 
@@ -94,7 +99,7 @@ class EnvironmentPage(Page, template="environment.html"):
     )
     slots: tuple[LiveLine, ...] = Field(
         description="What was live in each slot at that moment: both sides of the default bundle, "
-        "since when, by whom and why."
+        "since when, by whom and why. What is live now although it is recalled or retired says so."
     )
     count: int = Field(
         title="Count", description="How many slots there were then, on all pages together."
@@ -203,6 +208,7 @@ def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> Environmen
             f"{live.total} slots, {SLOTS} on a page."
         )
     stopped = kills.in_force_at(tx, asked.at)
+    withdrawn = _withdrawn(tx, slots) if asked.at >= now else {}
     times = bands.times(
         tx,
         slots,
@@ -222,7 +228,7 @@ def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> Environmen
         spans=tuple((days, asked.address(days=days)) for days in DAYS),
         picture=pictures.timelines(times),
         shortened=any(len(band.spans) == bands.SPANS_MOST for band in times.bands),
-        slots=tuple(_line(one, stopped) for one in slots),
+        slots=tuple(_line(one, stopped, withdrawn.get(one.ref, "")) for one in slots),
         count=live.total,
         route=asked.route,
         before=asked.address(page=asked.page - 1) if asked.page > 1 else "",
@@ -230,7 +236,22 @@ def _page(tx: Reading, asked: _Asked, now: datetime, refused: str) -> Environmen
     )
 
 
-def _line(slot: Slot, stopped: Collection[str]) -> LiveLine:
+def _withdrawn(tx: Reading, slots: Collection[Slot]) -> dict[SlotRef, str]:
+    """The slots in which something is live although it is recalled or retired."""
+    serves = {one.ref: read_policy(one.live.policy).bundles() for one in slots if one.live}
+    found = withdrawals.against_any(tx, {ref for refs in serves.values() for ref in refs})
+    kinds = {
+        slot: {one.kind for ref in refs for one in found.get(ref, ())}
+        for slot, refs in serves.items()
+    }
+    return {
+        slot: f"{'recalled' if 'recalled' in of else 'retired'}, yet live"
+        for slot, of in kinds.items()
+        if of
+    }
+
+
+def _line(slot: Slot, stopped: Collection[str], withdrawn: str) -> LiveLine:
     live = slot.live
     if kills.EVERYTHING in stopped:
         why = "everything was stopped"
@@ -240,4 +261,4 @@ def _line(slot: Slot, stopped: Collection[str]) -> LiveLine:
         why = "bundle stopped"
     else:
         why = ""
-    return LiveLine(slot, why, bands.other_share(live) if live else 0.0)
+    return LiveLine(slot, why, withdrawn, bands.other_share(live) if live else 0.0)

@@ -29,9 +29,10 @@ from twinline.language.records import (
     Slot,
     Suspect,
     TimelineEntry,
+    Withdrawal,
 )
 from twinline.language.refs import BundleRef, SlotRef
-from twinline.routing.policy import read_policy
+from twinline.routing.policy import Policy, read_policy
 from twinline.timelines import blame, divergences, timeline
 from twinline.timelines.divergences import UNSEEN_HOURS, Asked
 from twinline.web import addresses, bands, forms, pictures, policies, proposals, rendering, stops
@@ -40,6 +41,7 @@ from twinline.web.page import Page
 from twinline.web.policies import Line
 from twinline.web.problems import page_router
 from twinline.web.stops import Stopped
+from twinline.withdrawals import actions as withdrawals
 
 router = page_router()
 
@@ -86,6 +88,9 @@ class SlotPage(Page, template="slot.html"):
     owner: Ownership | None = Field(description="Whom to tell about this slot.")
     stopped: tuple[Stopped, ...] = Field(
         description="The kill switches in force that reach this slot."
+    )
+    withdrawn: tuple[Withdrawal, ...] = Field(
+        description="What is recalled or retired of what is live here, or of what that came from."
     )
     chosen: str = Field(description="The moment that you typed; empty is now.")
     refused: str = Field(description="What is wrong with the moment that you typed.")
@@ -173,6 +178,7 @@ def _page(
         slot=slot,
         owner=next(iter(owners.of(tx, [ref])), None),
         stopped=tuple(stops.reaching(tx, ref, live)),
+        withdrawn=tuple(_withdrawn(tx, policy)) if policy else (),
         chosen=chosen,
         refused=refused,
         then=then,
@@ -209,6 +215,13 @@ def _moment(tx: Reading, slot: Slot, at: datetime) -> Moment:
     if at < slot.created_at:
         return Moment(at, None, f"The slot is there since {rendering.minute(slot.created_at)}.")
     return Moment(at, None, "Nothing was live then.")
+
+
+def _withdrawn(tx: Reading, policy: Policy) -> Iterator[Withdrawal]:
+    """Each once, however many of the policy's bundles came from it."""
+    found = withdrawals.against_any(tx, policy.bundles())
+    every = {one.number: one for why in found.values() for one in why}
+    yield from (one for _, one in sorted(every.items()))
 
 
 def _known(tx: Reading, live: Deployment) -> Evidence:
