@@ -68,7 +68,7 @@ def html(visitor: Visitor | None, page: Page) -> str:
     values = {
         "page": page,
         "visitor": visitor,
-        "here": _section(visitor.path) if visitor else "",
+        "section_here": _section(visitor.path) if visitor else "",
         "said": said(visitor.done) if visitor else "",
     }
     return _environment().get_template(page.template).render(values)
