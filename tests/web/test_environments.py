@@ -50,9 +50,10 @@ def test_a_required_suite_is_named_however_many_come_before_it(
 
 def test_everything_stopped_is_said(catalog: Catalog, browser: Browser, client: Client) -> None:
     catalog.deploy("a@production", catalog.bundle(1, 1))
-    client.kills.everything("the provider leaks")
-    shown = browser.get("/environments")
-    assert "Everything is stopped" in alert(shown)
+    made = client.kills.everything("the provider leaks")
+    said = alert(browser.get("/environments"))
+    assert "Everything is stopped" in said
+    assert f"twinline lift {made.number} -r WHY" in said
     assert "everything was stopped" in browser.get("/environments/production").rows()[0][0]
 
 

@@ -143,7 +143,7 @@ def test_what_is_recalled_and_live_is_told_until_it_is_lifted(
 def test_what_is_killed_is_told(browser: Browser, catalog: Catalog, rehearsal: Rehearsal) -> None:
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     killed(rehearsal, SLOT)
-    assert "killed" in signs(browser)
+    assert "kill switch" in signs(browser)
 
 
 def test_requests_with_another_bundle_than_declared_are_told(

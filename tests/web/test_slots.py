@@ -158,11 +158,14 @@ def test_kill_switches_that_reach_it_are_told(
     catalog: Catalog, browser: Browser, client: Client
 ) -> None:
     catalog.deploy(SLOT, catalog.bundle(1, 1))
-    client.kills.slot(SLOT, "it shouts")
+    assert f"twinline kill {SLOT} -r WHY" in browser.get(f"/slots/{SLOT}").main
+    made = client.kills.slot(SLOT, "it shouts")
     client.kills.bundle(catalog.bundle(1, 1).ref, HOSTILE)
     alerts = [one.text_content() for one in browser.get(f"/slots/{SLOT}").all("//*[@role='alert']")]
     assert "This slot is stopped" in alerts[0]
     assert "it shouts" in alerts[0]
+    assert f"by kill switch {made.number} since" in alerts[0]
+    assert f"twinline lift {made.number} -r WHY" in alerts[0]
     assert f"The bundle {catalog.bundle(1, 1).digest[:12]} is stopped" in alerts[1]
     assert AS_SHOWN in alerts[1]
 

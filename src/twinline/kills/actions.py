@@ -62,9 +62,14 @@ def list_kills(tx: Reading, *, cursor: str | None, limit: int) -> Page[Kill]:
 def in_force(tx: Reading) -> dict[str, KillNote]:
     """What is stopped, by subject, and why."""
     return {
-        str(one.subject): KillNote(by=one.actor, at=one.at, reason=one.reason)
-        for one in store.in_force(tx)
+        subject: KillNote(by=one.actor, at=one.at, reason=one.reason)
+        for subject, one in switches(tx).items()
     }
+
+
+def switches(tx: Reading) -> dict[str, Kill]:
+    """The kill switches in force, by what they stop."""
+    return {str(one.subject): one for one in store.in_force(tx)}
 
 
 def in_force_at(tx: Reading, at: datetime) -> set[str]:

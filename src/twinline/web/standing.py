@@ -161,7 +161,7 @@ def _stops(slot: SlotRef, serves: Sequence[BundleRef], known: Known) -> Iterator
     for subject in (kills.EVERYTHING, str(slot), *map(str, serves)):
         note = known.stopped.get(subject)
         if note:
-            yield Sign("killed", "bad", f"{subject} is killed by {note.by}: {note.reason}")
+            yield Sign("kill switch", "bad", f"{subject} is stopped by {note.by}: {note.reason}")
     for ref in serves:
         for why in known.withdrawn.get(ref, ()):
             said = f"{why.node} is {why.kind} by {why.actor}: {why.reason}"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from twinline.db.session import Reading
 from twinline.kills import actions as kills
-from twinline.language.records import Deployment, KillNote
+from twinline.language.records import Deployment, Kill
 from twinline.language.refs import SlotRef
 from twinline.routing.policy import read_policy
 
@@ -14,7 +14,7 @@ class Stopped(NamedTuple):
     """A kill switch in force that reaches a slot."""
 
     what: str
-    note: KillNote
+    switch: Kill
 
 
 def reaching(tx: Reading, slot: SlotRef, live: Deployment | None) -> Iterator[Stopped]:
@@ -23,7 +23,7 @@ def reaching(tx: Reading, slot: SlotRef, live: Deployment | None) -> Iterator[St
     if live:
         for ref in read_policy(live.policy).bundles():
             named[f"The bundle {ref.digest[:12]}"] = str(ref)
-    standing = kills.in_force(tx)
+    standing = kills.switches(tx)
     for what, subject in named.items():
         if subject in standing:
             yield Stopped(what, standing[subject])

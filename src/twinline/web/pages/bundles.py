@@ -20,7 +20,7 @@ from twinline.language.records import (
     Bundle,
     Evaluation,
     Impact,
-    KillNote,
+    Kill,
     Pairing,
     RequestFilter,
     Service,
@@ -85,7 +85,7 @@ class BundlePage(Page, template="bundle.html"):
         description="What keeps it from going live: it, a side of it, or what that came from was "
         "recalled or retired."
     )
-    stopped: KillNote | None = Field(
+    stopped: Kill | None = Field(
         description="Why it is stopped now by its kill switch: policies go on with their fallback."
     )
     pairing: Pairing | None = Field(
@@ -236,7 +236,7 @@ def _bundle(tx: Reading, found: Bundle) -> BundlePage:
         parameters=tuple(facts.of_parameters(found.parameters)),
         words=tuple(facts.of_parameters(found.words or {})),
         withdrawn=withdrawals.against(tx, ref),
-        stopped=kills.note(tx, ref),
+        stopped=kills.switches(tx).get(str(ref)),
         pairing=pairing,
         evaluations=evaluations.newest(tx, ref).items,
         sides=evaluations.newest_of_all(tx, [side for side in sides if side]),

@@ -14,7 +14,7 @@ from twinline.deployments import actions as deployments
 from twinline.environments import actions as environments
 from twinline.kills import actions as kills
 from twinline.language.errors import Invalid, NotFound
-from twinline.language.records import Deployment, KillNote, Slot
+from twinline.language.records import Deployment, Kill, Slot
 from twinline.language.refs import SlotRef
 from twinline.routing.policy import read_policy
 from twinline.suites import actions as suites
@@ -57,7 +57,7 @@ class EnvironmentsPage(Page, template="environments.html"):
         "passed before anything goes live there, and its last deployment. A change is also a kill "
         "switch that was thrown or lifted."
     )
-    everything: KillNote | None = Field(
+    everything: Kill | None = Field(
         title="Everything stopped",
         description="Who stopped every slot of every environment, and why; nothing when that is "
         "not so.",
@@ -125,7 +125,7 @@ class EnvironmentPage(Page, template="environment.html"):
 def list_environments(by: Reader) -> Response:
     """All environments."""
     with by.reading() as tx:
-        stopped = kills.in_force(tx)
+        stopped = kills.switches(tx)
         page = EnvironmentsPage(
             environments=_lines(tx, stopped), everything=stopped.get(kills.EVERYTHING)
         )

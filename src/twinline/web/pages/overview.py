@@ -14,7 +14,7 @@ from twinline.db.session import Reading
 from twinline.deployments import actions as deployments
 from twinline.kills import actions as kills
 from twinline.language.errors import InvalidReference
-from twinline.language.records import AuditEvent, KillNote
+from twinline.language.records import AuditEvent, Kill
 from twinline.language.refs import DeploymentRef, parse_ref
 from twinline.mirror.api import mirroring
 from twinline.models import actions as models
@@ -109,12 +109,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Kill:
+class Stop:
     """A kill switch that is in force, and where what it stops is shown; empty for everything."""
 
     subject: str
     address: str
-    note: KillNote
+    switch: Kill
 
 
 class OverviewPage(Page, template="overview.html"):
@@ -128,14 +128,14 @@ class OverviewPage(Page, template="overview.html"):
     )
     concerns: tuple[Concern, ...] = Field(
         title="health",
-        description="What speaks against something that is live: it is killed or recalled, a suite "
+        description="What speaks against something that is live: it is stopped or recalled, a suite "
         "is not passed, it was never evaluated, no request came for 24 hours, MLflow's alias is "
         "elsewhere, or requests of this hour and the last were served otherwise than declared. "
         f"The first {standing.SLOTS_LOOKED_AT} slots of each of the first "
         f"{standing.ENVIRONMENTS} environments are looked at; where there are more, it says so.",
     )
-    kills: tuple[Kill, ...] = Field(
-        title="what is killed",
+    kills: tuple[Stop, ...] = Field(
+        title="kill switches",
         description="Every kill switch that is in force, wherever it is; of slots, bundles or "
         "everything.",
     )
@@ -202,9 +202,9 @@ def _concerns(places: tuple[EnvironmentStanding, ...]) -> Iterator[Concern]:
         yield Concern(word, tone, tuple(found[tone, word].items()))
 
 
-def _kills(tx: Reading) -> Iterator[Kill]:
-    for subject, note in sorted(kills.in_force(tx).items()):
-        yield Kill(subject, "" if subject == kills.EVERYTHING else addresses.of(subject), note)
+def _kills(tx: Reading) -> Iterator[Stop]:
+    for subject, one in sorted(kills.switches(tx).items()):
+        yield Stop(subject, "" if subject == kills.EVERYTHING else addresses.of(subject), one)
 
 
 def _evaluations(tx: Reading) -> Iterator[Waiting]:
