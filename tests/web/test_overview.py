@@ -140,6 +140,22 @@ def test_what_is_recalled_and_live_is_told_until_it_is_lifted(
     assert "recalled" not in signs(browser)
 
 
+def test_why_is_told_of_each_slot(browser: Browser, catalog: Catalog, client: Client) -> None:
+    """Slots with one reason have it once."""
+    for number in (1, 2):
+        catalog.deploy(f"team{number}x@production", catalog.bundle(number, number))
+        client.recalls.create(f"prompts:/{PROMPT}/{number}", reason=f"it promises {number}")
+    catalog.deploy("other@production", catalog.bundle(3, 3))
+    (said,) = [
+        " ".join(one.text_content().split())
+        for one in browser.get("/").all("//ul[@class='concerns']/li")
+        if "yet live" in one.text_content()
+    ]
+    for number in (1, 2):
+        assert f"team{number}x@production prompts:/{PROMPT}/{number} is recalled by admin" in said
+        assert said.count(f"it promises {number}") == 1
+
+
 def test_what_is_killed_is_told(browser: Browser, catalog: Catalog, rehearsal: Rehearsal) -> None:
     catalog.deploy(SLOT, catalog.bundle(1, 1))
     killed(rehearsal, SLOT)
@@ -288,6 +304,7 @@ def test_well_is_said_of_the_slots_that_were_looked_at(
     said = " ".join(concern.text_content().split())
     assert "kill switch routes:/b@production" in said
     assert "it leaks" in said
+    assert "To let it go on: twinline lift " in said
 
 
 def test_what_was_served_is_asked_only_of_the_slots_that_are_looked_at(

@@ -185,3 +185,25 @@ def test_every_class_of_a_template_has_a_rule_and_every_rule_a_user() -> None:
 def test_every_word_that_is_said_after_a_form_is_one_and_is_said() -> None:
     source = "\n".join(one.read_text() for one in SOURCES if one.name != "said.py")
     assert {word for word in DONE if f'"{word}"' not in source} == set()
+
+
+def test_every_field_of_a_moment_says_that_it_is_of_utc() -> None:
+    found = [
+        (one.name, text[: hit.start()].rpartition("<label")[2])
+        for one in TEMPLATES
+        for text in [one.read_text()]
+        for hit in re.finditer("datetime-local", text)
+    ]
+    assert len(found) > 5
+    assert [name for name, label in found if "(UTC)" not in label] == []
+
+
+def test_a_refusal_is_what_is_read_first() -> None:
+    """It takes the focus before anything else of its page does."""
+    deeds = (WEB / "templates" / "deeds.html").read_text()
+    assert 'role="alert" tabindex="-1" autofocus' in deeds
+    for one in TEMPLATES:
+        text = one.read_text()
+        first = text.find(" autofocus")
+        if "deeds.refused(" in text and first >= 0:
+            assert text.index("deeds.refused(") < first, one.name

@@ -128,9 +128,10 @@ class OverviewPage(Page, template="overview.html"):
     )
     concerns: tuple[Concern, ...] = Field(
         title="health",
-        description="What speaks against something that is live: it is stopped or recalled, a suite "
-        "is not passed, it was never evaluated, no request came for 24 hours, MLflow's alias is "
-        "elsewhere, or requests of this hour and the last were served otherwise than declared. "
+        description="What speaks against something that is live: it is stopped or recalled, a "
+        "suite is not passed, it was never evaluated, no request came for 24 hours, MLflow's "
+        "alias is elsewhere, or requests of this hour and the last were served otherwise than "
+        "declared. "
         f"The first {standing.SLOTS_LOOKED_AT} slots of each of the first "
         f"{standing.ENVIRONMENTS} environments are looked at; where there are more, it says so.",
     )
