@@ -150,7 +150,7 @@ def test_a_bundle_shows_evidence_figures_and_lineage(browser: Browser, client: C
     assert "compatible <script>" in shown.main
     assert "<script>alert" not in shown.source
     assert "\u202e" not in shown.source
-    for button in ("Impact", "Recall", "Lineage"):
+    for button in ("Impact", "Recall…", "Lineage"):
         assert bundle.digest in shown.links[button]
 
 

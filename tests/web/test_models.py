@@ -170,6 +170,14 @@ def test_metrics_are_rounded_while_one_sees_that_they_differ(
     assert "metric time1.23457" in shown.main
 
 
+def test_what_nobody_told_of_requests_is_not_zero(browser: Browser, client: Client) -> None:
+    catalog = Catalog(client)
+    catalog.serve("answer@production", catalog.bundle(1, 1), 2, latency_ms=0.14)
+    said = browser.get(f"/models/{MODEL}/versions/1").main
+    assert "Costnot told" in said
+    assert "p95 0.1 ms" in said
+
+
 def test_a_version_in_no_bundle_says_how_it_is_paired(browser: Browser, client: Client) -> None:
     client.models.register(NewModelVersion(name="gpt", source_uri="openai:/gpt", pinned=False))
     shown = browser.get("/models/gpt/versions/1")

@@ -75,6 +75,7 @@ def test_a_version_leads_to_its_comparisons_and_beyond(browser: Browser, client:
     assert links["Compare with version 1, which is live"].endswith("old=1&new=3")
     assert links["Lineage"] == "/lineage?node=prompts%3A%2Fsupport%2Fanswer%2F3"
     assert links["Impact"] == "/impact?node=prompts%3A%2Fsupport%2Fanswer%2F3"
+    assert links["Recall…"] == "/recall?node=prompts%3A%2Fsupport%2Fanswer%2F3"
     labels = browser.follow(shown, "Set a label")
     assert labels.one("//input[@id='move-number']").get("value") == "3"
     second = browser.follow(shown, "version 2")

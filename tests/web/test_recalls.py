@@ -13,7 +13,11 @@ from twinline.web import deeds, swaps
 
 OTHER = "chat@staging"
 DATA = "datasets:/tickets/2"
-ALONE, BOTH, LATER = "Recall it alone", "Recall it and carry the plan out", "Carry the plan out"
+ALONE, BOTH, LATER = (
+    "Recall it, change nothing live",
+    "Recall it and carry the plan out",
+    "Carry the plan out",
+)
 
 
 @pytest.fixture
@@ -270,12 +274,14 @@ def test_the_report_is_counted_anew_when_that_is_asked_for(
     number = client.recalls.create(DATA, "holds other customers' data").number
     shown = browser.submit(browser.get(f"/recalls/{number}"), "Count it anew")
     assert "counts the same today 0 requests arrived later." in shown.main
+    assert "7 for decisions, cost not told" in shown.main
+    assert "0.00" not in shown.main
 
 
 def test_nothing_live_is_recalled_alone(browser: Browser, client: Client, catalog: Catalog) -> None:
     shown = browser.get("/recall?node=datasets:/tickets/1")
     assert "is live in any slot" in shown.main
-    browser.submit(shown, ALONE, reason="bad as well")
+    browser.submit(shown, "Recall it", reason="bad as well")
     (recall,) = client.recalls.list()
     assert recall.node == "datasets:/tickets/1"
 

@@ -178,7 +178,7 @@ def test_a_suite_is_required_and_released_with_a_reason(browser: Browser, client
     assert "<script>alert(1)</script>" in done.main
     assert "<script>alert" not in done.source
     assert [one.place for one in client.suites.get("golden").required_in] == ["production"]
-    gone = browser.submit(done, "Release golden in production", reason="no longer")
+    gone = browser.submit(done, "Require golden in production no more", reason="no longer")
     assert "required there no more" in gone.main
     assert client.suites.get("golden").required_in == ()
 
@@ -222,7 +222,7 @@ def test_a_form_that_is_sent_twice_requires_and_releases_once(
         assert said in done.main
     form = browser.get(page)
     for said in ("required there no more", AGAIN):
-        gone = browser.submit(form, "Release golden in production", reason="no longer")
+        gone = browser.submit(form, "Require golden in production no more", reason="no longer")
         assert gone.status == 200
         assert said in gone.main
     told = [row for row in browser.get("/audit").rows() if "no longer" in row]
@@ -237,7 +237,7 @@ def test_each_form_of_a_page_is_carried_out_once_by_itself(
         client.suites.require(suite, "production", reason="customers see it")
     page = browser.get("/settings/environments")
     for suite in ("golden", "tone"):
-        gone = browser.submit(page, f"Release {suite} in production", reason="no longer")
+        gone = browser.submit(page, f"Require {suite} in production no more", reason="no longer")
         assert "required there no more" in gone.main
         assert client.suites.get(suite).required_in == ()
     done = browser.submit(page, "Require it", suite="tone", place="dev", reason="once more")
@@ -256,7 +256,7 @@ def test_a_session_that_ended_loses_nothing_of_a_requirement(
     form = dict(shown.form("Require it").form_values())
     assert {name: form[name] for name in typed} == typed
     required = browser.submit(shown, "Require it")
-    release = "Release tone in production"
+    release = "Require tone in production no more"
     shown = browser.submit_late(required, release, key, reason="no <b>longer</b>")
     assert len(client.suites.get("tone").required_in) == 1
     assert dict(shown.form(release).form_values())["reason"] == "no <b>longer</b>"
@@ -270,7 +270,7 @@ def test_a_requirement_that_is_gone_is_told(browser: Browser, client: Client) ->
     client.suites.require("golden", "production", reason="because")
     seen = browser.get("/settings/environments")
     client.suites.release("golden", "production", reason="because")
-    shown = browser.submit(seen, "Release golden in production", reason="no longer")
+    shown = browser.submit(seen, "Require golden in production no more", reason="no longer")
     assert shown.status == 404
     assert "not required in" in alert(shown)
 
