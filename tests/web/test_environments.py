@@ -31,7 +31,9 @@ def test_environments_are_told_with_their_last_deployment(
     client.suites.define("golden", scores="bundle")
     client.suites.require("golden", "production", reason="customers see it")
     client.kills.slot("a@production", "it shouts")
-    rows = browser.get("/environments").rows()
+    shown = browser.get("/environments")
+    assert shown.links["Experiments: splits, and what their arms did"] == "/experiments"
+    rows = shown.rows()
     assert rows[0][:4] == ["production 1 stopped", "3", "2", "golden"]
     assert rows[0][4:7] == ["b 1", "admin", "the fuller reply"]
     assert rows[1][:4] == ["staging", "1", "1", "nothing"]

@@ -33,8 +33,9 @@ def test_what_is_live_is_told_with_who_and_why(
     assert "Tell care-team (#care)" in shown.main
     assert shown.links["deployment 1"] == f"/slots/{SLOT}/deployments/1"
     assert shown.links["Changes"] == "/changes?slot=team%2Fanswer%40production"
-    assert shown.links["Deploy …"] == f"/slots/{SLOT}/deploy"
-    assert shown.links["Other ways back …"] == f"/slots/{SLOT}/rollback"
+    assert shown.links["Deploy…"] == f"/slots/{SLOT}/deploy"
+    assert shown.links["Other ways back…"] == f"/slots/{SLOT}/rollback"
+    assert "slot=team%2Fanswer%40production" in shown.links["Experiments"]
     assert shown.links["Lineage"].endswith("node=routes%3A%2Fteam%2Fanswer%40production")
 
 
@@ -126,7 +127,7 @@ def test_figures_of_the_last_day_are_told(catalog: Catalog, browser: Browser) ->
     catalog.serve(SLOT, bundle, 3, deployment=1, status="ok", latency_ms=100, cost_usd=0.5)
     catalog.serve(SLOT, bundle, 1, deployment=1, status="error", score=0.5)
     figures = browser.get(f"/slots/{SLOT}").one("//dl[@class='figures']").text_content()
-    for said in ("Requests4", "Errors25.0 %", "Cost$1.50", "Quality0.500"):
+    for said in ("Requests4", "Errors25.0 %", "Cost$1.50", "Score0.500"):
         assert said in "".join(figures.split("\n"))
 
 

@@ -148,7 +148,7 @@ class PromptPage(Page, template="prompt.html"):
     rows: tuple[Row, ...] = Field(
         title="versions",
         description="The newest first, also retired and recalled ones. Requests, p95 of the "
-        "latency, quality (the mean score that was told, from 0 to 1, higher is better) and cost "
+        "latency, score (the mean of those that were told, from 0 to 1, higher is better) and cost "
         "of 1,000 requests in US dollars are of the last 30 days. Choose two to compare them.",
     )
     old: int | None = Field(description="The version that is chosen as the old one.")

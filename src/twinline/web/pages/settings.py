@@ -39,7 +39,7 @@ KeyMaker = Annotated[Sender | Refused, trying(Permission.KEYS)]
 
 KEYS_SHOWN = 200
 _MAY: Mapping[Permission, str] = {
-    Permission.READ: "read everything but keys and the audit log",
+    Permission.READ: "read the catalog",
     Permission.RESOLVE: "resolve",
     Permission.RECORD: "record requests and outcomes",
     Permission.PROMPTS: "write prompts",

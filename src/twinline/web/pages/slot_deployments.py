@@ -41,7 +41,7 @@ class DeploymentPage(Page, template="deployment.html"):
     entry: TimelineEntry = Field(
         title="Served",
         description="How long it was live, and the requests that name it: errors, latencies "
-        "(within 5 %), cost and quality.",
+        "(within 5 %), cost and score.",
     )
     bundle: Bundle = Field(description="The default bundle of its policy.")
     before: Deployment | None = Field(

@@ -103,7 +103,7 @@ class SlotPage(Page, template="slot.html"):
     day: Service = Field(
         title="The last 24 hours",
         description="What this slot served since 24 hours ago, counted from the beginning of that "
-        "hour. Latencies are within 5 %; cost and quality are of the requests that told them.",
+        "hour. Latencies are within 5 %; cost and score are of the requests that told them.",
     )
     known: Evidence | None = Field(
         title="Evidence",
@@ -134,7 +134,6 @@ class SlotPage(Page, template="slot.html"):
         title="Since the last deployment",
         description="Leads to all that changed since before the last deployment.",
     )
-    split: bool = Field(description="Whether the live policy divides requests among arms.")
 
     @property
     def title(self) -> str:
@@ -201,7 +200,6 @@ def _page(
         ),
         older=addresses.asked(addresses.slot(ref.short), cursor=found.next) if found.next else "",
         changed_since=addresses.changed_since(live) if live else "",
-        split=any(policy.splits()) if policy else False,
     )
 
 
