@@ -243,8 +243,8 @@ def test_deployments_are_told_the_newest_first_with_a_way_back_to_each_bundle_on
     assert (rows[0][4], rows[0][5], rows[0][6]) == ("2 and 2", "live", "2")
     assert [row[-1] for row in rows] == [
         "is what is live",
-        "Deploy 1 + 1 again …",
-        "Deploy 2 + 1 again …",
+        "Deploy 1 + 1 again…",
+        "Deploy 2 + 1 again…",
         "",
     ]
     (way,) = {
@@ -269,7 +269,7 @@ def test_another_policy_with_the_live_default_bundle_is_not_what_is_live(
     other = "same default bundle, other rules"
     assert [row[-1] for row in shown.rows(-1)] == [
         "is what is live",
-        f"{other} Deploy its policy again …",
+        f"{other} Deploy its policy again…",
         "is what is live",
         other,
         "is what is live",
@@ -277,15 +277,15 @@ def test_another_policy_with_the_live_default_bundle_is_not_what_is_live(
     told = browser.get(f"/slots/{SLOT}/deployments/4")
     assert "Live is the same default bundle, with other rules." in told.main
     assert "nothing to deploy again" not in told.main
-    assert told.links["Deploy its policy again …"] == shown.links["Deploy its policy again …"]
-    led = browser.follow(told, "Deploy its policy again …")
+    assert told.links["Deploy its policy again…"] == shown.links["Deploy its policy again …"]
+    led = browser.follow(told, "Deploy its policy again…")
     done = browser.submit(led, f"Deploy to {SLOT}", reason="half of them again")
     assert done.address.partition("?")[0] == f"/slots/{SLOT}"
     live = client.slots.get(SLOT).live
     assert live
     assert (live.number, live.policy) == (6, made.policy)
     one = browser.get(f"/slots/{SLOT}/deployments/5")
-    whole = browser.follow(one, "Deploy its policy again …")
+    whole = browser.follow(one, "Deploy its policy again…")
     assert "The rules of the live policy end" in whole.main
 
 
@@ -349,8 +349,8 @@ def test_a_deployment_is_told_with_what_it_changed(
     assert '+          "salt":' in text
     assert "nothing to deploy again" in shown.main
     first = browser.follow(shown, "Deployment 1")
-    assert "Deploy 1 + 1 again …" in first.links
-    again = browser.follow(first, "Deploy 1 + 1 again …")
+    assert "Deploy 1 + 1 again…" in first.links
+    again = browser.follow(first, "Deploy 1 + 1 again…")
     assert "The live policy's rules stand" in again.main
     assert first.rows()[0][1:] == ["nothing", "prompts:/support/answer/1", "the first"]
     assert browser.follow(first, "Deployment 2").address == shown.address
