@@ -139,14 +139,15 @@ order by day desc""")
 
 
 def _newest_hour(filters: str) -> TextClause:
-    """By the index of each slot, because there is none of all the hours of a day."""
+    """Back along the index of each slot, because there is none of all the hours of a day."""
     return text(f"""
-select max(counted.hour) from (select id from slot union all select 0) place(id)
+select max(newest.hour) from (select id from slot union all select 0) place(id)
 cross join lateral (
-    select * from rollup_hour where slot_id = place.id and hour >= :begin and hour <= :last
-    offset 0
-) counted
-where {_WITHIN} and {filters} and (not :errors or errors > 0) and (not :scored or scored > 0)""")
+    select hour from rollup_hour counted
+    where slot_id = place.id and hour >= :begin and hour <= :last and {_WITHIN} and {filters}
+        and (not :errors or errors > 0) and (not :scored or scored > 0)
+    order by hour desc limit 1
+) newest""")
 
 
 _NEWEST_HOUR, _NEWEST_HOUR_WHOLE = _newest_hour(_IN_A_PART), _newest_hour("true")

@@ -38,7 +38,7 @@ from twinline.language.records import (
 )
 from twinline.language.refs import BundleRef, DeploymentRef, InferenceRef, SlotRef
 
-RECENT, RECENT_MEASURED = 5_000, 20_000
+RECENT, RECENT_MEASURED = 5_000, 10_000
 """Of how many requests, the newest of all, those of many bundles are looked for first; and those
 with a status or a score."""
 
