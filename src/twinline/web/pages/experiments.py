@@ -217,7 +217,7 @@ def _not_among(tx: Reading, slot: SlotRef, wanted: Wanted) -> TwinlineError:
     return NotFound(
         f"{newest} has a split in rule {found.rule!r}, but is older than the newest "
         f"{actions.DEPLOYMENTS_LOOKED_AT} deployments of the slot, in which splits are looked for.",
-        kind="split",
+        kind="deployment",
         name=str(newest),
     )
 
