@@ -4,7 +4,7 @@ Two pages ask it, and their CSV: all of them from the same fields. The audit log
 """
 
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
@@ -27,6 +27,14 @@ SLOTS_SHOWN = 200
 FieldText = Annotated[str, Query(max_length=LENGTH)]
 
 
+class Moment(NamedTuple):
+    """A field of date and time, to the second, because links to here are that exact; a field of
+    text with what is no moment, which no other shows again."""
+
+    kind: str
+    value: str
+
+
 @dataclass(frozen=True)
 class When:
     """From when and up to when, as it was typed; whatever else narrows a list adds its fields."""
@@ -46,9 +54,8 @@ class When:
         return any(value.strip() for value in self.query.values())
 
     @property
-    def fields(self) -> tuple[str, str]:
-        """From when and to when as fields of date and time hold it; as typed what is no
-        moment."""
+    def fields(self) -> tuple["Moment", "Moment"]:
+        """From when and to when, as fields of a form."""
         return _as_field(self.begin), _as_field(self.end)
 
 
@@ -159,10 +166,8 @@ def _slot(text: str) -> str | None:
     return None if not text else text if ":/" in text else f"routes:/{text}"
 
 
-def _as_field(text: str) -> str:
-    """A moment that was typed as a field of date and time holds it, to the second, because
-    links to here are that exact; the text itself when it is no moment."""
+def _as_field(text: str) -> Moment:
     try:
-        return forms.field_moment(forms.moment(text, ""))
+        return Moment("datetime-local", forms.field_moment(forms.moment(text, "")))
     except (Invalid, OverflowError):
-        return text
+        return Moment("text", text)
