@@ -2,12 +2,16 @@
 history lack. Each is come to in a catalog of its own."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+import pytest
 from playwright.sync_api import Page, Response
 
 from tests.support import policies
 from tests.support.catalog import SLOT, Catalog
+from twinline.db.session import Database, Reading
+from twinline.language.errors import DatabaseUnavailable
 from twinline.language.records import NewInference
 from twinline.routing.buckets import bucket_of, unit_hash
 
@@ -18,10 +22,10 @@ class Act(NamedTuple):
     """How a page is come to, and with what status it is answered."""
 
     status: int
-    come: Callable[[Page, Catalog], Response | None]
+    come: Callable[[Page, Catalog, Database], Response | None]
 
 
-def _experiment(page: Page, catalog: Catalog) -> Response | None:
+def _experiment(page: Page, catalog: Catalog, _: Database) -> Response | None:
     control, canary = catalog.bundle(1, 1), catalog.bundle(1, 2)
     document = policies.canary(control.ref, canary.ref, 0.5, salt=SALT)
     catalog.client.slots.deploy(SPLIT, policy=document, reason="half of the users", expected=0)
@@ -39,16 +43,26 @@ def _experiment(page: Page, catalog: Catalog) -> Response | None:
     return page.goto(f"/experiments?slot={SPLIT}")
 
 
-def _stale(page: Page, catalog: Catalog) -> Response | None:
+def _stale(page: Page, catalog: Catalog, _: Database) -> Response | None:
     _look_at_deploying(page, catalog)
     catalog.deploy(SLOT, catalog.bundle(2, 1), "somebody was faster")
     return _deploy(page)
 
 
-def _ended(page: Page, catalog: Catalog) -> Response | None:
+def _ended(page: Page, catalog: Catalog, _: Database) -> Response | None:
     _look_at_deploying(page, catalog)
     page.context.clear_cookies()
     return _deploy(page)
+
+
+def _away(page: Page, catalog: Catalog, database: Database) -> Response | None:
+    def away() -> AbstractContextManager[Reading]:
+        raise DatabaseUnavailable("The database does not answer: it is being moved")
+
+    _look_at_deploying(page, catalog)
+    with pytest.MonkeyPatch.context() as meanwhile:
+        meanwhile.setattr(database, "reading", away)
+        return _deploy(page)
 
 
 def _look_at_deploying(page: Page, catalog: Catalog) -> None:
@@ -61,13 +75,13 @@ def _deploy(page: Page) -> Response | None:
     return _press(page, f"Deploy to {SLOT}")
 
 
-def _issued(page: Page, catalog: Catalog) -> Response | None:
+def _issued(page: Page, catalog: Catalog, _: Database) -> Response | None:
     page.goto("/settings")
     page.fill("#owner", "a service")
     return _press(page, "Make the key")
 
 
-def _wrong_key(page: Page, catalog: Catalog) -> Response | None:
+def _wrong_key(page: Page, catalog: Catalog, _: Database) -> Response | None:
     page.goto("/login")
     page.fill("#key", "twl_none")
     return _press(page, "Sign in")
@@ -83,6 +97,7 @@ ACTS: Mapping[str, Act] = {
     "an experiment with arms": Act(200, _experiment),
     "a form that came too late": Act(409, _stale),
     "a form whose session ended": Act(401, _ended),
+    "a form that was sent while the database was away": Act(503, _away),
     "a new key": Act(201, _issued),
     "a key that is none": Act(401, _wrong_key),
 }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tests.support import policies
 from twinline.client import Client
 from twinline.language.invisible import shown
 from twinline.language.records import (
@@ -58,6 +59,56 @@ STRINGS = (
 
 BRACES = "{{7*7}} {{ visitor.key }}"
 
+MARK = "§"
+"""Ends what is written here, and stands nowhere else: by it one sees where all that went."""
+
+
+TABLES_OF_OTHERS = {
+    "alias_link": "MLflow's aliases",
+    "alias_move": "MLflow's aliases",
+    "client_report": "said by our own client",
+    "idempotency": "no page tells of it",
+    "mirror_alias": "read from MLflow",
+    "mirror_drift": "read from MLflow",
+    "mirror_inbox": "read from MLflow",
+    "mirror_mark": "read from MLflow",
+    "mirror_place": "read from MLflow",
+    "mirror_series": "read from MLflow",
+    "mirror_tag": "read from MLflow",
+    "mirror_version": "read from MLflow",
+    "mlflow_change": "read from MLflow",
+    "model_name": "told on the command line alone",
+    "pending_evaluation": "said by our own runner",
+    "prompt_access": "written by the server",
+    "session": "no page tells of it",
+    "signing_key": "made by the server",
+    "suite_waiver": "told on the command line alone",
+    "waiting_call": "no page tells of it",
+}
+"""Tables that nobody writes to in a hostile catalog."""
+
+OTHERS = {
+    "words out of a list": """api_key.role audit_event.action bundle.kind dataset.source_type
+        deployment.kind inference.served_from model.source node.kind pairing.status
+        prompt_version.kind prompt_version.syntax run.status suite.scores withdrawal.kind""",
+    "names of a narrow alphabet": """custom_node.type edge.kind environment.name exposure.arm
+        exposure.experiment inference.experiment label_move.label model_version.aliases
+        prompt.name prompt_label.label prompt_search.name prompt_version.includes
+        protected_label.domain protected_label.label run.id slot.environment slot.route
+        suite.name suite_attachment.prompts suite_attachment.suite suite_requirement.place
+        suite_requirement.suite""",
+    "made by the server": """api_key.hash api_key.prefix audit_event.hash
+        audit_event.previous_hash bundle.digest deployment.digest inference.context_digest
+        model_version.digest prompt_version.composed prompt_version.digest prompt_version.notes
+        prompt_version.origin recall.report_digest
+        rollup_day.latencies rollup_hour.latencies""",
+    "numbers": "model_version.metrics run.metrics",
+    "no recall is carried out there": "recall.executed_by recall.execution",
+    "references of what is there": """evaluation.dataset evaluation.run kill.subject
+        ownership.subject""",
+}
+"""Columns of other tables that hold no hostile text, and why."""
+
 
 @dataclass
 class Hostile:
@@ -82,9 +133,9 @@ class Hostile:
         is to be seen on some page."""
         first = len(self.typed) % len(STRINGS)
         turned = (*STRINGS[first:], *STRINGS[:first])
-        texts = packed(most - len(where) - 6, braces=braces, of=turned)[:count]
+        texts = packed(most - len(where) - 7, braces=braces, of=turned)[:count]
         made = {f"{where} {number}": text for number, text in enumerate(texts)}
-        ended = {place: f"{text} {place}" for place, text in made.items()}
+        ended = {place: f"{text} {place}{MARK}" for place, text in made.items()}
         self.typed |= ended
         return list(ended.values())
 
@@ -128,6 +179,9 @@ def fill(client: Client) -> Hostile:
         zip(bundles, made.packs("deployment reason", 1_000, len(bundles)), strict=False)
     ):
         client.slots.deploy(SLOT, bundle.ref, reason=reason, expected=number)
+    tenant = policies.by_tenant(bundles[0].ref, made.write("policy value", 200), bundles[1].ref)
+    reason = made.write("policy reason")
+    client.slots.deploy(SLOT, policy=tenant, reason=reason, expected=number + 1)
     _requests(client, made, bundles[0])
     _things(client, made)
     _withdrawn(client, made, versions, bundles)
@@ -151,8 +205,8 @@ def _models(client: Client, made: Hostile) -> Iterator[str]:
     names, experiments = (made.packs(where, 500) for where in ("run name", "experiment"))
     for number, said in enumerate(packed(200, of=_IN_NAMES)):
         dataset = DatasetFacts(
-            name=f"{said} dataset name {number}",
-            digest=f"{said[:100].replace('/', '|')} digest {number}",
+            name=f"{said} dataset name {number}{MARK}",
+            digest=f"{said[:100].replace('/', '|')} digest {number}{MARK}",
             source=made.write("dataset source", 3_000),
             profile=_document(made, "dataset profile"),
         )
@@ -165,7 +219,7 @@ def _models(client: Client, made: Hostile) -> Iterator[str]:
             datasets=(dataset,),
         )
         model = NewModelVersion(
-            name=f"{said} model name {number}",
+            name=f"{said} model name {number}{MARK}",
             source_uri=made.write("model source", 2_000),
             params={"p": made.write("model param", 3_000)},
             tags={"t": made.write("model tag", 3_000)},
@@ -201,6 +255,7 @@ def _prompts(client: Client, made: Hostile) -> None:
     client.prompts.create("hostile/chat", [{"role": STRINGS[0], "content": chat}])
     reason = made.write("label reason")
     client.prompts.move_label("hostile/constructor", "prod", 1, reason=reason)
+    client.prompts.protect("hostile", reason=made.write("protection reason", 500))
 
 
 def _judgements(client: Client, made: Hostile, bundles: Sequence[Bundle]) -> None:
@@ -221,6 +276,7 @@ def _judgements(client: Client, made: Hostile, bundles: Sequence[Bundle]) -> Non
         description=made.write("suite description", 2_000),
         command=made.write("suite command"),
     )
+    client.suites.require("toString", "staging", reason=made.write("requirement reason"))
     cases = made.packs("case", 200, 3)
     evidence = made.write("evidence", 2_000)
     for suite in ("toString", *made.packs("suite", 200)):
@@ -260,7 +316,8 @@ def _requests(client: Client, made: Hostile, bundle: Bundle) -> None:
         recorded = client.inferences.record([NewInference.model_validate(one)]).items[0]
         assert recorded.id is not None, recorded
         made.requests.append(f"inferences:/{recorded.id}")
-        source = STRINGS[number][:100]
+        source = f"{STRINGS[number][:90]} {number}{MARK}"
+        made.typed[f"outcome source {number}"] = source
         client.inferences.add_outcome(recorded.id, NewOutcome(score=0.5, source=source))
     for model, prompt in zip(
         made.packs("unknown model", 500), made.packs("unknown prompt", 500), strict=True
@@ -273,7 +330,7 @@ def _things(client: Client, made: Hostile) -> None:
     names = packed(200, of=_IN_NAMES)
     owners = made.packs("node owner", 200, len(names))
     for number, said in enumerate(names):
-        name = f"{said} node name {number}"
+        name = f"{said} node name {number}{MARK}"
         node = client.lineage.add_node(
             "valueOf",
             name,
@@ -284,7 +341,7 @@ def _things(client: Client, made: Hostile) -> None:
         made.typed[f"node name {number}"] = name
         made.names.append(str(node.ref))
         # What is said of an edge no door tells again: it is written, and nobody sees it.
-        evidence = {text: text for text in packed(3_000)}
+        evidence = {f"{text}{MARK}": text for text in packed(3_000)}
         client.lineage.connect(node.ref, f"routes:/{SLOT}", "feeds", evidence=evidence)
     client.lineage.own(SLOT, made.write("slot owner", 200), made.write("slot contact", 500))
 
@@ -299,3 +356,6 @@ def _withdrawn(
     client.recalls.lift(number, made.write("lift reason"))
     client.lineage.retire("prompts:/hostile/chat/1", reason=made.write("retirement reason"))
     client.kills.bundle(bundles[1].ref, made.write("kill reason"))
+    client.kills.slot(SLOT, made.write("kill reason of a slot"))
+    number = client.kills.everything(made.write("kill reason of everything")).number
+    client.kills.lift(number, made.write("reason to lift a kill switch"))

@@ -10,15 +10,30 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, BrowserContext, Error, Page
+from sqlalchemy import ARRAY, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from tests.browser import chrome
-from tests.browser.hostile import RUN, SLOT, STRINGS, Hostile, as_shown, fill, packed, words
+from tests.browser.hostile import (
+    MARK,
+    OTHERS,
+    RUN,
+    SLOT,
+    STRINGS,
+    TABLES_OF_OTHERS,
+    Hostile,
+    as_shown,
+    fill,
+    packed,
+    words,
+)
 from tests.browser.pages import DOWNLOADS, STATUS, Places, places
 from tests.support.page_routes import page_routes, texts_asked
 from tests.support.serving import served
 from twinline.access import actions as access
 from twinline.app import make_app
 from twinline.client import Client
+from twinline.db.schema import metadata
 from twinline.db.session import Database
 from twinline.language.errors import Invalid
 from twinline.language.records import NewKey, Role
@@ -81,7 +96,7 @@ class Stage(NamedTuple):
 @pytest.fixture(scope="module")
 def stage(shared_database: Database) -> Iterator[Stage]:
     with shared_database.writing("test") as tx:
-        key = access.issue_key(tx, NewKey(owner=f"<b onclick={RUN}>", role=Role.ADMIN)).key
+        key = access.issue_key(tx, NewKey(owner=f"<b onclick={RUN}>{MARK}", role=Role.ADMIN)).key
     with served(make_app(shared_database)) as url, Client(url, key) as client:
         written = fill(client)
         yield Stage(url, key, written, places(client, SLOT))
@@ -204,3 +219,22 @@ def _foreign(page: Page) -> list[str]:
 
 def _ran(page: Page) -> bool:
     return page.evaluate("'__ran' in window")
+
+
+def test_every_column_that_people_write_holds_hostile_texts(
+    stage: Stage, shared_database: Database
+) -> None:
+    """A new one has to be written by `fill`, or to be named in `hostile.OTHERS` with a reason."""
+    holds = "select exists (select 1 from {table} where cast({column} as text) like :mark)"
+    with shared_database.reading() as tx:
+        without = {
+            f"{table.name}.{column.name}"
+            for table in metadata.sorted_tables
+            if table.name not in TABLES_OF_OTHERS
+            for column in table.c
+            if isinstance(column.type, Text | JSONB | ARRAY)
+            and not tx.value(
+                text(holds.format(table=table.name, column=column.name)), {"mark": f"%{MARK}%"}
+            )
+        }
+    assert without == {one for ones in OTHERS.values() for one in ones.split()}

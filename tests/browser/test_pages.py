@@ -15,6 +15,7 @@ from tests.browser.history import Served
 from tests.browser.pages import DOWNLOADS, PAGES, SIGN_IN, STATUS, Places
 from tests.support.catalog import Catalog
 from tests.support.page_routes import ASSETS, kinds, page_routes
+from tests.support.rehearsal import Rehearsal
 from twinline.client import Client
 
 pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
@@ -69,14 +70,20 @@ def test_every_page_is_sound(watched: Watched, around: Places, name: str) -> Non
 
 @pytest.mark.parametrize("name", ACTS)
 def test_every_page_that_comes_of_an_act_is_sound(
-    chromium: Browser, url: str, key: str, client: Client, scheme: chrome.Scheme, name: str
+    chromium: Browser,
+    url: str,
+    key: str,
+    client: Client,
+    rehearsal: Rehearsal,
+    scheme: chrome.Scheme,
+    name: str,
 ) -> None:
     status, come = ACTS[name]
     with (
         chrome.signed_in(chromium, url, key, scheme) as context,
         chrome.opened(context, url) as watched,
     ):
-        answer = come(watched.page, Catalog(client))
+        answer = come(watched.page, Catalog(client), rehearsal)
         assert answer is not None
         assert answer.status == status, watched.page.inner_text("main")
         assert (watched.page.get_by_role("main").get_by_role("alert").count() > 0) == (status > 400)
@@ -147,7 +154,13 @@ def test_every_download_is_a_file_and_never_a_page(
 
 
 def test_every_kind_of_page_is_among_those_that_are_tested(
-    chromium: Browser, window: Contexts, around: Places, url: str, key: str, client: Client
+    chromium: Browser,
+    window: Contexts,
+    around: Places,
+    url: str,
+    key: str,
+    client: Client,
+    rehearsal: Rehearsal,
 ) -> None:
     """Each is known by its help."""
     seen = [window("light").request.get(one).text() for one in around.every().values()]
@@ -155,7 +168,7 @@ def test_every_kind_of_page_is_among_those_that_are_tested(
     for act in ACTS.values():
         with chrome.signed_in(chromium, url, key) as context:
             page = context.new_page()
-            act.come(page, catalog)
+            act.come(page, catalog, rehearsal)
             seen.append(page.content())
     helps = {_help(text) for text in seen}
     unseen = {kind.__name__ for kind in kinds() if tuple(kind.help()) not in helps}
