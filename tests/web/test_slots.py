@@ -277,7 +277,7 @@ def test_another_policy_with_the_live_default_bundle_is_not_what_is_live(
     told = browser.get(f"/slots/{SLOT}/deployments/4")
     assert "Live is the same default bundle, with other rules." in told.main
     assert "nothing to deploy again" not in told.main
-    assert told.links["Deploy its policy again…"] == shown.links["Deploy its policy again …"]
+    assert told.links["Deploy its policy again…"] == shown.links["Deploy its policy again…"]
     led = browser.follow(told, "Deploy its policy again…")
     done = browser.submit(led, f"Deploy to {SLOT}", reason="half of them again")
     assert done.address.partition("?")[0] == f"/slots/{SLOT}"
