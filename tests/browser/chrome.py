@@ -1,5 +1,6 @@
 """Debian's Chromium, signed in, and watched."""
 
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -99,9 +100,9 @@ class Watched:
         self.page.on("request", self._left)
 
     def _said(self, message: ConsoleMessage) -> None:
-        # A status of 4xx is what the page itself answered, not what went wrong in it.
-        status = "Failed to load resource" in message.text and " of 4" in message.text
-        refused = status and message.location["url"] in self.visited
+        # A refusal is what the page itself answered, not what went wrong in it.
+        refusal = re.search(r"Failed to load resource.* of (4\d\d|503)", message.text)
+        refused = refusal is not None and message.location["url"] in self.visited
         if message.type in ("error", "warning") and not refused:
             self.trouble.append(f"console: {message.text}")
 
