@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -54,19 +53,22 @@ def test_forked_processes_go_on_by_themselves(stage: Stage, application: Client)
 
 
 def test_an_event_loop_is_never_held_up(stage: Stage, tmp_path: Path) -> None:
-    async def work() -> tuple[float, list[UUID | None]]:
+    """Others have many turns while the first answer and the last delivery are waited for."""
+
+    async def work() -> tuple[list[int], list[UUID | None]]:
         async with AsyncClient(stage.url, stage.key, folder=tmp_path / "app") as client:
-            worst, going = 0.0, True
+            turns, going = 0, True
 
             async def watch() -> None:
-                nonlocal worst
+                nonlocal turns
                 while going:
-                    began = time.perf_counter()
                     await asyncio.sleep(0)
-                    worst = max(worst, time.perf_counter() - began)
+                    turns += 1
 
             watching = asyncio.create_task(watch())
+            begun = [turns]
             first = await client.resolve("answer", _user(1))
+            begun.append(turns)
             ids = [first.inference_id]
             for number in range(200):
                 ids.append((await client.resolve("answer", _user(number))).inference_id)
@@ -74,13 +76,15 @@ def test_an_event_loop_is_never_held_up(stage: Stage, tmp_path: Path) -> None:
             async with await client.inference("answer", _user(2)) as call:
                 await asyncio.sleep(0)
             ids.append(UUID(call.id))
+            begun.append(turns)
+            assert await client.run(client.client.flush)
+            begun.append(turns)
             going = False
             await watching
-            assert await client.run(client.client.flush)
-            return worst, ids
+            return [begun[1] - begun[0], begun[3] - begun[2]], ids
 
-    worst, ids = asyncio.run(work())
-    assert worst < 1.0
+    meanwhile, ids = asyncio.run(work())
+    assert min(meanwhile) > 10, meanwhile
     assert stage.recorded() == Counter(ids)
 
 
