@@ -10,9 +10,11 @@ from playwright.sync_api import Page, Response
 
 from tests.support import policies
 from tests.support.catalog import SLOT, Catalog
+from twinline.client import Client
 from twinline.db.session import Database, Reading
 from twinline.language.errors import DatabaseUnavailable
 from twinline.language.records import NewInference
+from twinline.rollbacks.rules import PROVEN_REQUESTS
 from twinline.routing.buckets import bucket_of, unit_hash
 
 SPLIT, SALT = "split@production", "a-salt"
@@ -101,3 +103,12 @@ ACTS: Mapping[str, Act] = {
     "a new key": Act(201, _issued),
     "a key that is none": Act(401, _wrong_key),
 }
+
+
+def could_go_back(client: Client) -> str:
+    """A slot whose prompt was changed last, and went well before."""
+    catalog, slot = Catalog(client), "support-answer@production"
+    catalog.deploy(slot, catalog.bundle(1, 1), "first")
+    catalog.serve(slot, catalog.bundle(1, 1), PROVEN_REQUESTS, status="ok")
+    catalog.deploy(slot, catalog.bundle(1, 2), "friendlier")
+    return slot

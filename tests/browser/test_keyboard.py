@@ -4,12 +4,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import chrome
+from tests.browser.acts import could_go_back
 from tests.browser.conftest import Contexts
 from tests.browser.history import Served
 from tests.browser.pages import PAGES, SIGN_IN, Places
 from tests.support.catalog import Catalog
 from twinline.client import Client
-from twinline.rollbacks.rules import PROVEN_REQUESTS
 
 pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
 
@@ -107,15 +107,25 @@ def test_who_comes_to_roll_back_stands_on_cancel(
         assert watched.trouble == []
 
 
+def test_a_refusal_takes_the_focus_before_cancel(
+    window: Contexts, around: Places, history: Served
+) -> None:
+    """Without a reason nothing is recalled, whatever the browser lets pass."""
+    with chrome.opened(window("light"), history.url) as watched:
+        page = watched.page
+        page.goto(around.fill(PAGES["recall something"]))
+        assert page.locator(":focus").inner_text() == "Cancel"
+        page.eval_on_selector("main form.sheet", "form => { form.noValidate = true }")
+        page.locator("main form.sheet button").last.click()
+        page.locator("main [role=alert]").wait_for()
+        assert page.locator(":focus").get_attribute("role") == "alert"
+
+
 def test_the_prompt_is_rolled_back_without_a_mouse(
     chromium: Browser, url: str, key: str, client: Client
 ) -> None:
     """From the overview to the deed; in a catalog of its own, which it changes."""
-    catalog = Catalog(client)
-    slot = "support-answer@production"
-    catalog.deploy(slot, catalog.bundle(1, 1), "first")
-    catalog.serve(slot, catalog.bundle(1, 1), PROVEN_REQUESTS, status="ok")
-    catalog.deploy(slot, catalog.bundle(1, 2), "friendlier")
+    slot = could_go_back(client)
     with (
         chrome.signed_in(chromium, url, key) as context,
         chrome.opened(context, url) as watched,
@@ -135,7 +145,7 @@ def test_the_prompt_is_rolled_back_without_a_mouse(
         assert watched.trouble == []
     live = client.slots.get(slot).live
     assert live is not None
-    assert (live.kind, live.bundle) == ("rollback", catalog.bundle(1, 1).ref)
+    assert (live.kind, live.bundle) == ("rollback", Catalog(client).bundle(1, 1).ref)
     assert live.reason == "it answers in the wrong language"
 
 

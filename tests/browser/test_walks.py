@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import chrome
+from tests.browser.acts import could_go_back
 from tests.browser.conftest import Contexts
 from tests.browser.history import Served
 from tests.browser.pages import SLOT
 from tests.support.catalog import Catalog
 from twinline.client import Client
-from twinline.rollbacks.rules import PROVEN_REQUESTS
 from twinline.web.pages.impact import REQUESTS
 
 pytestmark = pytest.mark.slow  # a real browser is asked: once, whatever the database
@@ -93,11 +93,7 @@ def test_roll_the_prompt_back_in_production(
     chromium: Browser, url: str, key: str, client: Client
 ) -> None:
     """At most four clicks and one reason; in a catalog of its own, which it changes."""
-    catalog = Catalog(client)
-    slot = "support-answer@production"
-    catalog.deploy(slot, catalog.bundle(1, 1), "first")
-    catalog.serve(slot, catalog.bundle(1, 1), PROVEN_REQUESTS, status="ok")
-    catalog.deploy(slot, catalog.bundle(1, 2), "friendlier")
+    slot = could_go_back(client)
     with (
         chrome.signed_in(chromium, url, key) as context,
         chrome.opened(context, url) as watched,
@@ -112,7 +108,7 @@ def test_roll_the_prompt_back_in_production(
     live = client.slots.get(slot).live
     assert live is not None
     assert (live.kind, live.number) == ("rollback", 3)
-    assert live.bundle == catalog.bundle(1, 1).ref
+    assert live.bundle == Catalog(client).bundle(1, 1).ref
     assert live.reason == "it answers in the wrong language"
 
 
